@@ -1,7 +1,8 @@
-"""The centre, never on a gateway: ``edge-agent central``, with the extra ``edge-agent[central]``.
+"""The centre, which never runs on a gateway: ``edge-agent central``, with the extra ``edge-agent[central]``.
 
     broker session -> batch writer -> database commit -> PUBACK to the broker, down/ack to the gateway
 
-It may import ``core``, ``wire``, ``config``, ``mqtt``, ``host`` and ``evidence.chain`` of ``edge_agent``,
-which never imports it. docs/design/central.md has the tables and the reasons.
+This package may import ``core``, ``wire``, ``config``, ``mqtt``, ``host`` and ``evidence.chain`` of
+``edge_agent``; ``edge_agent`` never imports this package. docs/design/central.md has the tables and the
+reasons.
 """

@@ -66,7 +66,7 @@ class AlertRule:
     enabled: Annotated[bool, Key("false: the rule is off", Flag())] = True
 
     def is_met(self, measurement: Measurement, is_open: bool) -> bool:
-        """Whether the rule's condition holds; false if the value is unknown."""
+        """Return whether the rule's condition holds. An unknown value never meets a condition."""
         if measurement.value is None:
             return False
         at = self.clear if is_open else None
@@ -118,7 +118,7 @@ def _check_clear(values: SectionValues, key: str) -> None:
     if clear > bound if key == "above" else clear < bound:
         side = "higher" if key == "above" else "lower"
         place, text = values.place("clear"), f"clear must not be {side} than {key}, {bound:g}"
-        if place.file == str(DEFAULTS):  # ``clear`` is of the shipped rule, which the user may not know
+        if place.file == str(DEFAULTS):  # the user may not know the ``clear`` of the shipped rule
             place, text = (
                 values.place(key),
                 f"the rule ships with clear: {clear:g}; give a clear beside it: {text}",
@@ -150,8 +150,8 @@ class AlertRules(ListOf):
         return INVALID if failed or rules is INVALID else tuple(rule for rule in rules if rule.enabled)
 
     def _accepted(self, shipped: tree.Sequence, node: tree.Sequence, reading: ReadContext) -> tree.Sequence:
-        """The list without rules that are refused for their id: an unknown id would be a rule without a
-        measure, and a repeated one would hide the first."""
+        """Return the list without the rules that have a wrong id: a rule with an unknown id would have no
+        measure, and a repeated id would hide the first rule with this id."""
         ids = [id_ for item in shipped.items if (id_ := id_of(item)) is not None]
         accepted, seen = list[tree.Node](), set[str]()
         for item in node.items:
@@ -184,8 +184,8 @@ def default_rules() -> tuple[AlertRule, ...]:
 
 
 def _without_replaced_bounds(shipped: tree.Sequence, node: tree.Sequence) -> tree.Sequence:
-    """The shipped rules without the bound that the user replaces: ``below`` for a rule that ships with
-    ``above`` removes ``above`` and ``clear``."""
+    """Return the shipped rules without the bounds that the user replaces: if the user gives ``below`` for a
+    rule that ships with ``above``, remove ``above`` and ``clear``."""
     other = {"above": ("below", "clear"), "below": ("above", "clear")}
     own = {id_of(item): item.entries for item in node.items if isinstance(item, tree.Mapping)}
     items: list[tree.Node] = []

@@ -1,4 +1,4 @@
-"""A user of the broker beside that of the ingest, in the configuration of the centre."""
+"""A second broker user in the configuration of the centre, beside the user of the ingest."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +26,7 @@ class BrokerUser:
     credentials: Annotated[Credentials | None, login.LOGIN] = None
 
     def mqtt(self, shared: Mqtt) -> Mqtt:
-        """``shared`` with the login of this user."""
+        """Return ``shared`` with the login of this user."""
         return replace(shared, cert_file=self.cert_file, key_file=self.key_file, credentials=self.credentials)
 
 

@@ -47,7 +47,8 @@ def _check(values: SectionValues) -> None:
 
 
 def _check_onvif(values: SectionValues) -> None:
-    """The broker ends a session when another one begins with its id."""
+    """Check that the ONVIF session has a client id of its own: the broker ends a session when another session
+    with the same client id begins."""
     onvif: OnvifPublishing | None = values.valid("onvif")
     requests: RequestsUser | None = values.valid("requests")
     journeys: JourneySettings | None = values.valid("journeys")
@@ -59,7 +60,8 @@ def _check_onvif(values: SectionValues) -> None:
 
 
 def _warn_of_wards(values: SectionValues) -> None:
-    """Another centre at the same database may serve the ward, so it is no mistake."""
+    """Warn of wards that this centre does not serve. They are no error: another centre at the same database
+    may serve them."""
     console: Console | None = values.valid("console")
     mappings = () if console is None or console.oidc is None else console.oidc.roles
     unknown = {ward for mapping in mappings for ward in mapping.wards} - set(values.valid("wards") or ())
@@ -68,7 +70,7 @@ def _warn_of_wards(values: SectionValues) -> None:
 
 
 def _warn_of_model(values: SectionValues) -> None:
-    """The centre runs without a model that it may not use."""
+    """Warn of a model that cannot be used. It is no error: the centre also runs without the model."""
     journeys: JourneySettings | None = values.valid("journeys")
     chosen = None if journeys is None else journeys.appearance
     if chosen is not None and values.reading.files.required:
@@ -110,8 +112,8 @@ ROOT = section(
 
 
 def load(path: Path, *, no_secrets: bool = False) -> CentralSettings:
-    """Read the configuration. Raises ConfigError with every problem found. ``no_secrets`` checks a copy on
-    a machine that lacks the password and key files."""
+    """Read the configuration. Raises ConfigError with every problem found. ``no_secrets``: do not require the
+    password and key files, so that a copy of the configuration can be checked on another machine."""
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     files = ConfigFiles(
         path.parent.absolute(), Path(credentials) if credentials else None, required=not no_secrets
@@ -126,7 +128,8 @@ def load(path: Path, *, no_secrets: bool = False) -> CentralSettings:
 
 
 def run_check(path: Path, no_secrets: bool, stdout: TextIO, stderr: TextIO, as_json: bool = False) -> int:
-    """``edge-agent central check``: 0 and one line, or 78 and all mistakes; ``as_json``: one document."""
+    """Run ``edge-agent central check``. Return 0 and print one line, or return 78 and print all mistakes.
+    ``as_json``: print the result as one JSON document."""
     problems: tuple[ConfigProblem, ...] = ()
     settings = None
     try:
@@ -165,7 +168,7 @@ needs a restart.
 
 
 def markdown() -> str:
-    """``docs/reference/central.md``."""
+    """Return the text of ``docs/reference/central.md``."""
     return "\n".join([page_of(_HEAD, ROOT), *reference()])
 
 

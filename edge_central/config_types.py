@@ -44,7 +44,7 @@ class DatabaseAddress(ScalarType):
             )
         match = _POSTGRESQL.fullmatch(text)
         if match is None:
-            # The text is not quoted: a mistyped address may contain a password.
+            # The error does not quote the text: a mistyped address may contain a password.
             raise InvalidValue(f"must be {self.describe()}")
         user = f"{match['user']}@" if match["user"] else ""
         return f"postgresql+psycopg://{user}{match['host']}/{match['name']}{match['rest'] or ''}"
@@ -82,7 +82,7 @@ class AddressAndPort(ScalarType):
 
 @dataclass(frozen=True)
 class AddressOrNetwork(ScalarType):
-    """An address, or a network of them."""
+    """The address of a machine, or of a network."""
 
     def describe(self) -> str:
         return "an address or network, such as 127.0.0.1 or 10.0.0.0/24"
@@ -119,7 +119,7 @@ class WebhookUrl(ScalarType):
     """An https URL, or http on this machine. Error texts never quote it: many URLs have a secret in the
     path."""
 
-    any_http: bool = False  # http to other machines is valid here: the section decides
+    any_http: bool = False  # the type accepts http to other machines; the section may refuse it
 
     def describe(self) -> str:
         return "https://host/path, or http:// with an address of this machine"
@@ -154,7 +154,7 @@ class IssuerUrl(ScalarType):
 
 @dataclass(frozen=True)
 class RecorderUrl(ScalarType):
-    """Address of the recorder's page of a channel, with ``{channel}`` in its path, query or fragment."""
+    """The address of the recorder's page for a channel, with ``{channel}`` in its path, query or fragment."""
 
     def describe(self) -> str:
         return "https://host/path with {channel} in it; {gateway} and {camera} may be in it too"
@@ -172,7 +172,7 @@ class RecorderUrl(ScalarType):
 
 
 def is_encrypted_or_here(text: str) -> bool:
-    """Whether ``text`` is an https URL, or an http URL of this machine, in printable ASCII."""
+    """Return whether ``text`` is an https URL, or an http URL of this machine, in printable ASCII."""
     try:
         url = urlsplit(text)
         host, _ = url.hostname, url.port
@@ -183,7 +183,7 @@ def is_encrypted_or_here(text: str) -> bool:
 
 
 def _split_url(text: str, kind: str) -> tuple[SplitResult, str | None]:
-    """The parts of a URL, and its host. Raises InvalidValue."""
+    """Return the parts of a URL, and its host. Raises InvalidValue."""
     try:
         url = urlsplit(text)
         host, _ = url.hostname, url.port
@@ -193,7 +193,7 @@ def _split_url(text: str, kind: str) -> tuple[SplitResult, str | None]:
 
 
 def crosses_in_clear(url: str) -> bool:
-    """Whether what is posted to this valid URL can be read on the network."""
+    """Return whether others on the network can read what the centre posts to this valid URL."""
     parts = urlsplit(url)
     return parts.scheme == "http" and not _is_here(parts.hostname or "")
 

@@ -13,12 +13,12 @@ log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
 MAX_RETRY_S = 60.0
-STABLE_S = 300.0  # a process that ran for this long is restarted after the shortest delay again
+STABLE_S = 300.0  # after so long a run, the delay before the restart is the shortest again
 
 
 TERMINATED = (-signal.SIGTERM, 128 + signal.SIGTERM)
-"""Exit codes after ``stop``. A stop of the whole process group sends SIGTERM twice, and the second one
-ends the process at once."""
+"""Exit codes after ``stop``. When a whole process group is stopped, the console gets SIGTERM twice, and the
+second one ends it at once."""
 
 
 class ConsoleProcess:

@@ -183,20 +183,21 @@ class Console:
     ] = None
 
     def recorder_link(self, gateway: str, camera: str, channel: str) -> str | None:
-        """The address of a channel's page, with all values percent-encoded. None: there is none."""
+        """Return the address of the recorder's page for a channel, with all values percent-encoded. None: no
+        such page is configured."""
         if self.recorder_url is None or not channel:
             return None
         values = {"gateway": gateway, "camera": camera, "channel": channel}
         return self.recorder_url.format_map({name: quote(value, safe="") for name, value in values.items()})
 
     def allows_password(self, name: str) -> bool:
-        """Whether the local account may log in with its password."""
+        """Return whether the local account may log in with its password."""
         only = None if self.oidc is None else self.oidc.password_accounts
         return only is None or name in only
 
     @property
     def secure(self) -> bool:
-        """Whether browsers connect with https."""
+        """Return whether browsers connect with https."""
         return self.tls is not None or bool(self.proxies)
 
 

@@ -44,13 +44,13 @@ CLOSE_TIMEOUT_S = 0.3
 TICK_EVERY_S = 1.0
 SEARCHES_EVERY_S = 0.25
 SEARCHES_RETRY_S = 60.0
-"""How often the ingest asks the database for searches to send: an officer waits for the answers."""
+"""After searches could not be sent, the ingest waits for this time before the next attempt."""
 STATUS_EVERY_S = 10.0
 CLEAN_EVERY_S = 600.0
 MAX_BATCH = 1_000
 MAX_BUFFERED = 10_000
-"""Messages buffered while the database fails. The broker stops far below this, at its limit of unconfirmed
-messages, but reconnects can bring the same messages again."""
+"""Messages that the ingest buffers while the database fails. The broker stops far earlier, at its limit of
+unconfirmed messages; but after each reconnect it sends the same messages again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class IngestThread:
         self.loop = SupervisedThread("ingest", self._run, max_silence_s=60.0)
         self.problem: str | None = None
         self._broker = broker
-        self._requests_broker = requests_broker  # the same as ``broker`` without ``requests:``
+        self._requests_broker = requests_broker  # without ``requests:`` the same object as ``broker``
         self._store = store
         self._writer = writer
         self._confirmations = confirmations
@@ -134,8 +134,8 @@ class IngestThread:
         self._wake.set()
 
     def _run(self, loop: SupervisedThread) -> None:
-        # The supervisor may have started this loop again: load everything from the database. The broker still
-        # has the unconfirmed messages, but sends them again only on a new connection.
+        # If the supervisor has restarted this loop: load everything from the database. The broker still has
+        # the unconfirmed messages, but it sends them again only on a new connection.
         self._fleet, self._buffered, self._heartbeats = None, [], {}
         self._broker.close(None, CLOSE_TIMEOUT_S)
         self._requests_broker.close(None, CLOSE_TIMEOUT_S)
@@ -241,8 +241,8 @@ class IngestThread:
         self._after_commit(delivered, result)
 
     def _one_by_one(self, delivered: Sequence[UnconfirmedMessage]) -> None:
-        """Store a batch that failed: load the state again, because another process may have written the
-        same rows; if that fails too, halve the batch until the message is found that the database rejects."""
+        """Store a batch that failed: load the state again, because another process may have written the same
+        rows, and retry; if that fails too, halve the batch to find the message that the database rejects."""
         self._load()
         try:
             result = self._write(delivered)
@@ -279,8 +279,8 @@ class IngestThread:
         return result
 
     def _after_commit(self, delivered: Sequence[UnconfirmedMessage], result: BatchResult) -> None:
-        # Drop them at once, also after half a batch: a second PUBACK with the same packet id could confirm
-        # another message.
+        # Remove the stored messages from the buffer at once, also after half a batch: a second PUBACK with
+        # the same packet id could confirm another message.
         done = {id(each) for each in delivered}
         self._buffered = [each for each in self._buffered if id(each) not in done]
         self._broker.confirm(delivered)
@@ -333,7 +333,7 @@ class IngestThread:
         self._availability.apply_correction(correction)
         self._gap_logger = GapLogger(self._clock)
         self._load()
-        self._status_mono = self._clock.monotonic() - STATUS_EVERY_S  # so that the console follows at once
+        self._status_mono = self._clock.monotonic() - STATUS_EVERY_S  # the console shows it at once
 
     def _tick(self) -> None:
         """Publish presence and alert changes, and send the console's requests."""
@@ -364,7 +364,7 @@ class IngestThread:
             self._store.query(lambda each: self._senders.claims.publish(each, session, self._broker.publish))
 
     def _send_due(self, sender: RequestSender | RuleRequests, broker: CentralBrokerSession) -> None:
-        """Send what waits in ``sender``: requests of the console, or questions for rules."""
+        """Send the waiting messages of ``sender``: requests of the console, or requests for rules."""
         if self._store.query(sender.has_waiting):
             with self._store.batch() as batch:
                 messages = sender.send(batch.connection)
@@ -372,8 +372,8 @@ class IngestThread:
                 broker.publish(message)
 
     def _send_searches(self) -> None:
-        """Sign and send searches, some at a time: batches of events are stored in between, also while no
-        search can be sent."""
+        """Sign and send a limited number of searches and rehearsals; batches of events are stored between two
+        calls. After an error, wait for SEARCHES_RETRY_S."""
         try:
             if not (
                 self._senders.searches.can_sign and self._store.query(self._senders.searches.has_waiting)
@@ -416,7 +416,7 @@ class IngestThread:
                 self._writer.expire_parts(batch.connection, self._clock.deletions_ms())
 
     def _finish(self) -> None:
-        """Send the confirmations of what is committed; the broker keeps the rest."""
+        """Confirm what is committed. The broker keeps all other messages."""
         if self._fleet is not None and self._broker.online:
             self._send_acks()
         self._store.close()

@@ -80,11 +80,12 @@ CENTRE_MEASURES = {
     Measure.CENTRE_CLOCK: "the centre's clock is right",
     Measure.DELETIONS_HELD: "retention deletes again",
 }
-"""Measures of the centre itself, each with the text when all is well. They are alerts of its first ward."""
+"""Measures of the centre itself, each with its text while there is no problem. Their alerts belong to the
+centre's first ward."""
 
 
 CLAIM_MEASURES = frozenset({Measure.CLAIM_PENDING_S, Measure.CLAIM_WRONG})
-"""Measures of the claims of boxes that have no site yet. They are alerts of the claims' ward."""
+"""Measures of the claims of boxes that have no site yet. Their alerts belong to the ward of the claims."""
 
 UNIT_CODES = frozenset({"unit-failed", "unit-restarting", "units-more"})
 """Lines of a heartbeat about failed systemd units."""
@@ -93,14 +94,15 @@ RELEARNED = problem_text("changed-view")
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """``value`` is None if unknown; 1 or 0 for a measure that is true or false. ``text`` carries its code."""
+    """The result of a measure. ``value``: None if unknown; 1 (true) or 0 (false) for a measure that is a
+    fact. ``text``: the sentence for operators, which carries its code."""
 
     value: float | None
     text: str
 
 
 def plain(text: str) -> str:
-    """A gateway's text as one line, without control characters. It keeps its code."""
+    """Return a gateway's text as one line without control characters. A text with a code keeps the code."""
     visible = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
     return with_code_of(" ".join(visible.split())[:MAX_TEXT], text)
 
@@ -112,22 +114,24 @@ def _fact(holds: bool | None, text: str, otherwise: str) -> Measurement:
 
 
 def _number(value: float | None, code: str, figure: str) -> Measurement:
-    """``code`` names the sentence, ``figure`` the value in it."""
+    """Return the measurement of a number; None: it is no longer known. ``code``: the code of the sentence;
+    ``figure``: the name of the value in this sentence."""
     if value is None:
         return Measurement(None, "not known any more")
     return Measurement(value, problem_text(code, **{figure: round(value)}))
 
 
 def _of(code: str, health: ReceivedHealth, problem: str | None) -> Measurement:
-    """The measurement of a problem that a part reports; None: no problem. ``code`` names the sentence, here
-    and in the lines of the heartbeat."""
+    """Return the measurement of a problem that a component reports; None: it has no problem. ``code``: the
+    code of the sentence, which is also the code of the heartbeat's line about this problem."""
     if problem is None:
         return Measurement(0.0, f"{code}: well")
     return Measurement(1.0, plain(problem_text(code, why=_with_code(problem, code, health))))
 
 
 def _with_code(text: str, code: str, health: ReceivedHealth) -> str:
-    """``text`` with the code that the heartbeat's line of this code has for it; as it is without one."""
+    """Return ``text`` with the coded reason of the heartbeat's line about ``code``; without such a reason,
+    return ``text`` unchanged."""
     line = _line(code, health)
     why = None if line is None else line.params.get("why")
     return ProblemText(text, why) if isinstance(why, CodedProblem) else text
@@ -172,7 +176,7 @@ def _failed_units(health: ReceivedHealth) -> Measurement:
 
 def _is_of_unit(line: str) -> bool:
     problem = problem_of(line)
-    if problem is None:  # of an agent without codes
+    if problem is None:  # an agent of a version without codes
         return line.startswith(("unit ", "units: "))
     return problem.code in UNIT_CODES
 
@@ -255,12 +259,12 @@ CAMERA_MEASURES: dict[Measure, Callable[[ReceivedCameraHealth], Measurement]] = 
 }
 
 
-SWITCHED_OFF = "off"  # of a rule, by the command ``set-rule``; beside the overrides of the wire
+SWITCHED_OFF = "off"  # a rule that the command ``set-rule`` switched off; the wire has no override for this
 
 
 def override_measure(what: str, rule: str | None) -> tuple[Measure, str] | None:
-    """The measure of an operator's override and its text; None: the camera watches as much as before, or
-    more. ``what``: as on the wire, or SWITCHED_OFF."""
+    """Return the measure of an operator's override, and its text. ``what``: the override as on the wire, or
+    SWITCHED_OFF. None: after this override the camera watches at least as much as before."""
     if what == "relearn":
         return Measure.VIEW_RELEARNED, RELEARNED
     if what in ("mask", "disarm", SWITCHED_OFF) and rule is not None:
@@ -269,7 +273,7 @@ def override_measure(what: str, rule: str | None) -> tuple[Measure, str] | None:
 
 
 OVERRIDE_MEASURES = (Measure.RULE_MUTED, Measure.VIEW_RELEARNED)
-"""Measures of a camera, from override events and from the heartbeat of its gateway."""
+"""Measures of a camera that come from override events and from its gateway's heartbeat."""
 
 
 def overrides_of(health: ReceivedHealth, camera: str) -> dict[Measure, set[str]]:
@@ -297,7 +301,8 @@ does not count."""
 
 
 def newest_version(versions: Mapping[str, int]) -> str:
-    """Return the newest version that enough gateways have, of their counts by version; empty: none."""
+    """Return the newest version that enough gateways have; empty: no version has enough. ``versions``: the
+    count of gateways by version."""
     known = [version for version, count in versions.items() if version and count > 0]
     least = FLEET_SHARE * sum(versions[version] for version in known)
     newest = ""
@@ -308,7 +313,8 @@ def newest_version(versions: Mapping[str, int]) -> str:
 
 
 def version_behind(version: str, wanted: str) -> Measurement:
-    """Compare a gateway's version with the wanted one; empty: unknown."""
+    """Return whether a gateway's ``version`` is older than the ``wanted`` one; an empty text is an unknown
+    version."""
     if not version or not wanted:
         return Measurement(None, "not known any more")
     if not is_older(version, wanted):
@@ -317,7 +323,8 @@ def version_behind(version: str, wanted: str) -> Measurement:
 
 
 def conflict(events: int) -> Measurement:
-    """``events``: how many have the sequence number of another event."""
+    """Return the measurement of a sequence conflict. ``events``: how many events have the sequence number of
+    another event."""
     if events:
         return Measurement(1.0, problem_text("numbers-conflict", events=events))
     return Measurement(1.0, problem_text("names-conflict"))

@@ -19,7 +19,7 @@ from edge_agent.core.secrets import Secret
 from edge_central.config_types import IssuerUrl
 
 HUMAN_ROLES = ("admin", "officer", "viewer")
-"""Of people; programs have tokens."""
+"""Roles of people. Programs have tokens instead."""
 _WORD = r"[\x21\x23-\x5b\x5d-\x7e]+"
 """A scope (RFC 6749, section 3.3); a value of acr or amr is written the same way here."""
 

@@ -1,6 +1,6 @@
 """Sentences of the centre itself in English and Vietnamese, and one catalogue of them and of the agent's
-sentences. Every text of the centre is made here, so that it carries its code; pages show the sentence of
-that code in the user's language.
+sentences. The centre makes all its texts here, so that each text carries a code. Pages show the sentence of
+this code in the user's language.
 """
 
 from __future__ import annotations

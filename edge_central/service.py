@@ -141,7 +141,7 @@ class CentralService:
             media_folder,
             self._clock,
             first_after_s=first_sweep_s,
-            # Several centres on one server share its database, but each has its own media folder.
+            # Several centres on a server may share a database, but each centre has a media folder of its own.
             media_of=None if settings.database.embedded else settings.wards,
             now_ms=self._clock.deletions_ms,
             search_days=settings.search_days,
@@ -150,7 +150,8 @@ class CentralService:
         )
 
     def _connect_requests(self, wake: threading.Event) -> CentralBrokerSession:
-        """The broker session of the console's requests: one of its own if `requests:` is configured."""
+        """Return the broker session for the console's requests: a separate session if ``requests:`` is
+        configured, else the session of the ingest."""
         settings = self._settings
         if settings.requests is None:
             return self._broker
@@ -239,7 +240,8 @@ class CentralService:
         return MetricsServer(listen, metrics, ingest_health, wards, self._clock, sheet.names)
 
     def _state_message(self, session: str, kind: CentralStateKind) -> MqttMessage:
-        """The retained state message. ``online`` becomes ``degraded`` while nothing can be stored."""
+        """Return the retained state message. The state ``online`` becomes ``degraded`` while the ingest
+        cannot store."""
         problem = self._ingest.problem
         reasons = {"online": "connected", "stopped": "stopped", "offline": "connection lost"}
         value, reason = kind, reasons[kind]
@@ -263,9 +265,8 @@ def _search_key(settings: CentralSettings) -> Ed25519PrivateKey | None:
 
 @contextlib.contextmanager
 def _single_instance(state_dir: Path) -> Iterator[None]:
-    """Lock the state directory for one centre. A second one with the same client id would take over the
-    first one's broker session, lose it again, and so on without end. The kernel drops the lock when the
-    process ends."""
+    """Lock the state directory for one centre: two centres with one client id would end each other's broker
+    session again and again. The kernel releases the lock when the process ends."""
     try:
         state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:

@@ -310,17 +310,18 @@ class CentralSettings:
 
     @property
     def requests_mqtt(self) -> Mqtt:
-        """Settings of the broker session of ``requests``."""
+        """Return the settings of the broker session for ``requests``."""
         return self.mqtt if self.requests is None else self.requests.mqtt(self.mqtt)
 
     @property
     def search_days(self) -> float:
-        """How long searches are kept; also those from before ``search`` was removed."""
+        """Return for how many days searches are kept. This also holds for searches from before ``search`` was
+        removed."""
         return SEARCH_DAYS if self.search is None else self.search.days
 
     @property
     def timezone(self) -> tzinfo:
-        """Time zone of the pages, and of the days by which traffic is counted."""
+        """Return the time zone of the pages, which also divides the days by which traffic is counted."""
         return DEFAULT_TIMEZONE if self.console is None else self.console.timezone
 
     @property

@@ -122,7 +122,7 @@ class EventWebhook:
 
 
 def check_secret(values: SectionValues) -> None:
-    """Refuse a token that no header can have."""
+    """Refuse a token that an HTTP header cannot carry."""
     secret: Secret | None = values.valid("secret_file")
     if secret is not None and not re.fullmatch(r"[\x21-\x7e]*", secret.reveal()):
         values.reading.refuse(
@@ -160,7 +160,7 @@ PUSH_SERVICES = (
     "*.push.apple.com",
     "*.notify.windows.com",
 )
-"""Of Chrome, Firefox, Safari and Edge, as their makers document them."""
+"""The push services of Chrome, Firefox, Safari and Edge, as their makers document them."""
 _SERVICE = r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?"
 _CONTACT = r"mailto:[^\s@<>]+@[^\s@<>]+|https://[^\s<>@]+"
 

@@ -2,11 +2,11 @@
 
 Every decision uses monotonic seconds (``mono``); milliseconds since 1970 (``ms``) are only labels.
 
-- An alert opens when its rule's condition has held for ``for_s``, and is cleared when it was false for
-  ``clear_s``.
-- While a gateway is away, its open alerts are folded into the alert that says so, or into its ward's. They
-  unfold when the gateway reports the problem again.
-- Cameras are not judged for a while after their gateway came back.
+- An alert opens when its rule's condition has held for ``for_s``, and is cleared when the condition was
+  false for ``clear_s``.
+- While a gateway is away, its open alerts are folded into the alert about the absence of the gateway or
+  of its whole ward. They unfold when the gateway reports the problem again.
+- For a while after a gateway came back, its cameras are not judged.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from edge_central.sentences import problem_text
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceReport, PresenceState
 from edge_central.trusted_time.clock import Correction
 
-SETTLED_S = 90.0  # after the centre's own connect no absence counts for this time
+SETTLED_S = 90.0  # for this time after the centre's own connect, no absence counts
 
 BEGINNING = Instant(0.0, 0)
 _PRESENCE_STATES = {
@@ -61,7 +61,7 @@ class AlertEngine:
         self._camera_rules = [rule for rule in settings.rules if rule.measure in CAMERA_MEASURES]
         self._gateways: dict[str, AlertSubject] = {}
         self._wards: dict[str, AlertSubject] = {}
-        self._still_away: dict[str, set[str]] = {}  # ward -> gateways of its outage that were not heard since
+        self._still_away: dict[str, set[str]] = {}  # ward -> gateways of its outage not heard since
         self._outage_gateways: dict[str, set[str]] = {}  # ward -> all gateways of its outage
         self._versions: Counter[str] = Counter()
         self._newest = ""
@@ -106,8 +106,8 @@ class AlertEngine:
     def record_view(
         self, gateway: str, camera: str, state: str, present: bool, at: Instant
     ) -> Iterator[AlertChange]:
-        """An event reports that a camera's view is tampered with, or no longer. The next heartbeat reports
-        it too."""
+        """Handle an event that begins or ends tampering with a camera's view. The next heartbeat reports the
+        same."""
         subject = self._gateways.get(gateway)
         if subject is None or subject.away:
             return
@@ -119,8 +119,8 @@ class AlertEngine:
     def record_override(
         self, gateway: str, camera: str, data: RuleOverrideData, at: Instant
     ) -> Iterator[AlertChange]:
-        """An event reports that a rule is muted or disarmed or that a view is relearned, or the end of that.
-        The next heartbeat reports it too, and decides."""
+        """Handle an event that begins or ends an override: a rule is muted or disarmed, or a view is
+        relearned. The next heartbeat reports the override too, and the heartbeat prevails."""
         matches = measures.override_measure(data.what, data.rule_id)
         if matches is not None:
             yield from self._record_override(gateway, camera, matches, data.phase == "start", at)
@@ -129,7 +129,7 @@ class AlertEngine:
         self, gateway: str, camera: str, data: RuleChangeData, at: Instant
     ) -> Iterator[AlertChange]:
         """Handle the event of a rule change, which may have switched the rule off. The next heartbeat reports
-        the rule again, and its state prevails. For an undone change only the heartbeat counts."""
+        the rule's state again and prevails. After an undone change only the heartbeat counts."""
         matches = measures.override_measure(measures.SWITCHED_OFF, data.rule_id)
         if matches is not None and data.what != "reverted":
             yield from self._record_override(gateway, camera, matches, data.enabled is False, at)
@@ -177,8 +177,8 @@ class AlertEngine:
                     yield from self._ward(ward).judge(rule, "", measurement, at)
 
     def judge_conflicts(self, events: Mapping[str, int], at: Instant) -> Iterator[AlertChange]:
-        """Judge how many events of a gateway have the sequence number of another event; 0: two gateways
-        alternate under one name."""
+        """Judge how many events of a gateway have the sequence number of another event, which means that two
+        gateways alternate under one name; 0: none."""
         for rule in self._rules_for(Measure.CONFLICT):
             for gateway, subject in self._gateways.items():
                 if gateway in events:
@@ -222,8 +222,8 @@ class AlertEngine:
                         yield from subject.fold()
 
     def tick(self, at: Instant, connected_mono: float | None) -> Iterator[AlertChange]:
-        """Open and clear what has lasted long enough; ``connected_mono``: when the broker session began,
-        None without one."""
+        """Open the alerts whose conditions have held long enough, and clear those whose conditions were false
+        long enough. ``connected_mono``: when the broker session began; None: there is no session."""
         late, self._unreported = self._unreported, []
         yield from late
         for rule in self._rules_for(Measure.ALARMS):
@@ -252,8 +252,8 @@ class AlertEngine:
         ]
 
     def pending(self, least_s: float) -> dict[AlertKey, int]:
-        """Conditions without an alert whose ``for_s`` is at least ``least_s``, and since when they hold: a
-        restart must not start their wait again."""
+        """Return the conditions that have no alert yet and whose ``for_s`` is at least ``least_s``, with the
+        time since which they hold. They are stored, so that a restart does not begin their wait again."""
         return {
             AlertKey(subject.ward, subject.gateway, *condition_key): condition.since_ms
             for subject in self._subjects()
@@ -303,7 +303,7 @@ class AlertEngine:
         subject = self._gateway(report.gateway, report.ward)
         reported = report.state
         if reported is PresenceState.CUT:
-            if self._rules_for(Measure.WARD_OUTAGE):  # the alert of its ward says so
+            if self._rules_for(Measure.WARD_OUTAGE):  # the alert of the ward covers this gateway
                 subject.go_away()
                 if self._ward(subject.ward).has_alert_of({Measure.WARD_OUTAGE}):
                     yield from subject.fold()
@@ -343,7 +343,7 @@ class AlertEngine:
         self._newest = measures.newest_version(self._versions)
 
     def _conditions(self, key: AlertKey) -> dict[tuple[str, str], AlertCondition]:
-        """The conditions of the gateway or ward of an alert."""
+        """Return the conditions of the gateway or ward to which an alert belongs."""
         if key.gateway:
             return self._gateway(key.gateway, key.ward).conditions
         return self._ward(key.ward).conditions

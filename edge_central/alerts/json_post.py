@@ -28,11 +28,11 @@ REJECTED_STATUSES = frozenset({400, 413, 422})
 queue."""
 
 ANSWER_BYTES = 1_024
-"""Most that is read of an answer."""
+"""How much of an answer is read at most."""
 
 
 class PostFailed(Exception):
-    """The post failed and is tried again later. The text says why, without the URL."""
+    """The post failed; the caller tries again later. The text says why, without the URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ class PostAnswer:
 
 
 class JsonPoster:
-    """Posts to one URL, over a new connection each time. One thread.
+    """Posts to one URL, over a new connection each time. Only one thread may use it.
 
-    ``reads_answer``: the first ``ANSWER_BYTES`` of the latest answer are in ``answer``, else it is empty.
+    ``answer``: the first ``ANSWER_BYTES`` of the latest answer; empty without ``reads_answer``.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ def exchange(
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Raises CentralError if ``ca_file`` holds no certificate."""
+    """Return the TLS context. Raises CentralError if ``ca_file`` holds no certificate."""
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
@@ -140,7 +140,7 @@ def _abort(connection: http.client.HTTPConnection) -> None:
 
 
 def _words(error: Exception, timeout_s: float | None) -> str:
-    """The text of an error, without the URL."""
+    """Return the text of an error, without the URL."""
     if isinstance(error, TimeoutError):
         return f"no answer within {timeout_s or TIMEOUT_S:.0f} s"
     if isinstance(error, OSError):

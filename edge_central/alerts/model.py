@@ -26,8 +26,8 @@ from edge_central.trusted_time.clock import Correction
 
 @dataclass(frozen=True, slots=True, order=True)
 class AlertKey:
-    """Identity of an alert: at most one is open per key. ``gateway`` is empty for the ward itself,
-    ``camera`` for the gateway."""
+    """Identifies an alert: at most one alert is open per key. ``gateway`` is empty for an alert of the ward
+    itself, ``camera`` for an alert of the gateway itself."""
 
     ward: str
     gateway: str
@@ -45,10 +45,10 @@ class Alert:
     opened_ms: int
     cleared_ms: int | None = None  # None: open
     cleared_text: str | None = None
-    folded: bool = False  # explained by another alert: its gateway or ward is away
+    folded: bool = False  # another alert explains this one: the gateway or ward is away
 
     def corrected(self, correction: Correction) -> Alert:
-        """A copy with corrected times, after the centre's clock was wrong."""
+        """Return a copy with corrected times, after the centre's clock was wrong."""
         cleared_ms = None if self.cleared_ms is None else correction.of(self.cleared_ms)
         since_ms, opened_ms = correction.of(self.since_ms), correction.of(self.opened_ms)
         return replace(self, since_ms=since_ms, opened_ms=opened_ms, cleared_ms=cleared_ms)
@@ -88,7 +88,7 @@ class ActiveOverrides:
     """The texts of an operator's overrides of one camera."""
 
     active: set[str] = field(default_factory=set)
-    reported: set[str] = field(default_factory=set)  # all since its alert was opened
+    reported: set[str] = field(default_factory=set)  # all overrides reported since its alert was opened
 
 
 @dataclass(slots=True)
@@ -142,7 +142,7 @@ class AlertSubject:
             self.overrides.pop(condition_key, None)
             return
         is_open = condition is not None and condition.alert is not None
-        # The overrides named by an alert from before this start are unknown: use the current ones.
+        # The centre does not know the overrides of an alert from before this start: use the current ones.
         known_overrides = self.overrides.setdefault(
             condition_key, ActiveOverrides(reported=set(active) if is_open else set())
         )

@@ -1,6 +1,7 @@
 """Alerts as JSON for MQTT and the webhook, and the thread that posts them to the webhook.
 
-It posts in order, each alert until it is accepted. The queue is in the database; the thread has only a copy.
+The thread posts the alerts in order, and each alert again until the webhook accepts it. The database holds
+the queue; the thread has only a copy.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ def encode_alert(alert: Alert) -> bytes:
 
 
 def messages_for(change: AlertChange, topics: CentralTopics) -> Iterator[MqttMessage]:
-    """The messages of a change. A cleared alert is published once unretained, then its topic is cleared."""
+    """Return the messages of a change. A cleared alert is first published without the retain flag; then an
+    empty message clears its topic."""
     if change.kind is AlertChangeKind.CLEARED:
         yield MqttMessage(alert_topic(change.alert.key, topics), encode_alert(change.alert))
         yield clearing_message(change.alert.key, topics)
@@ -98,7 +100,7 @@ class WebhookPoster:
         self._poster = JsonPoster(settings.url, settings.secret, settings.ca_file, deadline_s)
         self._backoff = backoff or Backoff(FIRST_S, CAP_S)
         self._wake = threading.Event()
-        self._lock = threading.Lock()  # of the two below
+        self._lock = threading.Lock()  # protects the next two attributes
         self._waiting: deque[tuple[int, bytes]] = deque(maxlen=MAX_NOTIFICATIONS)
         self._delivered: list[int] = []
 

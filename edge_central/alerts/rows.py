@@ -21,8 +21,8 @@ MAX_NOTIFICATIONS = 10_000
 """Notifications that wait for the webhook; beyond this the oldest are dropped."""
 CONFLICT_MS = 86_400_000  # a sequence conflict ends this long after its last event
 RECENT_MS = 7 * 86_400_000
-"""Topics of alerts cleared within this time are cleared again in a new session: a broker that was away may
-still retain them."""
+"""In a new session the topics of alerts that were cleared within this time are cleared again: a broker that
+was away may still retain them."""
 
 _BY_NUMBER = {each.number: each for each in Severity}
 
@@ -31,7 +31,7 @@ _BY_NUMBER = {each.number: each for each in Severity}
 class SequenceConflict:
     """Two event histories under one gateway id."""
 
-    events: int  # with the sequence number of another event
+    events: int  # how many events have the sequence number of another event
     last_ms: int
 
 
@@ -80,7 +80,7 @@ def read(connection: Connection, wards: Collection[str], now_ms: int) -> StoredA
 
 
 def _conflicts(connection: Connection, wards: Collection[str], now_ms: int) -> dict[str, SequenceConflict]:
-    """The recent conflicts; the table keeps all of them."""
+    """Return the recent conflicts; the table also keeps the old ones."""
     gateway_columns, columns = tables.gateway.c, tables.conflict.c
     query = (
         select(columns.gateway, func.sum(columns.events), func.max(columns.last_ms))
@@ -134,8 +134,8 @@ def queue(
 
 
 def unqueue(connection: Connection, ids: Collection[int]) -> int:
-    """Delete delivered notifications, and the oldest beyond MAX_NOTIFICATIONS; return how many of those
-    were dropped."""
+    """Delete the delivered notifications, and the oldest beyond MAX_NOTIFICATIONS. Return how many were
+    deleted without a delivery."""
     column = tables.notification.c.id
     if ids:
         connection.execute(delete(tables.notification).where(column.in_(ids)))
@@ -207,7 +207,7 @@ class AlertStatus(msgspec.Struct, kw_only=True):
 
 
 def open_alerts(connection: Connection, now_ms: int) -> list[AlertStatus]:
-    """All open alerts, by severity, then newest first."""
+    """Return all open alerts, sorted by severity, then newest first."""
     columns = tables.alert.c
     names = ("ward", "gateway", "camera", "rule", "severity", "text", "opened_ms", "folded")
     query = select(*(columns[name] for name in names)).where(columns.cleared_ms.is_(None))

@@ -33,11 +33,11 @@ from edge_central.trusted_time.clock import Correction
 
 log = logging.getLogger(__name__)
 
-MISSING_FOR_MS = 86_400_000  # how long an open gap is an alert; it stays in ``status``
+MISSING_FOR_MS = 86_400_000  # for this long an open gap is an alert; afterwards only ``status`` shows it
 PENDING_FROM_S = 3_600.0  # pending conditions of rules with at least this ``for_s`` survive a restart
 PENDING_EVERY_S = 60.0
 FRESH_MS = 600_000
-"""An older view or override event waited in an outbox and no longer describes the present."""
+"""An older view or override event is ignored: it waited in an outbox and no longer describes the present."""
 MAX_CLEARED = 2_000
 MAX_RETAINED = 1_000  # retained topics counted per gateway
 
@@ -150,7 +150,8 @@ class AlertService:
         self._changes += self._engine.judge_conflicts(events, at)
 
     def apply_correction(self, correction: Correction) -> None:
-        """The stored times were corrected: correct the open alerts too, and publish them again."""
+        """Correct the times of the open alerts after the stored times were corrected, and publish the alerts
+        again."""
         self._engine.apply_correction(correction)
         self._changes = [
             replace(change, alert=change.alert.corrected(correction)) for change in self._changes
@@ -184,7 +185,7 @@ class AlertService:
             self._changes += self._engine.judge_wards(measure, by_ward, at)
 
     def tick(self, reports: Iterable[PresenceReport], connected_mono: float | None) -> None:
-        """Judge what depends on time; ``reports``: the newest presence reports."""
+        """Judge what depends on time. ``reports``: the newest presence report of each gateway."""
         at = instant_of(self._clock)
         for report in reports:
             self._changes += self._engine.record_presence(report, at)
@@ -241,8 +242,8 @@ class AlertService:
                     publish(message)
 
     def publish_open(self, session: str, publish: Callable[[MqttMessage], None]) -> None:
-        """In a new broker session publish all open alerts and clear the topics of cleared ones: the broker
-        may have lost the former and missed the latter."""
+        """In a new broker session publish all open alerts and clear the topics of cleared alerts: the broker
+        may have lost the open alerts, and may have missed the end of the cleared ones."""
         if session == self._session:
             return
         self._session = session
@@ -271,7 +272,8 @@ class AlertService:
 
 
 def _read_fresh(event: EventMessage, document_type: type[_T], now_ms: int) -> _T | None:
-    """The decoded event; None if it is old, or from a newer agent: the next heartbeat reports the same."""
+    """Return the decoded event. None: it is old, or a newer agent sent it in an unknown form; the next
+    heartbeat reports the same."""
     if abs(now_ms - event.time_ms) > FRESH_MS:
         return None
     try:

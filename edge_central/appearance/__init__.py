@@ -1,2 +1,3 @@
-"""Compares pictures of candidates by an embedding model of the operator: its measured card, the process that
-computes embeddings, and likelihood ratios. No model ships. What candidates are is in ``journeys/``."""
+"""Compares pictures of candidates by an embedding model that the operator provides: the model's measured
+card, the process that computes embeddings, and likelihood ratios. No model ships. ``journeys/`` makes the
+candidates."""

@@ -21,10 +21,11 @@ from edge_agent.wire.base import Sha256
 from edge_central.sentences import problem_text
 
 ALL = "all"
-"""The group of a card whose pictures were not divided by group."""
+"""The group of a card whose pictures were not divided into groups."""
 MIN_IDENTITIES = 20
 MAX_RATIO = 20.0
-"""Likelihood ratios are clipped to 1/20..20: more, a card of some dozen objects cannot support."""
+"""Likelihood ratios are clipped to 1/20..20: a card of a few dozen objects cannot support a stronger
+statement."""
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
@@ -32,7 +33,7 @@ Similarity = Annotated[float, Meta(ge=-1.001, le=1.001)]
 
 
 class CardRefused(CentralError):
-    """The card cannot be read, or it does not allow to use the model."""
+    """The card cannot be read, or it does not permit the use of the model."""
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +45,8 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SimilarityThreshold(msgspec.Struct, frozen=True, kw_only=True):
-    """Shares of the pairs that are more similar: of different objects, and of the same object."""
+    """For a similarity: the share of the pairs of different objects, and of the same object, that are more
+    similar."""
 
     false_match_rate: Share
     similarity: Similarity
@@ -57,18 +59,18 @@ class CurvePoint(msgspec.Struct, frozen=True, array_like=True):
 
 
 class GroupFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured for one group of objects. Pictures of one camera were never compared."""
+    """The figures measured for one group of objects. Two pictures of the same camera were never compared."""
 
     identities: Count  # objects with pictures of two cameras or more
     pictures: Count
     cameras: Count
-    queries: Count  # pictures of which another camera has the same object
+    queries: Count  # pictures whose object also has a picture of another camera
     same_pairs: Count
     different_pairs: Count
     rank1: Estimate  # the most similar picture of the other cameras is of the same object
-    rank5: Estimate  # one of the five most similar
+    rank5: Estimate  # one of the five most similar pictures is
     mean_average_precision: Estimate
-    chance_rank1: Share  # of a model that orders by chance
+    chance_rank1: Share  # the rank1 of a model that orders by chance
     cost: Annotated[float, Meta(ge=0, le=100)]
     """Cllr of likelihood ratios for objects that were left out when the curve was made: 0 perfect, 1 says
     nothing (Brümmer and du Preez, "Application-independent evaluation of speaker detection", 2006)."""
@@ -81,7 +83,7 @@ class GroupFigures(msgspec.Struct, frozen=True, kw_only=True):
         return enough and self.rank1.low > self.chance_rank1 and self.cost < 1.0
 
     def ratio(self, similarity: float) -> float:
-        """The likelihood ratio of a similarity, interpolated in log10; clipped to 1/20..20."""
+        """Return the likelihood ratio of a similarity, interpolated in log10 and clipped to 1/20..20."""
         points = self.curve
         after = bisect_right(points, similarity, key=lambda point: point.similarity)
         if after in (0, len(points)):
@@ -111,13 +113,14 @@ class AppearanceCard(msgspec.Struct, frozen=True, kw_only=True):
     ]
 
     def figures(self, group: str | None) -> GroupFigures | None:
-        """Return the figures of the group, or of all groups; None: not measured, or no better than chance."""
+        """Return the figures of the group; without these, those of ``ALL``. None: neither was measured, or
+        the model is no better than chance."""
         found = self.groups.get(group or "", self.groups.get(ALL))
         return found if found is not None and found.is_better_than_chance else None
 
 
 def read_card(path: Path) -> AppearanceCard:
-    """Raises CardRefused."""
+    """Read a card. Raises CardRefused."""
     try:
         card = msgspec.json.decode(read_bounded(path), type=AppearanceCard)
     except OSError as error:
@@ -134,8 +137,8 @@ def read_card(path: Path) -> AppearanceCard:
 
 
 def usable_card(model: Path, card_file: Path | None, groups: Sequence[str]) -> AppearanceCard:
-    """The card, if it was measured on this model and allows to compare pictures of one of the groups. Raises
-    CardRefused."""
+    """Return the card. Raises CardRefused unless it was measured on this model and permits the comparison of
+    pictures of at least one of the groups."""
     if card_file is None or not card_file.exists():
         raise CardRefused(problem_text("appearance-no-card", file=model.name))
     card = read_card(card_file)

@@ -1,9 +1,9 @@
 """The process that decodes pictures of gateways and computes their embeddings.
 
 Run as ``python -I -m edge_central.appearance.child MODEL PIXELS ORDER`` with a socket as standard input and
-output. It loads the model, gives up what it does not need, and only then reads the first picture. So an
-attacker who takes the process over with a picture can open no file and no connection, and can use only
-limited time and memory.
+output. The process loads the model, gives up all rights that it does not need, and only then reads the first
+picture. So an attacker whose picture takes the process over can open no file and no connection, and can use
+only limited time and memory.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from edge_central.appearance.frames import MAX_REQUEST_BYTES, OK, REFUSED, REQUE
 from edge_central.appearance.system_calls import allow_only_computing
 
 MORE_MEMORY_BYTES = 256 * 1024 * 1024
-"""Beyond what the process has with the loaded model."""
+"""The memory that the process may use beyond what it has when the model is loaded."""
 CPU_S = 60
-"""Processor time for the pictures of one process; the centre starts a new one every ``MAX_PICTURES``."""
+"""Processor time for all pictures of one process. The centre starts a new process after ``MAX_PICTURES``."""
 NICE = 10
 OOM_SCORE = 1000
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
@@ -34,13 +34,13 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
 def main(model_path: str, pixels: str, order: str) -> int:
     lower_priority()
-    decode_without_threads()  # they cannot be made later
+    decode_without_threads()  # threads cannot be made later
     try:
         model = EmbeddingModel(Path(model_path), pixels, bgr=order == "bgr")
     except DetectorError as error:
         _write(answer(REFUSED, str(error).encode()))
         return 1
-    _embed(model, blank_jpeg())  # all that is imported late is imported now
+    _embed(model, blank_jpeg())  # so that late imports happen now, not later
     limit_process()
     filtered = allow_only_computing()
     hello = ChildHello(
@@ -59,9 +59,9 @@ def main(model_path: str, pixels: str, order: str) -> int:
 def limit_process(
     more_memory_bytes: int = MORE_MEMORY_BYTES, cpu_s: int = CPU_S, file_bytes: int = 0
 ) -> None:
-    """Bound memory and processor time, and make new files, connections and processes impossible; open files
-    grow to ``file_bytes``. Raises OSError or ValueError where the system does not allow it: then no picture
-    is read."""
+    """Bound the memory and processor time of this process, and prevent new files, connections and processes.
+    Files that are open already may grow to ``file_bytes``. Raises OSError or ValueError if the system does
+    not permit a limit: the caller must then read no picture."""
     size = resource.getpagesize() * int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     used_s = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2])) + 1
     libc = ctypes.CDLL(None, use_errno=True)
@@ -75,7 +75,8 @@ def limit_process(
         (resource.RLIMIT_NOFILE, 0),
     ):
         resource.setrlimit(limit, (most, most))
-    # A process that hangs does not see the end of its socket: it ends with the thread that has made it.
+    # A process that hangs does not see the end of its socket: the kernel kills it when its parent thread
+    # ends.
     options = ((_PR_SET_PDEATHSIG, signal.SIGKILL), (_PR_SET_NO_NEW_PRIVS, 1), (_PR_SET_DUMPABLE, 0))
     for option, value in options:
         if libc.prctl(option, value, 0, 0, 0) != 0:

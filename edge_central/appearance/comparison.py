@@ -1,8 +1,8 @@
 """Compares two embeddings for the ranking of candidates: the likelihood ratio by the card's curve.
 
-The column ``embedding`` of ``search_picture``: the first eight bytes of the model's SHA-256, then the vector
-as float16. Only the mark: the model gave no vector for this picture. A single zero byte: the model does not
-compare pictures of this group.
+The column ``embedding`` of ``search_picture`` begins with the mark of the model: the first eight bytes of its
+SHA-256. The vector follows as float16. If only the mark is there, the model gave no vector for this picture.
+A single zero byte instead of all this: the model does not compare pictures of this group.
 """
 
 from __future__ import annotations
@@ -29,16 +29,17 @@ NEUTRAL = 1.0
 
 
 class AppearanceRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """In ``meta``, for each centre with ``journeys.appearance``: its card, or why it uses none."""
+    """The model card that a centre with ``journeys.appearance`` uses, or the reason why it uses none. Stored
+    in ``meta``, one record for each centre."""
 
     card: AppearanceCard | None = None
-    groups: list[str]  # that are compared
+    groups: list[str]  # groups of passages whose pictures are compared
     problem: str | None = None  # text
-    code: object = None  # of ``problem``, with its figures
+    code: object = None  # code of ``problem``, with its figures
 
     @property
     def why(self) -> str:
-        """Why no picture is compared; it may carry a code."""
+        """Return why no picture is compared; the text may carry a code."""
         return with_problem(self.problem or "", self.code)
 
 
@@ -48,20 +49,22 @@ def mark_of(sha256: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class AppearanceComparison:
-    """By mark of the model: its card, and the groups whose pictures are compared."""
+    """Compares pictures by the models of the centres. ``models``: by the mark of the model, its card and the
+    groups whose pictures are compared."""
 
     models: Mapping[bytes, tuple[AppearanceCard, Collection[str]]]
 
     @classmethod
     def read(cls, connection: Connection) -> AppearanceComparison:
-        """Make the comparison with the cards that the centres of this database use now."""
+        """Read the cards that the centres of this database use now."""
         records = read_records(connection)
         used = [(record.card, record.groups) for record in records if record.card is not None]
         return cls({mark_of(card.sha256): (card, groups) for card, groups in used})
 
     def likelihood_ratio(self, one: bytes | None, other: bytes | None, group: str | None) -> float:
-        """How many times likelier the two pictures are if they show the same object; 1/20..20, and 1.0 where
-        nothing can be said: no embedding, of different models, or the group was not measured."""
+        """Return how many times likelier this pair of pictures is if both show the same object than if they
+        do not: 1/20..20. Return 1.0 if an embedding is missing, the embeddings are of different models, or
+        the group was not measured."""
         if one is None or other is None or one[:MARK_BYTES] != other[:MARK_BYTES]:
             return NEUTRAL
         figures = self._figures(one, group)
@@ -71,7 +74,7 @@ class AppearanceComparison:
         return NEUTRAL if similarity is None else figures.ratio(similarity)
 
     def sentence(self, one: bytes | None, other: bytes | None, group: str | None) -> str | None:
-        """The reason in words, with its code; None: nothing can be said."""
+        """Return the result as a sentence with its code. None: the pictures cannot be compared."""
         figures = None if one is None else self._figures(one, group)
         if figures is None or one is None or other is None or len(one) == MARK_BYTES:
             return None
@@ -101,7 +104,7 @@ def read_records(connection: Connection) -> list[AppearanceRecord]:
 
 
 def read_embeddings(connection: Connection, searches: Collection[str]) -> dict[tuple[str, int], bytes]:
-    """By gateway and passage: the embeddings of the opened pictures of these searches."""
+    """Return the embeddings of the opened pictures of these searches, by gateway and passage."""
     columns = tables.search_picture.c
     query = select(columns.gateway, columns.passage, columns.embedding).where(
         columns.search.in_(sorted(searches)), columns.embedding.is_not(None)
@@ -110,7 +113,7 @@ def read_embeddings(connection: Connection, searches: Collection[str]) -> dict[t
 
 
 def _similarity(one: bytes, other: bytes) -> float | None:
-    """Cosine of two vectors of length 1; None: there is none, or they differ in length."""
+    """Return the cosine of two vectors of length 1. None: a vector is missing, or their dimensions differ."""
     if not one or len(one) != len(other) or len(one) % 2:
         return None
     first, second = (struct.unpack(f"<{len(each) // 2}e", each) for each in (one, other))

@@ -30,12 +30,12 @@ log = logging.getLogger(__name__)
 START_S, PICTURE_S = 60.0, 5.0
 """A process that needs longer to start, or for a picture, is killed."""
 MAX_PICTURES = 200
-"""A new process is started after so many pictures: what one picture did to it does not last."""
+"""A new process is started after this many pictures, so that harm by a picture does not last."""
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 class EmbeddingUnavailable(CentralError):
-    """The process cannot be started, or its model cannot be used: no picture is at fault."""
+    """The process cannot be started, or its model cannot be used. The picture is not the cause."""
 
 
 class PictureNotEmbedded(CentralError):
@@ -43,8 +43,8 @@ class PictureNotEmbedded(CentralError):
 
 
 class EmbeddingProcess:
-    """Runs the model in a process of its own, which has no environment, no open files of this process, and
-    ends with it. Not thread-safe."""
+    """Runs the model in a separate process, which has no environment and none of this process's open files,
+    and which ends when this process ends. Not thread-safe."""
 
     def __init__(
         self,
@@ -56,8 +56,8 @@ class EmbeddingProcess:
         start_s: float = START_S,
         picture_s: float = PICTURE_S,
     ) -> None:
-        """``pixels`` and ``order``: what the model expects, as in its card. ``command`` replaces the program
-        in tests."""
+        """``pixels`` and ``order``: the model's input format, as in its card. ``command`` replaces the
+        program in tests."""
         program = (sys.executable, "-I", "-m", "edge_central.appearance.child")
         self._command = [*(command or (*program, str(model.absolute()), pixels, order))]
         self._start_s, self._picture_s = start_s, picture_s
@@ -80,7 +80,7 @@ class EmbeddingProcess:
         return None if self._process is None else self._process.pid
 
     def hello(self) -> ChildHello:
-        """Start the process if it does not run; return what it says of its model. Raises
+        """Start the process if it does not run. Return the facts that it reports about its model. Raises
         EmbeddingUnavailable."""
         if self._hello is not None:
             return self._hello
@@ -102,8 +102,8 @@ class EmbeddingProcess:
         return self._hello
 
     def embed(self, jpeg: bytes) -> bytes:
-        """The vector as float16, of length 1. Blocks for at most ``start_s`` + ``picture_s``. Raises
-        PictureNotEmbedded, EmbeddingUnavailable."""
+        """Return the vector of a picture as float16, of length 1. Blocks for at most ``start_s`` +
+        ``picture_s``. Raises PictureNotEmbedded, EmbeddingUnavailable."""
         if len(jpeg) > MAX_REQUEST_BYTES:
             raise PictureNotEmbedded(f"a picture cannot be compared: {len(jpeg)} bytes are too many")
         if self.pictures >= MAX_PICTURES:
@@ -138,7 +138,7 @@ class EmbeddingProcess:
         ours, theirs = socket.socketpair()
         self._socket = ours
         with contextlib.closing(theirs):
-            # The log is not the process's: it could fill the disk.
+            # The process gets no access to the log: it could fill the disk.
             self._process = subprocess.Popen(
                 self._command,
                 stdin=theirs.fileno(),
@@ -149,7 +149,7 @@ class EmbeddingProcess:
             )
 
     def _answer(self, within_s: float) -> tuple[int, bytes]:
-        """Raises TimeoutError, EOFError, OSError."""
+        """Wait for an answer of the process. Raises TimeoutError, EOFError, OSError."""
         until = time.monotonic() + within_s
         kind, size = ANSWER_HEAD.unpack(self._read(ANSWER_HEAD.size, until))
         return kind, self._read(size, until)

@@ -1,8 +1,8 @@
 """Messages between the centre and the process that computes embeddings: a length, then bytes.
 
-A request is the JPEG. An answer begins with one byte, ``OK`` or ``REFUSED``; then follow the vector as
-float16 (little endian), or why there is none. Before the first request the process sends an answer with a
-``ChildHello``.
+A request is the JPEG. An answer begins with one byte: after ``OK`` the vector follows as float16 (little
+endian), after ``REFUSED`` the reason why there is none. Before the first request the process sends an answer
+that holds a ``ChildHello``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class ChildHello(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     input_size: tuple[int, int]  # width, height in pixels
     dimensions: int
-    filtered: bool  # the kernel forbids it all system calls but those of a computation
+    filtered: bool  # the kernel permits only the system calls of a computation
 
 
 def request(jpeg: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The folder of labelled pictures that a model is measured on: ``IDENTITY/CAMERA-*.jpg``, or with a folder
+"""The folder of labelled pictures with which a model is measured: ``IDENTITY/CAMERA-*.jpg``, or with a folder
 for each group, ``GROUP/IDENTITY/CAMERA-*.jpg``."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from edge_central.appearance.card import ALL
 from edge_central.journey_settings import GROUPS
 
 MAX_PICTURES = 5_000
-"""Each pair of pictures is compared: 12.5 million."""
+"""A limit, because each pair of pictures is compared: 12.5 million pairs."""
 _ENDINGS = frozenset((".jpg", ".jpeg"))
 
 
@@ -25,7 +25,7 @@ class LabelledPicture:
 
 
 def read_folder(folder: Path) -> list[LabelledPicture]:
-    """All pictures, in order. Raises CentralError for a folder of another form."""
+    """Return all pictures, in order. Raises CentralError if the folder has another structure."""
     try:
         found = list(_pictures(folder))
     except OSError as error:

@@ -15,15 +15,16 @@ from edge_central.appearance.measurement import LabelledVectors, measure_group
 
 MAX_UNREADABLE = 0.1
 SMALLEST_DIFFERENCE = 1e-3
-"""Of a vector of length 1 as float16: a model whose vectors differ by less has not seen the pictures."""
+"""Smallest difference between vectors of length 1 as float16: a model whose vectors differ by less does not
+react to the pictures."""
 
 
 def measure(
     process: EmbeddingProcess, folder: Path, made_at: str, remarks: str, pixels: str, order: str,
     notice: Callable[[str], None],
 ) -> AppearanceCard:  # fmt: skip
-    """The card of the model that ``process`` runs. ``notice`` gets a line for what was left out. Raises
-    CentralError if the folder or the model cannot be measured."""
+    """Return the card of the model that ``process`` runs. ``notice`` is called with a line for everything
+    that was left out. Raises CentralError if the folder or the model cannot be measured."""
     hello = process.hello()
     pictures = read_folder(folder)
     vectors, unreadable = _embed(process, pictures, notice)
@@ -54,7 +55,7 @@ def measure(
 def _embed(
     process: EmbeddingProcess, pictures: Sequence[LabelledPicture], notice: Callable[[str], None]
 ) -> tuple[Mapping[LabelledPicture, np.ndarray[tuple[int], np.dtype[np.float16]]], int]:
-    """The vector of each picture that has one, and how many have none."""
+    """Return the vector of each picture that has one, and the number of pictures without a vector."""
     found, unreadable = {}, 0
     for picture in pictures:
         try:

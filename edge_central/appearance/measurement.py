@@ -30,7 +30,7 @@ Flags = NDArray[np.bool_]
 FALSE_MATCH_RATES = (0.001, 0.01, 0.1)
 FOLDS = 5
 PRIOR_COUNT = 0.5
-"""Added to each bin, in objects: with 40 objects no bin can say more than about 40 to 1."""
+"""Added to each bin, in objects: with 40 objects, no bin can support a ratio above about 40 to 1."""
 MIN_BINS, MAX_BINS = 5, 15
 _Z = 1.96
 
@@ -45,7 +45,7 @@ class LabelledVectors:
 
     @property
     def findable(self) -> Flags:
-        """Pictures whose object was also seen by another camera."""
+        """Which pictures show an object that another camera saw too."""
         return np.asarray((self.same & self.apart).any(axis=1))
 
     @property
@@ -58,7 +58,7 @@ class LabelledVectors:
 
 
 def measure_group(labelled: LabelledVectors) -> GroupFigures:
-    """The figures of one group. Needs objects that two cameras saw."""
+    """Return the figures of one group. The group must have objects that two cameras saw."""
     similarities = labelled.vectors @ labelled.vectors.T
     same, apart = labelled.same, labelled.apart
     queries = np.flatnonzero(labelled.findable)
@@ -88,7 +88,7 @@ def measure_group(labelled: LabelledVectors) -> GroupFigures:
 
 @dataclass(frozen=True, slots=True)
 class _Ranks:
-    """One value for each query."""
+    """The results of each query; every array has one value per query."""
 
     first: NDArray[np.intp]  # rank of the most similar picture of the same object, from 1
     precision: Floats  # average precision
@@ -109,13 +109,13 @@ def _ranks(similarities: Floats, same: Flags, apart: Flags, queries: NDArray[np.
 
 
 def _means(values: NDArray[Any], identities: NDArray[Any]) -> Floats:
-    """The mean of each object."""
+    """Return the mean of the values of each object."""
     return np.asarray([values[identities == each].mean() for each in sorted(set(identities.tolist()))])
 
 
 def _estimate(values: NDArray[Any], identities: NDArray[Any]) -> Estimate:
-    """A mean over objects with Wilson's interval ("Probable inference", 1927). For means in 0..1 it is
-    wider than needed."""
+    """Return the mean over objects with Wilson's interval ("Probable inference", 1927). For means in 0..1 the
+    interval is wider than needed."""
     means = _means(values.astype(np.float64), identities)
     count, mean = len(means), float(means.mean())
     middle = (mean + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
@@ -129,8 +129,8 @@ def _estimate(values: NDArray[Any], identities: NDArray[Any]) -> Estimate:
 
 @dataclass(frozen=True, slots=True)
 class _Pairs:
-    """Pairs of pictures of two cameras. ``weight``: the pairs of the same object have 1 together, and all
-    different pairs have as much as all same pairs."""
+    """Pairs of pictures of two cameras. ``weight``: all pairs of one object have the weight 1 together; all
+    pairs of different objects together weigh as much as all pairs of the same object."""
 
     similarity: Floats
     same: Flags
@@ -166,8 +166,8 @@ class _Pairs:
 
 
 def _curve(pairs: _Pairs, objects: int) -> list[CurvePoint]:
-    """Binned, with a prior count in each bin, then made to rise by pooling neighbours that fall (pool
-    adjacent violators: Ayer et al., 1955)."""
+    """Return the curve: the pairs are binned with a prior count in each bin; then neighbouring bins that fall
+    are pooled, so that the curve rises (pool adjacent violators: Ayer et al., 1955)."""
     bins = min(max(objects // 4, MIN_BINS), MAX_BINS)
     blocks = [_Block(*bin) for bin in _bins(pairs, bins)]
     pooled: list[_Block] = []
@@ -181,7 +181,8 @@ def _curve(pairs: _Pairs, objects: int) -> list[CurvePoint]:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Neighbouring bins: shares of the same and of the different pairs, and their mean similarity."""
+    """Neighbouring bins: their shares of the pairs of the same and of different objects, and the mean
+    similarity."""
 
     same: float
     different: float
@@ -199,7 +200,8 @@ class _Block:
 
 
 def _bins(pairs: _Pairs, count: int) -> list[tuple[float, float, float, float]]:
-    """Bins of equal weight: (share of the same pairs, of the different pairs, mean similarity, weight)."""
+    """Return bins of equal weight: (share of the pairs of the same object, share of the pairs of different
+    objects, mean similarity, weight)."""
     order = np.argsort(pairs.similarity, kind="stable")
     similarity, weight, same = pairs.similarity[order], pairs.weight[order], pairs.same[order]
     total = float(weight.sum())
@@ -219,7 +221,8 @@ def _bins(pairs: _Pairs, count: int) -> list[tuple[float, float, float, float]]:
 
 
 def _cost_of_left_out(pairs: _Pairs, objects: int) -> float:
-    """Cllr of pairs with an object of one fold, by the curve of pairs without those objects."""
+    """Return Cllr by cross-validation: the pairs with an object of one fold are rated by the curve of the
+    pairs without the objects of this fold."""
     same, different = [], []
     for fold in range(FOLDS):
         out_one, out_other = pairs.one % FOLDS == fold, pairs.other % FOLDS == fold

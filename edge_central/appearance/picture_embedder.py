@@ -1,7 +1,8 @@
 """The thread of ``central run`` that computes embeddings of the pictures that officers have opened.
 
-It waits for the process that decodes them, so it is neither the ingest thread nor one that the watchdog
-awaits: whatever a picture does, events are stored and pages are shown.
+The thread waits for the process that decodes pictures. So it is a thread of its own, neither the ingest
+thread nor a thread that the watchdog supervises: even if a picture blocks it, events are stored and pages are
+shown.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from edge_central.store.problems import problem_column
 log = logging.getLogger(__name__)
 
 POLL_S = 1.0
-"""An officer waits for the ranking."""
+"""Short, because an officer waits for the ranking."""
 CHECK_AGAIN_S = 600.0
 RETRY_S = 10.0
 IDLE_S = 300.0
@@ -52,7 +53,8 @@ MAX_AT_ONCE = 20
 
 
 class PictureEmbedder:
-    """``settings`` None: pictures are not compared; this is recorded, and the thread ends."""
+    """Embeds the opened pictures. If ``settings`` is None, pictures are not compared: the thread records this
+    and ends."""
 
     def __init__(
         self,
@@ -70,7 +72,7 @@ class PictureEmbedder:
         self._record_key = f"{RECORD}{central_id}"
         self._clock = clock
         self._card: AppearanceCard | None = None
-        self.process: EmbeddingProcess | None = None  # while the model is used
+        self.process: EmbeddingProcess | None = None  # None while the model is not used
         self._next_check_mono = self._used_mono = clock.monotonic()
 
     def _run(self, loop: SupervisedThread) -> None:
@@ -89,8 +91,8 @@ class PictureEmbedder:
         self._connections.close()
 
     def run_once(self) -> float | None:
-        """Check the model, or embed some pictures. Return the seconds until the next call; None: there is
-        nothing to do any more."""
+        """Check the model, or embed some pictures. Return the seconds until the next call; None: no call is
+        needed any more."""
         try:
             if not self._find_tables():
                 return POLL_S
@@ -100,7 +102,7 @@ class PictureEmbedder:
             if self._card is None:
                 return self._check(self._settings)
             return 0.0 if self._embed_some(self._settings, self._card) else POLL_S
-        except CentralError as error:  # the database is away, or not made yet
+        except CentralError as error:  # the database cannot be reached, or does not exist yet
             log.debug("pictures are not compared for the moment: %s", error)
             return RETRY_S if self._has_tables else POLL_S
         except Exception:
@@ -108,7 +110,8 @@ class PictureEmbedder:
             return CHECK_AGAIN_S
 
     def _find_tables(self) -> bool:
-        """Whether the ingest has made its database: two threads that make it at once disturb each other."""
+        """Return whether the ingest has made the tables. This thread must not make them too: two threads that
+        do it at once disturb each other."""
         if not self._has_tables:
             with read_transaction(self._database) as connection:
                 self._has_tables = read_meta(connection, "schema") == str(tables.SCHEMA_VERSION)
@@ -117,7 +120,7 @@ class PictureEmbedder:
     # --- the model ---
 
     def _check(self, settings: AppearanceSettings) -> float:
-        """Read the card and start the model; record the card, or why it is not used."""
+        """Read the card and start the model. Record the card, or the reason why the model is not used."""
         if self._clock.monotonic() < self._next_check_mono:
             return RETRY_S
         try:
@@ -154,7 +157,7 @@ class PictureEmbedder:
     # --- pictures ---
 
     def _embed_some(self, settings: AppearanceSettings, card: AppearanceCard) -> bool:
-        """Return whether there may be more."""
+        """Embed some pictures. Return whether more may wait."""
         with self._connections.reading() as connection:
             rows = connection.execute(_waiting(self._wards)).all()
         assert self.process is not None
@@ -174,11 +177,11 @@ class PictureEmbedder:
         return len(rows) == MAX_AT_ONCE
 
     def _embedding(self, row: Any, settings: AppearanceSettings, card: AppearanceCard) -> bytes:
-        """The value of the column. Raises EmbeddingUnavailable, CardRefused."""
+        """Return the value of the column ``embedding``. Raises EmbeddingUnavailable, CardRefused."""
         if _group(row.document) not in settings.groups:
             return NOT_COMPARED
         assert self.process is not None
-        _hello(self.process, card)  # the process starts again from the file every now and then
+        _hello(self.process, card)  # the process is started again from the model file from time to time
         try:
             return mark_of(card.sha256) + self.process.embed(row.jpeg)
         except PictureNotEmbedded as error:
@@ -187,7 +190,8 @@ class PictureEmbedder:
 
 
 def _hello(process: EmbeddingProcess, card: AppearanceCard) -> ChildHello:
-    """Raises CardRefused for another model than that of the card, EmbeddingUnavailable."""
+    """Start the process and check its model. Raises CardRefused if the card is of another model, and
+    EmbeddingUnavailable."""
     hello = process.hello()
     if (hello.sha256, hello.dimensions) != (card.sha256, card.dimensions):
         raise CardRefused(problem_text("appearance-other-model", model=card.model))
@@ -233,7 +237,8 @@ def _store(connection: Connection, found: Iterable[tuple[Any, bytes]]) -> None:
 
 
 def _forget_others(connection: Connection, mark: bytes, wards: Sequence[str]) -> None:
-    """Have the embeddings of other models, and of groups that were not compared, computed again."""
+    """Clear the embeddings of other models, and the marks of groups that were not compared, so that they are
+    computed again."""
     columns = tables.search_picture.c
     of_others = func.substr(columns.embedding, 1, MARK_BYTES, type_=LargeBinary) != mark
     chosen = (columns.embedding.is_not(None), of_others, columns.ward.in_(wards))

@@ -1,6 +1,6 @@
 """Forbids this process all system calls but those of a computation, by a filter of the kernel (seccomp(2)).
 
-Where the architecture or the kernel has no such filter, the limits of ``child.py`` remain.
+If the architecture or the kernel has no such filter, the limits of ``child.py`` still apply.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ _COMPUTING: Mapping[str, tuple[int, int]] = {
     "membarrier": (324, 283),
 }
 _MORE: Mapping[str, tuple[int, int]] = {"fstat": (5, 80), "lseek": (8, 62)}
-"""Of open files, for callers that name them."""
+"""Calls on open files, for callers that name these calls."""
 _SECCOMP = (317, 277)
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
-"""By machine: column of the table above, and AUDIT_ARCH_* of linux/audit.h."""
+"""For each machine: the column of the table above, and AUDIT_ARCH_* of linux/audit.h."""
 
 _SET_MODE_FILTER, _ALL_THREADS = 1, 1
 _LOAD, _IF_EQUAL, _IF_ABOVE, _RETURN = 0x20, 0x15, 0x25, 0x06  # linux/bpf_common.h
 _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x80000000  # linux/seccomp.h
 _NUMBER_AT, _ARCHITECTURE_AT = 0, 4  # in struct seccomp_data
 _X32 = 0x40000000
-"""Numbers from here on are of a second table of x86_64."""
+"""Call numbers from this one on belong to a second table of x86_64."""
 
 
 class _FilterProgram(ctypes.Structure):
@@ -61,8 +61,8 @@ class _FilterProgram(ctypes.Structure):
 
 
 def allow_only_computing(more: Collection[str] = ()) -> bool:
-    """Install the filter for all threads; ``more``: further calls of ``_MORE``. Other calls fail with EPERM.
-    Needs PR_SET_NO_NEW_PRIVS. Return whether the filter is installed."""
+    """Install the filter for all threads. Return whether it is installed. Needs PR_SET_NO_NEW_PRIVS.
+    ``more``: names in ``_MORE`` of further calls to permit. All other calls fail with EPERM."""
     found = _ARCHITECTURES.get(platform.machine())
     if found is None:
         return False
@@ -77,7 +77,8 @@ def allow_only_computing(more: Collection[str] = ()) -> bool:
 
 
 def _program(architecture: int, allowed: Collection[int]) -> bytes:
-    """Lines of ``struct sock_filter``: code, lines to skip if true, if false, value."""
+    """Return the program as ``struct sock_filter`` lines: code, lines to skip if true, lines to skip if
+    false, value."""
     lines = [
         (_LOAD, 0, 0, _ARCHITECTURE_AT),
         (_IF_EQUAL, 1, 0, architecture),

@@ -1,2 +1,2 @@
-"""When each gateway and camera worked, and why it did not: intervals that the ingest stores, and their
-reports."""
+"""When each gateway and camera worked, and why it did not work: the ingest stores intervals, and reports read
+them."""

@@ -1,9 +1,9 @@
 """Decides from events and heartbeats when a camera had a picture, and what was wrong with its view. Pure.
 
-Events say exactly when something began; they may arrive hours later and in another order. If no event
-reported a change, for example because the event was lost, heartbeats correct the state; but only when two
-in a row say the same, because a heartbeat may overtake an event. Times are those of the gateway's clock, if
-it is synchronised.
+An event says exactly when a state began, but it may arrive hours later, and events may arrive in another
+order. If no event reported a change, for example because the event was lost, heartbeats correct the state.
+This takes two heartbeats in a row that report the same, because a heartbeat may overtake an event. Times are
+those of the gateway's clock, if the clock is synchronised.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ from edge_central.availability.model import (
 )
 
 MAX_CAMERAS = 64
-"""Of one gateway, also over time: a gateway that invents cameras must not fill the database."""
+"""Cameras of one gateway, removed ones included: a gateway that invents cameras must not fill the
+database."""
 MAX_CHANGES_A_DAY = 2_000
-"""Of the link of one gateway, and of its cameras together: eight cameras that change as often as the agent
-reports it (six times in a quarter of an hour) reach it after ten hours. What is left out is corrected by the
-first heartbeats of the next day."""
+"""Changes of the link of one gateway, and separately of all its cameras together. Eight cameras that change
+as often as the agent reports it (six times in a quarter of an hour) reach the limit after ten hours. The
+first heartbeats of the next day correct what was left out."""
 DAY_MS = 86_400_000
 _WORD = re.compile(r"[a-z_-]{1,30}")
 PICTURE_STATES = {
@@ -40,7 +41,8 @@ PICTURE_STATES = {
     "degraded": PictureState.ONLINE,
     "offline": PictureState.OFFLINE,
 }
-"""States by the word of the wire. ``starting`` is left out: it says nothing about the picture."""
+"""The picture state for each word of the wire. ``starting`` is left out: it says nothing about the
+picture."""
 
 
 class _Report(msgspec.Struct):
@@ -62,7 +64,7 @@ _REPORTED = msgspec.json.Decoder(_Reported)
 
 @dataclass(slots=True)
 class SeriesState:
-    """The newest state of one series. ``claimed``: the other state that the last heartbeat reported, and
+    """The newest state of one series. ``claimed``: the different state that the last heartbeat reported, and
     since when."""
 
     state: str
@@ -72,7 +74,8 @@ class SeriesState:
 
 @dataclass(slots=True)
 class CameraSeries:
-    """The series of one gateway's cameras: one for the picture, and one for each view that ever was."""
+    """The series of one gateway's cameras: for each camera one series of the picture, and one of each kind of
+    view that was ever reported."""
 
     gateway: str
     states: dict[SeriesKey, SeriesState] = field(default_factory=dict)
@@ -104,7 +107,7 @@ class CameraSeries:
         return changes
 
     def on_event(self, event: EventMessage, now_ms: int) -> list[PointChange]:
-        """The changes that an event of kind ``camera-state`` or ``camera-view`` reports."""
+        """Return the changes that an event of kind ``camera-state`` or ``camera-view`` reports."""
         if event.camera not in self.cameras:
             return []
         try:
@@ -156,8 +159,7 @@ class CameraSeries:
     def _claim(
         self, key: SeriesKey, state: str, since_ms: int | None, detail: str, now_ms: int
     ) -> list[PointChange]:
-        """Note the ``state`` that a heartbeat reports; it began at ``since_ms``; None: its begin is not
-        known."""
+        """Note the ``state`` that a heartbeat reports. ``since_ms``: when the state began; None: unknown."""
         present = self.states.setdefault(key, SeriesState(OFF, 0))
         if present.state == state:
             present.claimed = None
@@ -186,19 +188,21 @@ def _view_layer(state: str) -> Layer | None:
     try:
         layer = Layer(f"{VIEW_PREFIX}{state}")
     except ValueError:
-        return None  # a moment, or a view of a newer agent
+        return None  # a view without a duration, or a view that only newer versions know
     return layer
 
 
 def _detail(state: PictureState, cause: str | None) -> str:
-    """Why there is no picture: a word of the wire, or of a newer agent."""
+    """Return why there is no picture: a word of the wire, which may be of a newer agent. Empty: the camera is
+    not offline, or no valid cause is known."""
     if state is not PictureState.OFFLINE or cause is None or not _WORD.fullmatch(cause):
         return ""
     return cause
 
 
 def _time(text: str, now_ms: int) -> int | None:
-    """A time of a gateway, not after now; None: none, or older than what is stored."""
+    """Return a time of a gateway, at most ``now_ms``. None: the text is no time, or the time is older than
+    anything stored."""
     try:
         found_ms = milliseconds(text)
     except MalformedMessage:

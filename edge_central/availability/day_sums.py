@@ -1,8 +1,8 @@
 """Sums the complete days of each camera, so that a report of a month need not read its intervals.
 
 A change in the past deletes the sums from its day on (``store/availability_days.py``, in the same
-transaction); they are made again here. The days of a gateway are summed in order, so those that have sums
-follow each other without a gap.
+transaction); this module makes them again. It sums the days of a gateway in order, so that its summed days
+have no gap.
 """
 
 from __future__ import annotations
@@ -26,19 +26,21 @@ from edge_central.traffic.reports import QUARTER_MS
 MAX_GATEWAYS, MAX_DAYS = 5, 31
 """Gateways that one call of ``work`` sums, and days of each."""
 MAX_EMPTY = 500
-"""Gateways without any interval that one call of ``work`` marks as summed: those of a new database."""
+"""How many gateways without any interval one call of ``work`` marks as summed. A new database has many of
+them."""
 MAX_CHANGES = 10_000
-"""Changes of all cameras of one gateway that one call goes through: 60 ms in which no event is stored. A
-usual gateway has 500 in a month; one that has more in a day is not summed, and its intervals are read."""
+"""Changes of all cameras of one gateway that one call processes: 60 ms in which no event is stored. A usual
+gateway has 500 in a month. A gateway with more than this limit in a day is not summed; reports read its
+intervals."""
 PAUSE_MS, LONG_PAUSE_MS = 60_000, 3_600_000
-"""A gateway that was summed is not summed again within the first time, however often it reports the past; one
-with too many changes within the second."""
+"""After a gateway was summed, it is not summed again within the first time, however often it reports past
+changes; after it had too many changes, not within the second time."""
 _DAY_MS = 86_400_000
 _DAY, _SUMMED, _GATEWAY = tables.availability_day.c, tables.availability_summed.c, tables.gateway.c
 
 
 def day_begin_ms(time_ms: int, timezone: tzinfo) -> int:
-    """The midnight before ``time_ms``."""
+    """Return the midnight before ``time_ms``."""
     return day_span(local_day(time_ms, timezone), timezone)[0] * QUARTER_MS
 
 
@@ -46,14 +48,14 @@ class AvailabilitySums:
     """Sums the days of the gateways of some wards. Not thread-safe: the ingest thread owns it."""
 
     def __init__(self, wards: Collection[str], timezone: tzinfo, now_ms: Callable[[], int]) -> None:
-        """``now_ms``: the earliest time that it can be now; by a clock that runs ahead, days would count as
-        complete that are not over."""
+        """``now_ms``: returns the earliest time that it can be now. A clock that runs ahead would make a day
+        count as complete before it is over."""
         self._wards = sorted(wards)
         self._timezone = timezone
         self._now_ms = now_ms
-        self._checked_ms: int | None = None  # nothing was left to sum
-        self._paused: dict[str, int] = {}  # gateway -> until when
-        self._changes = 0  # that this call of ``work`` has read
+        self._checked_ms: int | None = None  # when nothing was left to sum
+        self._paused: dict[str, int] = {}  # gateway -> end of its pause
+        self._changes = 0  # how many this call of ``work`` has read
 
     def has_work(self, connection: Connection) -> bool:
         now_ms = self._now_ms()
@@ -75,7 +77,8 @@ class AvailabilitySums:
             self._paused[gateway] = self._now_ms() + (PAUSE_MS if is_summed else LONG_PAUSE_MS)
 
     def _sum_empty(self, connection: Connection, gateways: Sequence[str]) -> frozenset[str]:
-        """Sum those of some gateways without sums that have no intervals, all at once; return them."""
+        """Mark the gateways without any interval as summed, all at once. ``gateways``: some that have no sums
+        yet. Return the marked ones."""
         if not gateways:
             return frozenset()
         same = tables.availability.c.gateway == _GATEWAY.id
@@ -91,11 +94,11 @@ class AvailabilitySums:
         return empty
 
     def _end_ms(self) -> int:
-        """The end of the newest complete day."""
+        """Return the end of the newest complete day."""
         return day_begin_ms(self._now_ms() - CONTEXT_MS, self._timezone)
 
     def _due(self, connection: Connection) -> list[tuple[str, int | None]]:
-        """Gateways with days to sum, and up to when theirs have sums."""
+        """Return the gateways that have days to sum, each with the time up to which it has sums."""
         now_ms = self._now_ms()
         longest_ms = now_ms + LONG_PAUSE_MS  # a pause that ends later was made by a clock that was wrong
         self._paused = {id_: at_ms for id_, at_ms in self._paused.items() if now_ms < at_ms <= longest_ms}
@@ -115,9 +118,10 @@ class AvailabilitySums:
         ]
 
     def _sum_gateway(self, connection: Connection, gateway: str, summed_ms: int | None) -> bool:
-        """Sum its next days, or one day of many changes; return False if that has too many."""
+        """Sum the next days of a gateway, or one day if they have many changes. Return False if even that day
+        has too many."""
         end_ms = self._end_ms()
-        if summed_ms is None:  # there are none, or those of another time zone
+        if summed_ms is None:  # it has no sums, or sums of another time zone
             connection.execute(delete(tables.availability_day).where(_DAY.gateway == gateway))
             begins = select(func.min(tables.availability.c.from_ms))
             summed_ms = connection.scalar(begins.where(tables.availability.c.gateway == gateway))
@@ -130,7 +134,7 @@ class AvailabilitySums:
         return any(self._sum_days(connection, gateway, part) for part in (days, days[:1]))
 
     def _sum_days(self, connection: Connection, gateway: str, days: Sequence[TimeSpan]) -> bool:
-        """Return False, and sum nothing, if the days have too many changes."""
+        """Sum these days. If they have too many changes, sum nothing and return False."""
         period = TimeSpan(days[0].from_ms, days[-1].to_ms)
         until_ms = period.to_ms + CONTEXT_MS
         rows: list[dict[str, Any]] = []
@@ -156,7 +160,7 @@ class AvailabilitySums:
         connection.execute(summed.on_conflict_do_update(index_elements=["gateway"], set_=values))
 
     def _days(self, from_ms: int, to_ms: int) -> Iterator[TimeSpan]:
-        """The days of ``from_ms``, a midnight, up to ``to_ms``, another one."""
+        """Return the days from the midnight ``from_ms`` up to the midnight ``to_ms``."""
         if from_ms < to_ms:
             for day in days_of((from_ms // QUARTER_MS, to_ms // QUARTER_MS), self._timezone):
                 first, last = day_span(day, self._timezone)
@@ -166,7 +170,7 @@ class AvailabilitySums:
 def _rows(
     gateway: str, camera: str, days: Sequence[TimeSpan], spans: Iterable[ConditionSpan]
 ) -> Iterator[dict[str, Any]]:
-    """A row for each day in which any time of the camera is counted."""
+    """Return a row for each day in which any time of the camera is counted."""
     for day, totals in zip(days, totals_by_day(days, spans), strict=True):
         if totals.by_condition:
             of = {"gateway": gateway, "camera": camera, "from_ms": day.from_ms, "to_ms": day.to_ms}
@@ -174,7 +178,7 @@ def _rows(
 
 
 def totals_by_day(days: Sequence[TimeSpan], spans: Iterable[ConditionSpan]) -> list[ConditionTotals]:
-    """The sums of spans for each of some days that follow each other; both are in order."""
+    """Return the totals of the spans for each day. ``days`` are consecutive; days and spans are in order."""
     totals, first = [ConditionTotals() for _ in days], 0
     for span in spans:
         while days[first].to_ms <= span.from_ms:

@@ -19,7 +19,7 @@ _SAYS_NOTHING = and_(
     tables.availability.c.state == OFF,
     tables.availability.c.layer.in_([layer.value for layer in VIEW_LAYERS]),
 )
-"""A view that is as it should be counts like one that was never reported."""
+"""A view without a problem counts like a view that was never reported: such rows are not read."""
 
 
 @dataclass(slots=True)
@@ -33,13 +33,13 @@ class GatewayIntervals:
 
     @property
     def changes(self) -> int:
-        """How many changes ``spans`` goes through; each of the link counts for each camera."""
+        """How many changes ``spans`` processes. A change of the link counts once for each camera."""
         of_cameras = (len(intervals) for layers in self.cameras.values() for intervals in layers.values())
         return len(self.link) * len(self.cameras) + sum(of_cameras)
 
     def spans(self, period: TimeSpan, until_ms: int) -> dict[str, list[ConditionSpan]]:
-        """The conditions of each camera in ``period``, if the intervals were read for ``with_context`` of
-        it."""
+        """Return the conditions of each camera in ``period``. The intervals must have been read for
+        ``with_context(period, until_ms)``."""
         wide = with_context(period, until_ms)
         found = {}
         for camera, layers in sorted(self.cameras.items()):
@@ -51,14 +51,14 @@ class GatewayIntervals:
 
 
 def with_context(period: TimeSpan, until_ms: int) -> TimeSpan:
-    """``period`` with what its conditions depend on before and after it; nothing is known after
-    ``until_ms``."""
+    """Return ``period``, extended by the time before and after it on which its conditions depend, but not
+    beyond ``until_ms``: nothing is known after it."""
     to_ms = max(period.to_ms, min(period.to_ms + CONTEXT_MS, until_ms))
     return TimeSpan(period.from_ms - CONTEXT_MS, to_ms)
 
 
 def clip_span(span: ConditionSpan, period: TimeSpan) -> ConditionSpan:
-    """The part of a span that is in ``period``; they overlap."""
+    """Return the part of a span that is in ``period``. The two must overlap."""
     if period.from_ms <= span.from_ms and span.to_ms <= period.to_ms:
         return span
     from_ms, to_ms = max(span.from_ms, period.from_ms), min(span.to_ms, period.to_ms)
@@ -72,8 +72,8 @@ def read_intervals(
     gateway: str | None = None,
     layers: Collection[Layer] | None = None,
 ) -> list[GatewayIntervals]:
-    """The intervals that overlap ``period``, of all gateways in this scope or of one ``gateway``; ``layers``:
-    of these only, and found quickly also in a long period."""
+    """Return the intervals that overlap ``period``, of all gateways in this scope or of one ``gateway``.
+    ``layers``: only intervals of these layers; they are found quickly also in a long period."""
     columns, of_gateway = tables.availability.c, tables.gateway.c
     query = (
         select(
@@ -90,11 +90,12 @@ def read_intervals(
     if layers is not None:
         query = query.where(columns.layer.in_([layer.value for layer in layers]))
         if scope.wards is not None:
-            # SQLite would read what ended in the period anywhere: 80 ms more for a month of one of 21 wards.
+            # Else SQLite would read all intervals that ended in the period: 80 ms more for a month of one of
+            # 21 wards.
             of_scope = select(of_gateway.id).where(scope.of(of_gateway.ward))
             query = query.where(columns.gateway.in_(of_scope))
     found: dict[str, GatewayIntervals] = {}
-    # Rows are unpacked: a month of a city has 100,000, and reading them by attribute is slower.
+    # Rows are unpacked because reading them by attribute is slower, and a month of a city has 100,000.
     for id_, camera, layer, state, detail, from_ms, to_ms, ward in connection.execute(query):
         intervals = found.get(id_)
         if intervals is None:

@@ -14,15 +14,15 @@ COLUMNS = tables.availability.c
 
 
 def of_series(key: SeriesKey) -> ColumnElement[bool]:
-    """The SQL condition on the rows of a series."""
+    """Return the SQL condition for the rows of a series."""
     return (COLUMNS.gateway == key.gateway) & (COLUMNS.camera == key.camera) & (COLUMNS.layer == key.layer)
 
 
 def write_change(connection: Connection, change: StateChange) -> None:
     """Write one change."""
     if isinstance(change, PointChange):
-        # An equal state on both sides stays two rows: the boundary says where an interval ends whose begin
-        # arrives later.
+        # Two neighbouring intervals of equal state stay two rows: the row boundary is the end of an interval
+        # whose begin may arrive later.
         later = select(func.min(COLUMNS.from_ms)).where(of_series(change.key), COLUMNS.from_ms > change.at_ms)
         next_ms: int | None = connection.scalar(later)
         _put(connection, change.key, change.at_ms, next_ms, change.state, change.detail)
@@ -33,12 +33,13 @@ def write_change(connection: Connection, change: StateChange) -> None:
 def _put(
     connection: Connection, key: SeriesKey, from_ms: int, to_ms: int | None, state: str, detail: str
 ) -> None:
-    """Replace what is stored in this range."""
+    """Replace what is stored for this series from ``from_ms`` to ``to_ms``; None: without an end."""
     if to_ms is not None and to_ms <= from_ms:
         return
     delete_sums_from(connection, [key.gateway], from_ms)
     query = select(tables.availability).where(of_series(key))
-    # Intervals of a series do not overlap: none before the last that begins by then reaches into the range.
+    # Intervals of a series do not overlap: of those that begin before the range, only the last can reach into
+    # it.
     first = select(func.max(COLUMNS.from_ms)).where(of_series(key), COLUMNS.from_ms <= from_ms)
     first_ms: int | None = connection.scalar(first)
     query = query.where(COLUMNS.from_ms >= (from_ms if first_ms is None else first_ms))

@@ -1,9 +1,9 @@
 """Decides from heartbeats and state messages what a gateway did while it was not connected. Pure.
 
-While a gateway is away, only the time of its last message is known. When it is back, its heartbeat has the
-time since its boot and since its agent's start, by the monotonic clock. If the agent has run all the time,
-only the network was lost; if the box has booted since, its power was lost. All times are those of the
-centre's clock, milliseconds since 1970.
+While a gateway is away, only the time of its last message is known. After its return, its heartbeat reports
+the time since its boot and since its agent's start, by the monotonic clock. If the agent has run all the
+time, only the network was lost; if the gateway has booted since, its power was lost. All times are those of
+the centre's clock, milliseconds since 1970.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ LONGEST_INTERVAL_MS = 3_600_000
 MISSED = 3.3
 """Intervals without a heartbeat after which a gateway is away, as in PresenceThresholds."""
 RESTARTED_MS = 30_000
-"""A start that is later by this much is another start: uptimes are whole seconds, and heartbeats late."""
+"""A computed start that is later by this much is another start. A smaller difference is none: uptimes are
+whole seconds, and heartbeats arrive late."""
 CONNECT_MS = 180_000
-"""A gateway connects within this time after its start (``mqtt.spread_s`` and delays); until then it counts as
-not yet back, afterwards its network is out."""
+"""A gateway connects within this time after its start (``mqtt.spread_s`` and delays). Until then the absence
+continues; after it, the gateway counts as without network."""
 MAX_ABSENCES = 50
-"""Absences of one gateway that its late events may still correct."""
+"""Absences that are kept per gateway because its late events may still correct them."""
 ORDERED_BOOTS = frozenset(("command", "update"))
 FAULT_BOOTS = frozenset(("watchdog", "panic"))
 CORRECTABLE = (LinkState.POWER, LinkState.GATEWAY, LinkState.UNKNOWN)
@@ -32,8 +33,8 @@ CORRECTABLE = (LinkState.POWER, LinkState.GATEWAY, LinkState.UNKNOWN)
 
 @dataclass(slots=True)
 class Absence:
-    """A stored absence during which the gateway may have run; an event of its earlier boot can prove that.
-    ``proven``: what the time up to that event then counts as."""
+    """A stored absence in which the gateway may have run. A late event with the same boot id proves that it
+    ran until this event. ``proven``: the state of the time until the event."""
 
     from_ms: int
     to_ms: int
@@ -47,21 +48,21 @@ class Absence:
 
 @dataclass(slots=True)
 class GatewayLink:
-    """What is known of one gateway's connection."""
+    """What the centre knows about one gateway's connection."""
 
     gateway: str
-    state: LinkState | None = None  # None: never heard
+    state: LinkState | None = None  # None: the centre never heard it
     since_ms: int = 0  # begin of ``state``
-    away_from_ms: int = 0  # begin of the absence, with a part that the centre did not see
-    heard_ms: int = 0  # its newest heartbeat
+    away_from_ms: int = 0  # begin of the absence, including the part that the centre missed
+    heard_ms: int = 0  # time of its newest heartbeat
     interval_ms: int = USUAL_INTERVAL_MS
     session: str = ""  # of its newest heartbeat
-    returned: tuple[str, int] | None = None  # a newer session, and when it began: its heartbeat is to come
+    returned: tuple[str, int] | None = None  # a newer session without a heartbeat yet, and its begin
     ended_session: str = ""
-    started_ms: int | None = None  # its agent, by its newest heartbeat
-    booted_ms: int | None = None  # its kernel
-    boot_id: str = ""  # when it was heard last
-    next_boot_id: str = ""  # of its newest birth
+    started_ms: int | None = None  # start of its agent, by its newest heartbeat
+    booted_ms: int | None = None  # start of its kernel, by the same heartbeat
+    boot_id: str = ""  # boot id when the centre heard it last
+    next_boot_id: str = ""  # boot id of its newest birth
     absences: list[Absence] = field(default_factory=list)
 
     @property
@@ -73,7 +74,7 @@ class GatewayLink:
         return self.state in (LinkState.ABSENT, LinkState.MAINTENANCE)
 
     def learn(self, health: ReceivedHealth, heard_ms: int) -> None:
-        """Store the facts of a heartbeat, also of one that a restart read from the database."""
+        """Store the facts of a heartbeat: a new one, or after a restart the one from the database."""
         self.heard_ms, self.session = heard_ms, health.session
         every_s = health.uplink.heartbeat_s
         interval_ms = USUAL_INTERVAL_MS if every_s is None else round(every_s * 1000)
@@ -86,10 +87,10 @@ class GatewayLink:
     def on_heartbeat(
         self, health: ReceivedHealth, now_ms: int, centre_away: Sequence[TimeSpan]
     ) -> list[RangeChange]:
-        """Learn from a heartbeat, and return what it changes if the gateway had been away.
+        """Learn from a heartbeat. Return the changes that follow from it if the gateway had been away.
 
-        ``centre_away``: when the centre had no connection; gateways that came back a moment later are
-        included in it.
+        ``centre_away``: when the centre had no connection, each with the short time afterwards in which
+        gateways come back.
         """
         if health.session == self.ended_session:
             return []  # sent before the session ended, and overtaken by its will
@@ -99,12 +100,13 @@ class GatewayLink:
         return changes
 
     def on_online(self, session: str, now_ms: int) -> None:
-        """A session began; a broker repeats this message to a centre that connects again."""
+        """Handle the message that a session began. The broker repeats the message when the centre
+        reconnects."""
         if session != self.session and (self.returned is None or self.returned[0] != session):
             self.returned = session, now_ms
 
     def on_stopped(self, session: str, said_ms: int, now_ms: int) -> list[RangeChange]:
-        """The agent was stopped on purpose, at ``said_ms`` by its own clock."""
+        """Handle the message that the agent was stopped on purpose, at ``said_ms`` by the agent's clock."""
         if not self._ends(session):
             return []
         if self.state is LinkState.MAINTENANCE:
@@ -113,7 +115,7 @@ class GatewayLink:
         return [self._change_to(LinkState.MAINTENANCE, at_ms)]
 
     def on_will(self, session: str, now_ms: int, centre_away: Sequence[TimeSpan]) -> list[RangeChange]:
-        """The broker says that the connection was lost."""
+        """Handle the will: the broker says that the connection was lost."""
         if not self._ends(session) or self.state is not LinkState.CONNECTED:
             return []
         return self._mark_absent(now_ms, centre_away)
@@ -121,13 +123,14 @@ class GatewayLink:
     def on_silence(
         self, now_ms: int, listening_ms: int, centre_away: Sequence[TimeSpan]
     ) -> list[RangeChange]:
-        """Check whether heartbeats are missing; the centre listens since ``listening_ms``."""
+        """Mark the gateway as absent if its heartbeats are missing. The centre listens since
+        ``listening_ms``."""
         if not self.is_silent(now_ms, listening_ms):
             return []
         return self._mark_absent(now_ms, centre_away)
 
     def is_silent(self, now_ms: int, listening_ms: int) -> bool:
-        """Whether it counts as connected and its heartbeats are missing."""
+        """Return whether the gateway counts as connected although its heartbeats are missing."""
         silent_ms = now_ms - max(self.heard_ms, listening_ms)
         return self.state is LinkState.CONNECTED and silent_ms > MISSED * self.interval_ms
 
@@ -138,7 +141,8 @@ class GatewayLink:
         return [self._change_to(LinkState.REMOVED, now_ms)]
 
     def on_proof(self, boot_id: str, time_ms: int) -> RangeChange | None:
-        """An event of ``boot_id`` happened at ``time_ms``: the gateway ran then."""
+        """Correct the absence in which an event of ``boot_id`` happened, at ``time_ms``: the gateway ran
+        then. None: there is no such absence."""
         for absence in self.absences:
             if absence.boot_id == boot_id and absence.from_ms < time_ms < absence.to_ms:
                 change = RangeChange(self.key, absence.from_ms, time_ms, absence.proven.value)
@@ -149,7 +153,7 @@ class GatewayLink:
     # --- conclusions from messages ---
 
     def _ends(self, session: str) -> bool:
-        """Whether the end of ``session`` is that of the present one."""
+        """Return whether the end of ``session`` is the end of the gateway's present session."""
         if self.returned is not None:
             if session != self.returned[0]:
                 return False
@@ -165,7 +169,8 @@ class GatewayLink:
         return RangeChange(self.key, at_ms, None, state.value)
 
     def _gone_ms(self, now_ms: int) -> int:
-        """When the connection was lost: between two heartbeats, so in the middle, or earlier by the will."""
+        """Return when the connection was lost: half an interval after the last heartbeat, but not after
+        ``now_ms``."""
         return min(self.heard_ms + self.interval_ms // 2, now_ms)
 
     def _mark_absent(self, now_ms: int, centre_away: Sequence[TimeSpan]) -> list[RangeChange]:
@@ -182,8 +187,8 @@ class GatewayLink:
         return [unknown, absent]
 
     def _unseen(self, now_ms: int, centre_away: Sequence[TimeSpan]) -> TimeSpan | None:
-        """The absence of the centre in which this connection may have been lost; None: the centre was there
-        and saw the loss."""
+        """Return the absence of the centre in which this connection may have been lost. None: the centre was
+        connected and would have seen the loss."""
         latest_ms = min(now_ms, self.heard_ms + round(MISSED * self.interval_ms))
         return next((each for each in centre_away if each.overlaps(self.heard_ms, latest_ms)), None)
 
@@ -210,14 +215,14 @@ class GatewayLink:
     def _pieces(
         self, health: ReceivedHealth, now_ms: int, back_ms: int, centre_away: Sequence[TimeSpan]
     ) -> list[Absence]:
-        """The absence that ends at ``back_ms``, by cause."""
+        """Return the absence that ends at ``back_ms``, divided by cause."""
         unseen = None if self.is_away else self._unseen(back_ms, centre_away)
         gone_ms = self.since_ms if self.is_away else self._gone_ms(back_ms)
         if unseen is not None:
             gone_ms = max(self.heard_ms, unseen.from_ms)
         cause = self._cause(health, now_ms)
         running = self._without_network
-        # While the centre was away the agent ran: all the time, or since its start.
+        # The agent ran while the centre was away: all the time, or since the agent's start.
         started_ms = _begin_ms(now_ms, health.uptime_s) or gone_ms
         proven_ms = self.away_from_ms if cause is LinkState.NETWORK else max(started_ms, self.away_from_ms)
         proven = [Absence(proven_ms, gone_ms, LinkState.CONNECTED, "")] if self.is_away else []
@@ -233,14 +238,14 @@ class GatewayLink:
         ]
 
     def _running_ms(self, health: ReceivedHealth, now_ms: int, gone_ms: int, back_ms: int) -> int:
-        """When it ran again: ``back_ms`` if it connected soon after its start, as usual."""
+        """Return when the gateway ran again: ``back_ms`` if it connected soon after its start, as usual."""
         started_ms = _begin_ms(now_ms, health.uptime_s)
         if started_ms is None or back_ms - started_ms <= CONNECT_MS:
             return back_ms
         return max(started_ms, gone_ms)
 
     def _cause(self, health: ReceivedHealth, now_ms: int) -> LinkState:
-        """Why the gateway was away, by its heartbeat after its return."""
+        """Return why the gateway was away, by its heartbeat after its return."""
         started_ms = _begin_ms(now_ms, health.uptime_s)
         booted_ms = _begin_ms(now_ms, health.box.uptime_s)
         if started_ms is None or self.started_ms is None:
@@ -257,8 +262,8 @@ class GatewayLink:
         return LinkState.POWER if rebooted and reason not in FAULT_BOOTS else LinkState.GATEWAY
 
     def _without_network(self, from_ms: int, to_ms: int, centre_away: Sequence[TimeSpan]) -> list[Absence]:
-        """The time in which it ran and was not connected. If the centre saw its begin or its end, but not
-        both, it may have been connected while the centre was away: that is no outage."""
+        """Divide the time in which the gateway ran but was not connected. If the centre was away at the begin
+        or at the end of this time, the gateway may have been connected in that part: it is no outage."""
         pieces = []
         for away in centre_away:
             if away.from_ms <= from_ms < away.to_ms:

@@ -10,7 +10,8 @@ STORED_DAYS = 400.0
 
 
 class Layer(StrEnum):
-    """What a series of intervals is about. A view has a series of its own: two can last at once."""
+    """What a series of intervals is about. Each kind of view has a series of its own, because two can last at
+    once."""
 
     LINK = "link"  # of a gateway: whether it runs and is connected
     PICTURE = "picture"  # of a camera: whether it delivers a picture
@@ -26,9 +27,9 @@ class Layer(StrEnum):
 
 VIEW_PREFIX = "view-"
 TAMPER_LAYERS = (Layer.COVERED, Layer.MOVED, Layer.FROZEN)
-"""The picture does not show what it should: not usable."""
+"""Layers in which the picture does not show what it should: it is not usable."""
 QUALITY_LAYERS = (Layer.DARK, Layer.OVEREXPOSED, Layer.DEFOCUSED, Layer.RAIN)
-"""The picture is usable, but worse than usual."""
+"""Layers in which the picture is usable, but worse than usual."""
 VIEW_LAYERS = (*TAMPER_LAYERS, *QUALITY_LAYERS)
 ON, OFF = "on", "off"
 """States of a view."""
@@ -40,12 +41,12 @@ class LinkState(StrEnum):
     """The state of a gateway."""
 
     CONNECTED = "connected"
-    NETWORK = "network"  # it ran, without a broker connection
-    POWER = "power"  # it was off, and booted without an order
+    NETWORK = "network"  # it ran, but had no broker connection
+    POWER = "power"  # it was off; its boot was not ordered
     GATEWAY = "gateway"  # its agent or its kernel failed: a crash, a watchdog, a panic
     MAINTENANCE = "maintenance"  # stopped on purpose, or rebooted by a command or an update
-    ABSENT = "absent"  # it has not come back yet, or does not say why it was away
-    UNKNOWN = "unknown"  # the centre itself was away, and nothing says what happened meanwhile
+    ABSENT = "absent"  # it has not come back yet, or does not report why it was away
+    UNKNOWN = "unknown"  # the centre itself was away, and nothing shows what the gateway did
     REMOVED = "removed"  # its retained messages were cleared
 
 
@@ -91,7 +92,8 @@ class SeriesKey:
 
 @dataclass(frozen=True, slots=True)
 class StateInterval:
-    """One stored interval, from ``from_ms`` up to and without ``to_ms``; None: it lasts."""
+    """One stored interval, from ``from_ms`` to ``to_ms`` (exclusive); ``to_ms`` None: the state still
+    lasts."""
 
     from_ms: int
     to_ms: int | None
@@ -101,8 +103,8 @@ class StateInterval:
 
 @dataclass(frozen=True, slots=True)
 class RangeChange:
-    """The state of a series from ``from_ms`` to ``to_ms``, whatever was stored there before; ``to_ms`` None:
-    until further notice."""
+    """A change that sets the state of a series from ``from_ms`` to ``to_ms``, whatever was stored there
+    before; ``to_ms`` None: without an end."""
 
     key: SeriesKey
     from_ms: int
@@ -113,7 +115,8 @@ class RangeChange:
 
 @dataclass(frozen=True, slots=True)
 class PointChange:
-    """The state of a series from ``at_ms`` to the next stored change: it may arrive after later ones."""
+    """A change that sets the state of a series from ``at_ms`` to the next stored change: changes may arrive
+    in another order."""
 
     key: SeriesKey
     at_ms: int
@@ -126,7 +129,7 @@ StateChange = RangeChange | PointChange
 
 @dataclass(frozen=True, slots=True)
 class TimeSpan:
-    """From ``from_ms`` up to and without ``to_ms``, milliseconds since 1970."""
+    """The time from ``from_ms`` to ``to_ms`` (exclusive), milliseconds since 1970."""
 
     from_ms: int
     to_ms: int

@@ -1,4 +1,4 @@
-"""Reads the outages of a period from the intervals that can be part of one, without going through the whole
+"""Reads the outages of a period from those intervals that can be part of an outage, without reading the whole
 time of each camera."""
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from edge_central.store.availability_days import CONTEXT_MS
 from edge_central.store.scope import Scope
 
 OUTAGE_LAYERS = (Layer.LINK, Layer.PICTURE, *TAMPER_LAYERS)
-"""The others only say that a usable picture is worse than usual."""
+"""The layers that can make an outage. The other layers only say that a usable picture is worse than usual."""
 
 
 def read_outages(
     connection: Connection, scope: Scope, period: TimeSpan, now_ms: int
 ) -> dict[str, tuple[OutageEntry, ...]]:
-    """The outages of each gateway, as ``read_availability`` has them."""
+    """Return the same outages of each gateway as ``read_availability``."""
     wide = with_context(period, now_ms)
     return {
         found.gateway: outage_entries(found, _camera_outages(found, period, wide), period)
@@ -45,7 +45,7 @@ def read_outages(
 def _camera_outages(
     found: GatewayIntervals, period: TimeSpan, wide: TimeSpan
 ) -> dict[str, list[ConditionSpan]]:
-    """The spans in which a camera was lost or tampered with, by camera."""
+    """Return, for each camera, the spans in which it was lost or tampered with."""
     outages = {}
     for camera, layers in sorted(found.cameras.items()):
         spans = [
@@ -62,8 +62,8 @@ def _camera_outages(
 
 
 def _windows(layers: Mapping[Layer, Sequence[StateInterval]], wide: TimeSpan) -> Iterator[TimeSpan]:
-    """The times of what can be an outage, in order, each with the time before it: a camera that is lost soon
-    after its gateway was off counts as starting."""
+    """Return the times in which there can be an outage, in order. Each includes the time before the fault,
+    because a camera that is lost soon after its gateway was off counts as starting."""
     faults = [each for each in layers.get(Layer.PICTURE, ()) if each.state == PictureState.OFFLINE]
     faults += [each for layer in TAMPER_LAYERS for each in layers.get(layer, ())]
     window: TimeSpan | None = None
@@ -86,7 +86,8 @@ _FROM = attrgetter("from_ms")
 def _within(
     window: TimeSpan, series: Mapping[Layer, Sequence[StateInterval]]
 ) -> dict[Layer, Sequence[StateInterval]]:
-    """The intervals that overlap the window; those of one series do not overlap each other."""
+    """Return the intervals that overlap the window. The intervals of one series must be in order and must not
+    overlap each other."""
     found = {}
     for layer, intervals in series.items():
         first = max(0, bisect_right(intervals, window.from_ms, key=_FROM) - 1)

@@ -43,27 +43,29 @@ from edge_central.trusted_time.clock import Correction
 log = logging.getLogger(__name__)
 
 GRACE_MS = 90_000
-"""After the centre has connected, gateways reconnect over this time: a broker that restarts closes all
+"""After the centre has connected, gateways may take this time to reconnect: a broker that restarts closes all
 connections (``grace_s`` of PresenceThresholds)."""
 CORRECTED_DAYS = 14.0
-"""Absences that ended longer ago are not corrected by late events after a restart of the centre."""
+"""After a restart of the centre, late events do not correct absences that ended longer ago than this."""
 PAUSE_MS = 60_000
 MAX_AWAY = 1_000
-"""Absences of the centre in memory, the newest."""
+"""How many absences of the centre are kept in memory: the newest."""
 ChangeLimit = tuple[str, bool]
-"""A gateway, and whether it is about its link: cameras that change without end do not use up its limit."""
+"""A gateway, and whether the limit is that of its link (else: of its cameras). Two limits, so that cameras
+that change without end do not use up the limit of the link."""
 _BIRTH = msgspec.json.Decoder(BirthDocument)
 
 
 def alive_key(central_id: str) -> str:
-    """Key in ``meta``: until when a centre has listened to its gateways, milliseconds since 1970."""
+    """Return the key in ``meta`` of the time until which this centre has listened to its gateways,
+    milliseconds since 1970."""
     return f"availability {central_id}"
 
 
 class AvailabilityRecorder:
     """Follows the gateways of some wards. The ingest thread calls it; not thread-safe.
 
-    After a failed transaction, ``reset`` it: it then reads its state again from the database.
+    After a failed transaction call ``reset``: the recorder then reads its state again from the database.
     """
 
     def __init__(self, central_id: str, wards: Collection[str]) -> None:
@@ -76,18 +78,18 @@ class AvailabilityRecorder:
         self._away_since_ms: int | None = None  # None: the centre is connected
         self._day = 0
         self._changes_today: Counter[ChangeLimit] = Counter()
-        self._changes_of_batch: Counter[ChangeLimit] = Counter()  # the newest, a part of the day's
-        self._active_ms: int | None = None  # when it was called last; None: not since the start
+        self._changes_of_batch: Counter[ChangeLimit] = Counter()  # included in the day's
+        self._active_ms: int | None = None  # time of the newest call; None: no call since the start
         self._loaded = False
 
     def reset(self) -> None:
-        # The newest batch may have failed: it counts when it is stored.
+        # The newest batch may have failed: only a stored batch counts.
         self._changes_today -= self._changes_of_batch
         self._changes_of_batch.clear()
         self._loaded = False
 
     def apply_correction(self, correction: Correction) -> None:
-        """The stored times were corrected: correct those in memory too, and read the others again."""
+        """Correct the times in memory after the stored times were corrected; read the others again."""
         if self._active_ms is not None:
             self._active_ms = correction.of(self._active_ms)
         if self._away_since_ms is not None:
@@ -118,8 +120,8 @@ class AvailabilityRecorder:
                 write_change(connection, change)
 
     def follow(self, store: Store, clock: Clock, connected_mono: float | None) -> None:
-        """Call it about once a second. ``connected_mono``: when the centre's present connection began; None:
-        there is none. Raises DatabaseUnavailable."""
+        """Follow the centre's connection and its gateways; call this about once a second. ``connected_mono``:
+        when the centre's present connection began; None: there is none. Raises DatabaseUnavailable."""
         now_ms, since_ms = wall_ms(clock), None
         if connected_mono is not None:
             since_ms = now_ms - round((clock.monotonic() - connected_mono) * 1000)
@@ -147,8 +149,8 @@ class AvailabilityRecorder:
                     write_change(connection, change)
 
     def is_due(self, now_ms: int, connected_since_ms: int | None) -> bool:
-        """Whether ``tick`` would write anything. A pause between two calls of ``tick`` counts as an absence
-        of the centre."""
+        """Return whether ``tick`` would write anything. A pause between two calls of ``tick`` counts as an
+        absence of the centre."""
         if not self._loaded or self._has_paused(now_ms):
             return True
         self._active_ms = now_ms
@@ -162,7 +164,8 @@ class AvailabilityRecorder:
         return any(link.is_silent(now_ms, listening_ms) for link in self._links.values())
 
     def mark_alive(self, connection: Connection, now_ms: int) -> None:
-        """Store that the centre listens at ``now_ms``: after a kill nothing is known from then on."""
+        """Store that the centre listens at ``now_ms``. If the process is killed, nothing is known from then
+        on."""
         if self._loaded and self._away_since_ms is None:
             write_meta(connection, alive_key(self._central_id), str(now_ms))
 
@@ -174,8 +177,8 @@ class AvailabilityRecorder:
     # --- messages ---
 
     def _begin_day(self, now_ms: int) -> None:
-        """Count from zero on a new day. If changes were left out, memory differs from the rows: read them
-        again, so that the next messages correct them."""
+        """Begin the count of a new day at zero. If changes were left out, memory and rows differ: read the
+        rows again, so that the next messages correct them."""
         if now_ms // DAY_MS == self._day:
             return
         self._day = now_ms // DAY_MS
@@ -184,8 +187,8 @@ class AvailabilityRecorder:
         self._changes_today.clear()
 
     def _may_write(self, key: SeriesKey) -> bool:
-        """Whether a gateway may still change its intervals today: one that begins sessions without end must
-        not fill the database."""
+        """Return whether a gateway may still change its intervals today: a gateway that begins sessions
+        without end must not fill the database."""
         limit = key.gateway, key.layer is Layer.LINK
         self._changes_today[limit] += 1
         self._changes_of_batch[limit] += 1
@@ -229,21 +232,22 @@ class AvailabilityRecorder:
     # --- the centre itself ---
 
     def _away_until(self, now_ms: int) -> list[TimeSpan]:
-        """The absences of the centre, each with the time in which gateways reconnect afterwards."""
+        """Return the absences of the centre, each with the time afterwards in which gateways reconnect."""
         spans = [TimeSpan(each.from_ms, min(each.to_ms + GRACE_MS, now_ms)) for each in self._centre_away]
         if self._away_since_ms is not None:
             spans.append(TimeSpan(self._away_since_ms, now_ms))
         return spans
 
     def _listening_ms(self, connected_since_ms: int) -> int:
-        """Since when the centre receives messages without a pause."""
+        """Return since when the centre receives messages without a pause."""
         return max([connected_since_ms, *(each.to_ms for each in self._centre_away[-1:])])
 
     def _has_paused(self, now_ms: int) -> bool:
         return self._active_ms is not None and now_ms - self._active_ms > PAUSE_MS
 
     def _notice_pause(self, connection: Connection, now_ms: int) -> None:
-        """The database or this process stood still: nothing was received meanwhile."""
+        """Count a long pause between two calls as an absence of the centre: the database or this process
+        stood still, and nothing was received."""
         if self._has_paused(now_ms) and self._away_since_ms is None and self._active_ms is not None:
             self._end_absence(connection, self._active_ms, now_ms)
         self._active_ms = now_ms
@@ -294,12 +298,12 @@ class AvailabilityRecorder:
                 log.debug("%s: its stored heartbeat or birth cannot be read: %s", row.id, error)
 
     def _load_open(self, connection: Connection) -> None:
-        """The newest interval of each series: it has no end."""
+        """Load the newest interval of each series, which has no end."""
         for row in connection.execute(
             select(tables.availability).where(tables.availability.c.to_ms.is_(None))
         ):
             if row.gateway not in self._links:
-                continue  # of another centre in the same database
+                continue  # a gateway of another centre that uses this database
             if row.layer == Layer.LINK:
                 link = self._links[row.gateway]
                 link.state, link.since_ms = LinkState(row.state), row.from_ms
@@ -332,7 +336,8 @@ _BOOT = msgspec.json.Decoder(_Boot)
 
 
 def _boot_of(event: EventMessage) -> str:
-    """The boot that an event is of; empty if its time cannot be trusted."""
+    """Return the boot id of an event; empty if the event's clock was not synchronised, or the event cannot be
+    read."""
     try:
         found = _BOOT.decode(event.payload)
     except (msgspec.DecodeError, RecursionError):

@@ -18,10 +18,11 @@ from edge_central.store.database import read_meta
 from edge_central.store.scope import Scope
 
 NOT_ALIVE_MS = 60_000
-"""The centre stores a time every ten seconds while it listens; if it is older than this, it does not run."""
+"""The centre stores its time every ten seconds while it listens; if this time is older than the limit, the
+centre does not run."""
 FIRST_YEAR, LAST_YEAR = 2000, 2099
 OF_CAMERA = (Condition.CAMERA, Condition.TAMPER)
-"""Outages of one camera; others concern all cameras of its gateway."""
+"""Outages of a single camera. All other outages concern all cameras of the gateway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class OutageEntry:
     gateway: str
     camera: str
     span: ConditionSpan
-    lasts: bool  # it has not ended yet, or not in this period
+    lasts: bool  # it has no end yet, or no end within the period
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,8 @@ class SiteAvailability:
 class AvailabilityReport:
     """How long each camera and gateway was available in a period, by ward and gateway.
 
-    ``period``: what is counted, up to the present. A report made of sums has no spans, and outages only if
-    they were asked for.
+    ``period``: the counted time, which ends at the present at the latest. A report from day sums has no
+    spans, and has outages only if the caller asked for them.
     """
 
     period: TimeSpan
@@ -86,7 +87,7 @@ class AvailabilityReport:
         return sum(len(site.cameras) for site in self.sites)
 
     def below_target(self, target_percent: float) -> list[CameraBelowTarget]:
-        """The cameras that miss the target, those that miss most time first."""
+        """Return the cameras that miss the target, those with the most missing time first."""
         found = [
             CameraBelowTarget(site.ward, camera)
             for site in self.sites
@@ -150,7 +151,8 @@ def sum_totals(sites: Sequence[SiteAvailability]) -> ConditionTotals:
 
 
 def counted_period(connection: Connection, central_id: str, period: TimeSpan, now_ms: int) -> TimeSpan:
-    """``period`` up to the present; if the centre does not run, up to when it last did."""
+    """Return ``period``, cut off at the present or, if the centre does not run, at the time when it last
+    ran."""
     until_ms = now_ms
     alive = read_meta(connection, alive_key(central_id))
     if alive is not None and now_ms - int(alive) > NOT_ALIVE_MS:
@@ -166,8 +168,8 @@ def read_availability(
     *,
     now_ms: int | None = None,
 ) -> AvailabilityReport:
-    """The availability of all sites in this scope, or of one ``gateway``, with spans and outages.
-    ``now_ms``: up to when intervals are known; None: only up to the end of the period."""
+    """Return the availability of all sites in this scope, or of one ``gateway``, with spans and outages.
+    ``now_ms``: the time up to which intervals are known; None: the end of the period."""
     until_ms = period.to_ms if now_ms is None else now_ms
     sites = []
     for found in read_intervals(connection, scope, with_context(period, until_ms), gateway):
@@ -195,8 +197,8 @@ def make_site(
 def outage_entries(
     found: GatewayIntervals, spans: Mapping[str, Sequence[ConditionSpan]], period: TimeSpan
 ) -> tuple[OutageEntry, ...]:
-    """The outages of a gateway and of its cameras, sorted by their start. ``spans``: the conditions of each
-    camera; conditions that are no outage of a camera are left out."""
+    """Return the outages of a gateway and of its cameras, sorted by their start. ``spans``: the conditions of
+    each camera, of which only the outages of that single camera are used."""
 
     def entry(camera: str, span: ConditionSpan) -> OutageEntry:
         return OutageEntry(found.ward, found.gateway, camera, span, span.to_ms == period.to_ms)

@@ -1,5 +1,5 @@
-"""Reads the availability of all cameras in a period from the sums of its days; what has none yet, from the
-intervals."""
+"""Reads the availability of all cameras in a period from the day sums, and from the intervals where there are
+no sums yet."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def read_summed_availability(
     now_ms: int,
     gateway: str | None = None,
 ) -> AvailabilityReport:
-    """The availability of all cameras in this scope, or of one ``gateway``, exactly as ``read_availability``
-    has it, without spans and outages. ``period`` begins at midnight."""
+    """Return the availability of all cameras in this scope, or of one ``gateway``: the same totals as
+    ``read_availability``, but without spans and outages. ``period`` begins at midnight."""
     wards, rests = _rests(connection, scope, period, timezone, gateway)
     totals = _stored_totals(connection, scope, period, timezone, gateway)
     for found, rest in _intervals_of(connection, scope, period, rests, now_ms, gateway):
@@ -54,7 +54,7 @@ def read_summed_availability(
 def read_summed_with_outages(
     connection: Connection, scope: Scope, period: TimeSpan, timezone: tzinfo, now_ms: int
 ) -> AvailabilityReport:
-    """The same with outages."""
+    """Return the report of ``read_summed_availability`` with the outages."""
     report = read_summed_availability(connection, scope, period, timezone, now_ms)
     outages = read_outages(connection, scope, period, now_ms)
     sites = tuple(replace(site, outages=outages.get(site.gateway, ())) for site in report.sites)
@@ -75,7 +75,7 @@ def _rests(
         query = query.where(_GATEWAY.id == gateway)
     wards: dict[str, str] = {}
     rests: dict[str, int] = {}
-    begins: dict[int, int] = {}  # most gateways have sums up to the same midnight
+    begins: dict[int, int] = {}  # a cache, because most gateways have sums up to the same midnight
     for id_, ward, summed_ms in connection.execute(query):
         until_ms = period.from_ms if summed_ms is None else max(period.from_ms, min(period.to_ms, summed_ms))
         if until_ms not in begins:
@@ -87,7 +87,7 @@ def _rests(
 def _stored_totals(
     connection: Connection, scope: Scope, period: TimeSpan, timezone: tzinfo, gateway: str | None
 ) -> defaultdict[CameraKey, ConditionTotals]:
-    """The sums of the complete days of the period."""
+    """Return the totals of the complete days of the period, for each camera."""
     days = tables.availability_day
     query = (
         select(_DAY.gateway, _DAY.camera, *(func.sum(_DAY[name]) for name in _SUMS))
@@ -106,7 +106,7 @@ def _stored_totals(
 
 
 def _totals(sums: Sequence[Any]) -> ConditionTotals:
-    """PostgreSQL adds integers to a decimal number."""
+    """Convert a row of sums: PostgreSQL returns the sum of integers as a decimal number."""
     conditions, views = sums[: len(_CONDITIONS)], sums[len(_CONDITIONS) :]
     return ConditionTotals(
         {each: int(sum_ms) for each, sum_ms in zip(_CONDITIONS, conditions, strict=True) if sum_ms},
@@ -122,8 +122,8 @@ def _intervals_of(
     now_ms: int,
     gateway: str | None,
 ) -> Iterator[tuple[GatewayIntervals, TimeSpan]]:
-    """The intervals of each gateway for the part of the period that has no sums. Most gateways have the same
-    part, and are read at once; the others, whose sums were deleted, one by one."""
+    """Return the intervals of each gateway in the part of the period that has no sums. Most gateways have the
+    same part and are read together; a gateway whose sums were deleted is read alone."""
     wanted = {id_: from_ms for id_, from_ms in rests.items() if from_ms < period.to_ms}
     if not wanted:
         return

@@ -1,4 +1,4 @@
-"""Puts the series of a gateway and a camera together: one condition for each moment, and their sums. Pure."""
+"""Combines the series of a gateway and a camera: one condition for each moment, and the totals. Pure."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ Series = Mapping[Layer, Sequence[StateInterval]]
 """The intervals of one gateway and camera by layer, each in the order of time."""
 MINUTE_MS = 60_000
 START_MS = 300_000
-"""After a gateway was off, its cameras, recorder and switch start within this time: a camera that is lost and
-back within it was not at fault (BOOT_GRACE_MS of the overview)."""
+"""After a gateway was off, its cameras, recorder and switch start within this time. A camera that is lost and
+comes back within it was not at fault (BOOT_GRACE_MS of the overview)."""
 OFF = (Condition.POWER, Condition.GATEWAY, Condition.MAINTENANCE)
 _BEFORE_PICTURE: dict[str, Condition] = {
     LinkState.MAINTENANCE: Condition.MAINTENANCE,
@@ -33,7 +33,7 @@ _BEFORE_PICTURE: dict[str, Condition] = {
     LinkState.ABSENT: Condition.ABSENT,
     LinkState.UNKNOWN: Condition.UNKNOWN,
 }
-"""States in which the camera's own state says nothing: its gateway does not run, or may not."""
+"""Gateway states in which the camera's own state says nothing: the gateway does not run, or perhaps not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class ConditionSpan:
 
     @property
     def is_outage(self) -> bool:
-        """Whether it counts against the target."""
+        """Return whether this condition counts against the target."""
         return self.condition in OUTAGES
 
 
@@ -94,36 +94,38 @@ class ConditionTotals:
 
     @property
     def counted_ms(self) -> int:
-        """The counted time: without maintenance, and without time that the centre knows nothing about."""
+        """Return the counted time: all time but maintenance and time about which the centre knows nothing."""
         return self.usable_ms + self.outage_ms
 
     @property
     def percent(self) -> float | None:
-        """The share of the counted time with a usable picture; None: no time is counted."""
+        """Return the share of the counted time with a usable picture, in percent. None: no time is
+        counted."""
         return 100.0 * self.usable_ms / self.counted_ms if self.counted_ms else None
 
     def is_below(self, target_percent: float) -> bool:
-        """False also if no time is counted."""
+        """Return whether the target is missed. False also if no time is counted."""
         return self.percent is not None and self.percent < target_percent
 
     def missed_ms(self, target_percent: float) -> float:
-        """By how much the usable time is below the target; 0: the target is met."""
+        """Return by how much the usable time is below the target; 0: the target is met."""
         return max(0.0, self.counted_ms * target_percent / 100.0 - self.usable_ms)
 
     def missed_minutes(self, target_percent: float) -> int:
-        """The same in minutes."""
+        """Return ``missed_ms`` in minutes."""
         return round(self.missed_ms(target_percent) / MINUTE_MS)
 
     @property
     def outage_minutes(self) -> list[tuple[Condition, int]]:
-        """Minutes of each outage condition that lasted at least half a minute, the longest first."""
+        """Return the minutes of each outage condition that lasted at least half a minute, the longest
+        first."""
         found = [(each, self.minutes(each)) for each in OUTAGES]
         return sorted((each for each in found if each[1]), key=lambda each: -each[1])
 
 
 def camera_spans(series: Series, period: TimeSpan) -> list[ConditionSpan]:
-    """The conditions of a camera in ``period``, in order. Time in which it was not configured, or its gateway
-    removed or not yet known, is left out."""
+    """Return the conditions of a camera in ``period``, in order. Left out is the time in which the camera was
+    not configured, and in which its gateway was removed or not yet known."""
     spans: list[ConditionSpan] = []
     now: dict[Layer, StateInterval | None] = {}
     changes = _changes(series, period)
@@ -142,7 +144,7 @@ def camera_spans(series: Series, period: TimeSpan) -> list[ConditionSpan]:
 
 
 def _with_starts(spans: Iterable[ConditionSpan]) -> list[ConditionSpan]:
-    """Count the start of a camera as part of the outage of its gateway."""
+    """Return the spans, with each start of the camera counted as part of its gateway's outage before it."""
     found: list[ConditionSpan] = []
     off: ConditionSpan | None = None
     for span in spans:
@@ -156,13 +158,13 @@ def _with_starts(spans: Iterable[ConditionSpan]) -> list[ConditionSpan]:
 
 
 def _starts(lost: ConditionSpan, on_ms: int) -> bool:
-    """Whether a camera was lost and back soon after its gateway ran again, at ``on_ms``. One that was lost
-    before the gateway was off is lost from ``on_ms`` on."""
+    """Return whether the span ``lost`` is the start of a camera after its gateway ran again at ``on_ms``. A
+    camera that was lost before the gateway was off is lost again exactly from ``on_ms``: that is no start."""
     return on_ms < lost.from_ms and lost.to_ms <= on_ms + START_MS
 
 
 def gateway_spans(link: Sequence[StateInterval], period: TimeSpan) -> list[ConditionSpan]:
-    """The outages of all cameras of a gateway: it was not connected, or did not run."""
+    """Return the times in which a gateway did not run or was not connected: outages of all its cameras."""
     spans: list[ConditionSpan] = []
     for interval in link:
         condition = _of_link(interval.state)
@@ -191,7 +193,8 @@ def totals_of(spans: Iterable[ConditionSpan]) -> ConditionTotals:
 
 
 def _changes(series: Series, period: TimeSpan) -> list[tuple[int, Layer, StateInterval | None]]:
-    """All changes in the period, in order: from when on which interval of a layer holds; None: none does."""
+    """Return all changes in the period, in order: the time, the layer, and the interval that holds from then
+    on (None: no interval)."""
     changes: list[tuple[int, Layer, StateInterval | None]] = []
     for layer, intervals in series.items():
         ended_ms: int | None = None

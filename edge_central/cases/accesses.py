@@ -10,24 +10,24 @@ from edge_central.cases.model import CaseSummary
 from edge_central.store import tables
 
 MAX_ACCESSES = 20_000
-"""In an export."""
+"""Limit for an export."""
 
 
 def accesses_of(connection: Connection, case: CaseSummary) -> list[Any]:
-    """Rows of ``access``, the oldest first."""
+    """Return the rows of ``access`` about the case, the oldest first, at most MAX_ACCESSES."""
     query = _of_case(connection, case).order_by(tables.access.c.id)
     return list(connection.execute(query.limit(MAX_ACCESSES)))
 
 
 def newest_accesses(connection: Connection, case: CaseSummary, most: int) -> list[Any]:
-    """Rows of ``access``, the newest first."""
+    """Return the rows of ``access`` about the case, the newest first."""
     query = _of_case(connection, case).order_by(tables.access.c.id.desc())
     return list(connection.execute(query.limit(most)))
 
 
 def _of_case(connection: Connection, case: CaseSummary) -> Select[Any]:
-    """Who opened pictures in the searches of its items and in its wards, and who viewed and changed the
-    case."""
+    """Return the query for accesses to the case itself, and for accesses under its number to the searches of
+    its items, in its wards or without a ward."""
     columns, picture, item = tables.access.c, tables.case_picture.c, tables.case_item.c
     searches = set(connection.scalars(select(picture.search).where(picture.case_id == case.id)))
     of_items = select(item.search).where(item.case_id == case.id, item.search.is_not(None))

@@ -1,7 +1,7 @@
-"""Files of cases: copies of an event's pictures and clips, and files that people bring; and notes.
+"""Files of cases: copies of an event's pictures and clips, files that people bring, and notes.
 
-The name and the type that a file comes with may be anything. So the content type is judged by the first
-bytes, and a file from outside is only ever offered as a download.
+A file's given name and type cannot be trusted. So the first bytes decide the content type, and a file from
+outside is only offered as a download.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from edge_central.store.case_folder import CaseFolder
 
 MAX_ITEM_FILES = 24
 MAX_NAME, MAX_NOTE = 200, 2_000
-"""Characters of a file's name and of who brought it, and of a note."""
+"""Limits in characters: of a file's name and of the name of the person who brought it; and of a note."""
 OTHER_TYPE = "application/octet-stream"
 _MAGIC = (
     (0, b"\xff\xd8\xff", JPEG),
     (0, b"\x89PNG\r\n\x1a\n", PNG),
-    (4, b"ftyp", MP4),  # also .mov and .3gp of phones
+    (4, b"ftyp", MP4),  # MP4 files, and .mov and .3gp files of phones
     (0, b"\x1a\x45\xdf\xa3", "video/x-matroska"),
     (8, b"AVI ", "video/x-msvideo"),
     (0, b"%PDF-", "application/pdf"),
@@ -52,7 +52,7 @@ HEAD_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class NewAttachment:
-    """A file that is in the folder of the case already."""
+    """A file that is already stored in the folder of the case."""
 
     kind: AttachmentKind
     name: str
@@ -61,12 +61,12 @@ class NewAttachment:
     bytes: int
     sealed: bool = False
     began_ms: int | None = None  # of a clip: when its first picture was taken, by the gateway's clock
-    clock_synced: bool | None = None  # of ``began_ms``
+    clock_synced: bool | None = None  # whether the clock of ``began_ms`` was synchronised
 
 
 @dataclass(frozen=True, slots=True)
 class OutsideFile:
-    """What the person who adds a file from outside says about it. Free text."""
+    """What the person who adds a file from outside writes about it, as free text."""
 
     name: str
     brought_by: str
@@ -74,13 +74,14 @@ class OutsideFile:
 
 
 def type_of(head: bytes) -> str:
-    """Content type by the first HEAD_BYTES; OTHER_TYPE for all that is not in the list."""
+    """Return the content type by the first HEAD_BYTES; OTHER_TYPE for all types that are not in the list."""
     found = (kind for place, magic, kind in _MAGIC if head[place : place + len(magic)] == magic)
     return next(found, OTHER_TYPE)
 
 
 def check_fits(folder: CaseFolder, case_id: int, size_bytes: int) -> None:
-    """Raises CaseRefused if the files of the case would be too large, or the disk too full."""
+    """Check the limits for one more file. Raises CaseRefused if the files of the case would be too large, or
+    the disk too full."""
     if folder.used_bytes(case_id) + size_bytes > MAX_CASE_FILES_BYTES:
         raise CaseRefused(problem_text("case-files-full", mb=MAX_CASE_FILES_BYTES // 1_000_000))
     if not folder.has_space(size_bytes):
@@ -88,7 +89,8 @@ def check_fits(folder: CaseFolder, case_id: int, size_bytes: int) -> None:
 
 
 def attach(connection: Connection, case_id: int, item: int, new: Sequence[NewAttachment]) -> int:
-    """Add files to an item, and return how many it did not have yet. Raises CaseRefused for too many."""
+    """Add files to an item. Return how many of them the item did not have yet. Raises CaseRefused for too
+    many."""
     there = {each.sha256 for each in read_attachments(connection, case_id)[item]}
     rows = [
         {
@@ -133,7 +135,8 @@ def add_outside_file(
 
 
 def checked_words(said: OutsideFile) -> OutsideFile:
-    """Each text in one line. Raises CaseRefused if the name or who brought the file is missing."""
+    """Return each text in one line. Raises CaseRefused if the file's name, or the name of its bringer, is
+    missing."""
     name, brought_by = one_line(said.name, MAX_NAME), one_line(said.brought_by, MAX_NAME)
     if not name or not brought_by:
         raise CaseRefused(problem_text("case-file-words"))
@@ -143,7 +146,7 @@ def checked_words(said: OutsideFile) -> OutsideFile:
 def add_note(
     connection: Connection, author: CaseAuthor, case: CaseSummary, text: str, now_ms: int
 ) -> AddedItem:
-    """Raises CaseRefused."""
+    """Add a note to the case. Raises CaseRefused."""
     text = text.strip()
     if not 1 <= len(text) <= MAX_NOTE:
         raise CaseRefused(problem_text("case-note", most=MAX_NOTE))

@@ -17,13 +17,13 @@ from edge_central.searches.passage_holds import PassageHoldView
 
 FORMAT = "edge-agent case 1"
 PICTURES, FILES, REDACTED, ONVIF = "pictures", "files", "redacted", "onvif"
-"""Folders of an export: small pictures of passages, other files as they came, altered copies, and clips as
-ONVIF Export Files."""
+"""Folders of an export: small pictures of passages, unchanged other files, altered copies, and clips as ONVIF
+Export Files."""
 ACCESS_COLUMNS = ("time", "account", "address", "what", "gateway", "camera", "id", "search", "purpose")
 
 
 class ExportedOnvif(Struct, frozen=True, kw_only=True):
-    """A clip as an ONVIF Export File, which has the same pictures; or why there is none."""
+    """A clip as an ONVIF Export File with the same pictures, or the reason why there is no such file."""
 
     file: Annotated[str | None, Meta(description="below the folder of the export")] = None
     sha256: str | None = None
@@ -38,7 +38,8 @@ class ExportedOnvif(Struct, frozen=True, kw_only=True):
 
 
 class ExportedCopy(Struct, frozen=True, kw_only=True):
-    """The altered copy of a picture or clip: faces and number plates are covered. A person has checked it."""
+    """The altered copy of a picture or clip, with covered faces and number plates. A person has checked
+    it."""
 
     file: Annotated[str, Meta(description="below the folder of the export")]
     sha256: str
@@ -72,7 +73,7 @@ class ExportedFile(Struct, frozen=True, kw_only=True):
 
 
 class ExportedPicture(Struct, frozen=True, kw_only=True):
-    """A picture of an item. One without a file had not arrived, or was too large."""
+    """A picture of an item. Without a file: the picture had not arrived, or was too large."""
 
     gateway: str
     passage: int
@@ -201,7 +202,7 @@ def _item(
 
 
 def _readable(facts: bytes) -> Any:
-    """Decode a document; None for bytes that this program has not written."""
+    """Decode a document. None: this program has not written these bytes."""
     try:
         return msgspec.json.decode(facts)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -258,7 +259,8 @@ def case_json(case: ExportedCase) -> bytes:
 
 
 def access_csv(rows: Iterable[Any]) -> bytes:
-    """``rows``: rows of the table ``access``. UTF-8 with a byte-order mark, which spreadsheets need."""
+    """Return ``rows`` of the table ``access`` as CSV, in UTF-8 with a byte-order mark, which spreadsheets
+    need."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(ACCESS_COLUMNS)
@@ -272,6 +274,6 @@ def access_csv(rows: Iterable[Any]) -> bytes:
 
 
 def _cell(value: str | None) -> str:
-    """A spreadsheet runs a cell that begins like a formula (OWASP: CSV injection)."""
+    """Escape a cell: a spreadsheet runs a cell that begins like a formula (OWASP: CSV injection)."""
     text = value or ""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -1,7 +1,7 @@
 """``index.html`` of an exported case: the case for people. Pure.
 
-It has no script and loads nothing but the pictures beside it; its words are in both languages. A file from
-outside is a link and never shown.
+The page has no script and loads only the pictures of the export. Its words are in both languages. A file from
+outside is a link; the page never shows its content.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ Word = Callable[[str, str | None, Literal["vi", "en"]], str]
 
 @dataclass(frozen=True, slots=True)
 class PageWording:
-    """How the page writes times and words of the wire, such as the name of a colour."""
+    """How the page writes times, and words of the wire such as the name of a colour."""
 
     zone: tzinfo = UTC
     word: Word = lambda _, word, __: word or ""
 
     def moment(self, text: str) -> str:
-        """A time of RFC 3339 as 28/11/2026 18:29:49 (UTC+07:00); any other text unchanged."""
+        """Return a time of RFC 3339 as 28/11/2026 18:29:49 (UTC+07:00); any other text unchanged."""
         try:
             time = datetime.fromisoformat(text).astimezone(self.zone)
         except (ValueError, OverflowError):
@@ -64,7 +64,7 @@ class PageWording:
         return f"{time:%d/%m/%Y %H:%M:%S} (UTC{time.isoformat()[-6:]})"
 
     def description(self, facts: PassageFacts) -> str:
-        """Group and colours in both languages."""
+        """Return group and colours in both languages."""
         return escape(" / ".join(self._description(facts, lang) for lang in ("vi", "en")))
 
     def _description(self, facts: PassageFacts, lang: Literal["vi", "en"]) -> str:
@@ -76,11 +76,11 @@ class PageWording:
 
 
 WIRE_WORDS = PageWording()
-"""UTC, and words as the wire has them."""
+"""Wording with UTC times and the unchanged words of the wire."""
 
 
 def index_html(case: CaseView, exported: ExportedCase, wording: PageWording) -> bytes:
-    """The case as one page for people."""
+    """Return the case as one page for people."""
     time = wording.moment
     title = escape(f"Vụ việc / Case {exported.number}")
     closed = "" if exported.closed_at is None else f"<li>Đóng lúc / Closed: {time(exported.closed_at)}"
@@ -148,7 +148,7 @@ def _picture_html(picture: ExportedPicture | None, wording: PageWording) -> str:
 
 
 def _words_html(item: CaseItem, wording: PageWording) -> str:
-    """The known facts of an event, a note or a file from outside, as HTML."""
+    """Return the known facts of an event, a note or a file from outside, as HTML."""
     event, note, file = event_of(item.facts), note_of(item.facts), file_of(item.facts)
     if event is not None:
         where = f"{event.site or event.gateway} · {event.camera_name or event.camera}"

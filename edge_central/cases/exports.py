@@ -1,7 +1,8 @@
 """Exports of cases: texts, pictures and files with SHA256SUMS, the signature of these sums, and the zip.
 
-The console stores what an officer exports, without a private key. The ingest signs ``SHA256SUMS`` with the
-search key, after it has checked that the text is one; then the console offers the zip (docs/decisions/0064).
+The console, which has no private key, stores what an officer exports. The ingest checks that the text of
+``SHA256SUMS`` is a list of sums and signs it with the search key. Then the console offers the zip
+(docs/decisions/0064).
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ log = logging.getLogger(__name__)
 
 SUMS, SIGNATURE, PUBLIC_KEY = "SHA256SUMS", "SHA256SUMS.sig", "public-key.pem"
 MAX_EXPORTS = 10
-"""Of a case; older ones are deleted."""
+"""Exports of a case; older ones are deleted."""
 MAX_AT_ONCE = 5
 """Exports signed in one transaction."""
 _LINE = re.compile(rb"[0-9a-f]{64}  [A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*\n")
@@ -70,12 +71,12 @@ and are left out. The program that finds faces can miss one: the officer whose n
 each file. View each file once more before you give it to anybody. To verify: sha256sum --check SHA256SUMS
 """
 REFUSED = b""
-"""Signature of an export whose text is not one of sums."""
+"""Stored as the signature of an export that is not signed because its text is no list of sums."""
 
 
 class ExportFiles(msgspec.Struct, frozen=True, kw_only=True):
-    """What an export consists of: texts, pictures as ids of ``case_picture``, files of the case's folder as
-    their SHA-256, and clips as ONVIF Export Files, by name."""
+    """The content of an export, by file name: texts, pictures (ids of ``case_picture``), files of the case's
+    folder (their SHA-256), and clips as ONVIF Export Files."""
 
     texts: dict[str, str]
     pictures: dict[str, int]
@@ -101,8 +102,8 @@ def make_files(
     wording: PageWording,
     redacted: bool = False,
 ) -> tuple[ExportFiles, bytes]:
-    """The files of a case as it is now, and their ``SHA256SUMS``. ``redacted``: with the altered copies that
-    a person has checked. Reads the clips of the case from ``folder``."""
+    """Return the files of a case as it is now, and their ``SHA256SUMS``. ``redacted``: include the altered
+    copies that a person has checked. Reads the clips of the case from ``folder``."""
     copies = checked_copies(connection, case) if redacted else {}
     onvif = onvif_clips(folder, case, copies, by, now_ms, wording)
     altered = {key: each.described for key, each in onvif.altered.items()}
@@ -143,7 +144,7 @@ def sums_text(sums: Mapping[str, str]) -> bytes:
 
 
 def checked_copies(connection: Connection, case: CaseView) -> dict[RedactionSubject, RedactedCopy]:
-    """The altered copies that a person has checked, in the order of the items."""
+    """Return the altered copies that a person has checked, in the order of the items."""
     copies = read_copies(connection, case.summary.id)
     found = ((subject, copies.get(subject.key)) for subject in subjects_of(case))
     return {subject: copy for subject, copy in found if copy is not None and copy.is_checked}
@@ -156,8 +157,8 @@ def has_checked(connection: Connection, case_id: int) -> bool:
 def redacted_texts(
     copies: Mapping[RedactionSubject, RedactedCopy], of: int, onvif: Collection[OnvifClip] = ()
 ) -> dict[str, bytes]:
-    """Two files of the folder with the altered copies, by which it can be given away alone. ``onvif``: the
-    altered clips as ONVIF Export Files."""
+    """Return two more files for the folder with the altered copies, README.txt and the sums, so that this
+    folder can be passed on alone. ``onvif``: the altered clips as ONVIF Export Files."""
     sums = {subject.copy_name: copy.sha256 or "" for subject, copy in copies.items()}
     in_onvif = {each.name.removeprefix(f"{REDACTED}/"): each.sha256 for each in onvif if each.recipe}
     text = (REDACTED_README.format(copies=len(copies), of=of) + (ABOUT_ALTERED if in_onvif else "")).encode()
@@ -169,8 +170,8 @@ def redacted_texts(
 def record_export(
     connection: Connection, author: CaseAuthor, case_id: int, wards: Collection[str], now_ms: int
 ) -> str | None:
-    """Record an export in the access log, and return the ward whose centre signs it. ``wards``: those whose
-    centre can sign. None: there is no such case, or no centre can sign it."""
+    """Record an export in the access log, and return the ward whose centre signs the export. ``wards``: the
+    wards whose centre can sign. None: the account sees no such case, or no centre can sign its export."""
     case = find_case(connection, author, case_id)
     ward = None if case is None else next((each for each in case.wards if each in wards), None)
     if case is not None and ward is not None:
@@ -188,8 +189,8 @@ def read_export(
     wording: PageWording = WIRE_WORDS,
     redacted: bool = False,
 ) -> dict[str, Any] | None:
-    """The row of an export; None: there is no such case any more. It may take some seconds: hold no
-    transaction that writes meanwhile."""
+    """Return the row of a new export. None: the case no longer exists, or the account does not see it. This
+    can take some seconds: do not call it in a transaction that writes."""
     case = read_case(connection, author, case_id)
     if case is None:
         return None
@@ -215,7 +216,7 @@ def store_export(connection: Connection, row: dict[str, Any]) -> int:
 
 
 def list_exports(connection: Connection, case_id: int) -> list[ExportView]:
-    """The newest first."""
+    """Return the exports of a case, the newest first."""
     names = (_EXPORT.id, _EXPORT.asked_ms, _EXPORT.asked_by, _EXPORT.signature)
     query = select(*names).where(_EXPORT.case_id == case_id).order_by(_EXPORT.id.desc())
     return [
@@ -225,7 +226,8 @@ def list_exports(connection: Connection, case_id: int) -> list[ExportView]:
 
 
 def read_sums(connection: Connection, case_id: int, export: int) -> bytes:
-    """``SHA256SUMS`` of an export; empty: there is none. The caller has checked who may see the case."""
+    """Return ``SHA256SUMS`` of an export; empty: there is none. The caller must have checked that the account
+    may see the case."""
     which = (_EXPORT.id == export, _EXPORT.case_id == case_id)
     return connection.scalar(select(_EXPORT.sums).where(*which)) or b""
 
@@ -239,7 +241,7 @@ def has_unsigned(connection: Connection, wards: Collection[str]) -> bool:
 
 
 def sign_exports(connection: Connection, key: Ed25519PrivateKey, wards: Collection[str], now_ms: int) -> int:
-    """Sign up to MAX_AT_ONCE exports; return how many were examined."""
+    """Sign up to MAX_AT_ONCE exports. Return how many were examined, refused ones included."""
     waits = (_EXPORT.signature.is_(None), _EXPORT.ward.in_(sorted(wards)))
     query = select(_EXPORT.id, _EXPORT.case_id, _EXPORT.sums).where(*waits).order_by(_EXPORT.id)
     rows = connection.execute(query.limit(MAX_AT_ONCE)).all()
@@ -257,8 +259,8 @@ def sign_exports(connection: Connection, key: Ed25519PrivateKey, wards: Collecti
 
 
 def are_sums(text: bytes) -> bool:
-    """Whether each line is a SHA-256 and a name. No other text is signed here: a command is a JWS, whose
-    signed part has neither space nor line end, so this signature can never be one of a command."""
+    """Return whether each line is a SHA-256 and a name. No other text is signed here. So the signature can
+    never be used for a command: commands are JWS, whose signed part has neither space nor line end."""
     lines = text.splitlines(keepends=True)
     return bool(lines) and all(_LINE.fullmatch(line) for line in lines)
 
@@ -269,8 +271,8 @@ def are_sums(text: bytes) -> bool:
 def open_zip(
     connection: Connection, author: CaseAuthor, case_id: int, export: int, folder: CaseFolder
 ) -> IO[bytes] | None:
-    """The signed export as a zip, in a temporary file whose position is its beginning; None: there is none
-    that the account may see, or it is not signed. Raises DatabaseUnavailable, OSError."""
+    """Return the signed export as a zip: a temporary file, positioned at its beginning. None: the account
+    sees no such export, or it is not signed. Raises DatabaseUnavailable, OSError."""
     if find_case(connection, author, case_id) is None:
         return None
     which = (_EXPORT.id == export, _EXPORT.case_id == case_id)
@@ -302,7 +304,8 @@ def write_zip(
     signature: bytes,
     public_key: bytes,
 ) -> None:
-    """One picture or piece of a file after the other. Raises OSError, also if a file is gone."""
+    """Write the zip; only one picture or one piece of a file is in memory at a time. Raises OSError, also if
+    a file of the folder is missing."""
     more: Mapping[str, bytes] = {SUMS: sums, SIGNATURE: signature, PUBLIC_KEY: public_key}
     columns = tables.case_picture.c
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
@@ -312,7 +315,7 @@ def write_zip(
             which = (columns.id == picture, columns.case_id == case_id)
             content = connection.scalar(select(columns.content).where(*which))
             archive.writestr(name, content or b"", zipfile.ZIP_STORED)
-        for name, sha256 in files.stored.items():  # pictures and clips: they are compressed already
+        for name, sha256 in files.stored.items():  # not compressed again: pictures and clips already are
             archive.write(folder.path(case_id, sha256), name, zipfile.ZIP_STORED)
         for name, recipe in files.onvif.items():
             _write_onvif(archive, name, recipe, folder.path(case_id, recipe.clip))

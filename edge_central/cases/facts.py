@@ -1,6 +1,7 @@
 """The facts of items: bounded copies of what a search found, as ``case.json`` and the page show them.
 
-A copy outlives ``search.days``. Structs are open: later versions may add fields.
+A copy is kept longer than the search, which is deleted after ``search.days``. The structs are open: later
+versions may add fields.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class PassageFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class JourneyLink(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why the passage with this number may show the same object as the one before it."""
+    """Why the passage with this number may show the same object as the passage before it."""
 
     lines: Annotated[list[Line], Meta(max_length=20, description="reasons for and against, as shown")]
 
@@ -91,7 +92,8 @@ class EventFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FileFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A file from outside. The centre knows when it came and its SHA-256, the rest is what people said."""
+    """A file from outside. The centre itself knows only its arrival time and SHA-256; people said the
+    rest."""
 
     name: Line
     brought_by: Annotated[Line, Meta(description="the person whom it is from")]
@@ -103,7 +105,7 @@ class NoteFacts(Struct, frozen=True, kw_only=True):
 
 
 def facts_of_match(match: PassageMatch, site: str = "", camera_name: str = "") -> PassageFacts:
-    """Copy a match. ``site`` and ``camera_name``: as people call them now."""
+    """Copy a match. ``site`` and ``camera_name``: the present names."""
     return PassageFacts(
         gateway=match.gateway,
         ward=match.ward,
@@ -133,13 +135,13 @@ def facts_of_match(match: PassageMatch, site: str = "", camera_name: str = "") -
 
 
 def as_facts(facts: Struct) -> dict[str, Any]:
-    """For ``NewCaseItem.facts``."""
+    """Return the facts as the value of ``NewCaseItem.facts``."""
     found: dict[str, Any] = msgspec.to_builtins(facts)
     return found
 
 
 def passages_of(facts: bytes) -> tuple[PassageFacts, ...]:
-    """The passages in the facts of a passage or a journey; empty for facts of another shape."""
+    """Return the passages in the facts of a passage or a journey; empty for the facts of other items."""
     journey = _decoded(facts, JourneyFacts)
     if journey is not None:
         return tuple(journey.passages)
@@ -148,7 +150,7 @@ def passages_of(facts: bytes) -> tuple[PassageFacts, ...]:
 
 
 def links_of(facts: bytes) -> tuple[JourneyLink, ...]:
-    """The reasons between the passages of a journey; empty for other items."""
+    """Return the reasons between the passages of a journey; empty for other items."""
     journey = _decoded(facts, JourneyFacts)
     return () if journey is None else tuple(journey.links)
 

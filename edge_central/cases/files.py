@@ -1,7 +1,7 @@
-"""Opens, lists, reads and closes cases. Functions of a connection, for the console, the API and the command.
+"""Opens, lists, reads and closes cases: functions of a connection, for the console, the API and the command.
 
-An account sees a case that it owns, or all of whose wards it may see; administrators see all. A case that an
-account may not see does not exist for it.
+An account sees its own cases, and cases of which it may see all wards; administrators see all cases. For a
+case that the account may not see, the functions answer as if it did not exist.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CASE = tables.case_file.c
 
 
 def normalised_number(text: str) -> str:
-    """A case number with single spaces, as searches store it. Raises CaseRefused."""
+    """Return a case number with single spaces, as searches store it. Raises CaseRefused."""
     number = " ".join(text.replace("\0", " ").split())
     if not 1 <= len(number) <= MAX_NUMBER:
         raise CaseRefused(problem_text("case-number", most=MAX_NUMBER))
@@ -47,8 +47,8 @@ def normalised_number(text: str) -> str:
 def open_case(
     connection: Connection, author: CaseAuthor, number: str, wards: Iterable[str], now_ms: int
 ) -> CaseSummary:
-    """The open case with this number; it is opened for the account if there is none. Raises CaseRefused for a
-    case of others, a closed one, wards that the account may not see, and too many open cases."""
+    """Return the open case with this number; if there is none, open one for the account. Raises CaseRefused
+    for another account's case, a closed case, wards that the account may not see, and too many open cases."""
     number, wards = normalised_number(number), sorted(set(wards))
     if not wards or not all(author.scope.admits(ward) for ward in wards):
         raise CaseRefused(problem_text("case-not-yours", case=number))
@@ -94,7 +94,7 @@ def find_case(connection: Connection, author: CaseAuthor, case_id: int) -> CaseS
 
 
 def find_numbered(connection: Connection, author: CaseAuthor, number: str) -> CaseSummary | None:
-    """The case with this number; None: there is none that the account may see."""
+    """Return the case with this number. None: there is none that the account may see."""
     found = _by_number(connection, " ".join(number.split()))
     return found if found is not None and may_see(author, found) else None
 
@@ -102,7 +102,8 @@ def find_numbered(connection: Connection, author: CaseAuthor, number: str) -> Ca
 def list_cases(
     connection: Connection, author: CaseAuthor, *, closed: bool | None = None, most: int = MAX_LISTED
 ) -> list[CaseSummary]:
-    """The cases that the account may see, the newest first; ``closed``: only open or only closed ones."""
+    """Return the cases that the account may see, the newest first. ``closed``: only closed (True) or only
+    open (False) cases."""
     query = select(tables.case_file).order_by(_CASE.opened_ms.desc(), _CASE.id.desc())
     if closed is not None:
         query = query.where(_CASE.closed_ms.is_not(None) if closed else _CASE.closed_ms.is_(None))
@@ -117,7 +118,7 @@ def list_cases(
 
 
 def read_case(connection: Connection, author: CaseAuthor, case_id: int) -> CaseView | None:
-    """A case with its items by time; None: there is none that the account may see."""
+    """Return a case with its items by time. None: there is none that the account may see."""
     summary = find_case(connection, author, case_id)
     if summary is None:
         return None
@@ -129,7 +130,7 @@ def read_case(connection: Connection, author: CaseAuthor, case_id: int) -> CaseV
 
 
 def read_pictures(connection: Connection, case_id: int) -> dict[int, list[CasePicture]]:
-    """The pictures of a case by item, without their bytes."""
+    """Return the pictures of a case by item, without their bytes."""
     columns = tables.case_picture.c
     names = ("id", "item", "gateway", "passage", "status", "sha256", "bytes", "sealed", "path")
     query = select(*(columns[name] for name in names)).where(columns.case_id == case_id)
@@ -140,7 +141,7 @@ def read_pictures(connection: Connection, case_id: int) -> dict[int, list[CasePi
 
 
 def read_attachments(connection: Connection, case_id: int) -> dict[int, list[CaseAttachment]]:
-    """The files of a case by item."""
+    """Return the files of a case by item."""
     columns = tables.case_attachment.c
     found = defaultdict[int, list[CaseAttachment]](list)
     query = select(tables.case_attachment).where(columns.case_id == case_id)
@@ -152,7 +153,7 @@ def read_attachments(connection: Connection, case_id: int) -> dict[int, list[Cas
 
 
 def record_view(connection: Connection, author: CaseAuthor, case: CaseSummary, now_ms: int) -> None:
-    """Record in the access log that the account sees the case. The caller commits before it shows
+    """Record in the access log that the account views the case. The caller must commit before it shows
     anything."""
     record_case_access(connection, AccessKind.CASE_VIEW, author, case, now_ms)
 
@@ -165,7 +166,7 @@ def record_case_access(
 
 
 def close_case(connection: Connection, author: CaseAuthor, case_id: int, now_ms: int) -> CaseSummary | None:
-    """Close an open case: it is deleted ``cases.days`` later. None: the account sees no such case."""
+    """Close an open case, which is deleted ``cases.days`` later. None: the account sees no such case."""
     return _set_closed(connection, author, case_id, now_ms, closed=True)
 
 

@@ -1,4 +1,4 @@
-"""Adds items to cases, strikes them out, and takes their pictures when these arrive."""
+"""Adds items to cases, strikes items out, and copies the pictures of items when they arrive."""
 
 from __future__ import annotations
 
@@ -31,17 +31,19 @@ from edge_central.store.accesses import AccessKind
 from edge_central.store.database import conflict_insert
 
 MAX_AT_ONCE = 25
-"""Pictures copied in one transaction of the ingest: an alarm waits for it."""
+"""Pictures copied in one transaction of the ingest; few, because an alarm waits for the end of the
+transaction."""
 _CASE, _ITEM, _PICTURE = tables.case_file.c, tables.case_item.c, tables.case_picture.c
 
 
 def add_item(
     connection: Connection, author: CaseAuthor, number: str, item: NewCaseItem, now_ms: int
 ) -> AddedItem:
-    """Add a copy to the case with this number, which is opened if there is none, and put it on record.
+    """Add a copy to the case with this number, and record it. If there is no such case, open one.
 
-    Pictures that the centre has are copied at once, others when they arrive. An item that the case has
-    already is not added again. Raises CaseRefused: roll the transaction back."""
+    Pictures that the centre has are copied at once, others when they arrive. An item that the case already
+    has is not added again. Raises CaseRefused: the caller must roll the transaction back.
+    """
     facts = msgspec.json.encode(item.facts)
     if len(facts) > MAX_FACTS_BYTES or len(item.pictures) > MAX_ITEM_PICTURES:
         raise CaseRefused(problem_text("case-item-large", pictures=MAX_ITEM_PICTURES))
@@ -74,8 +76,8 @@ def add_item(
 
 
 def _count(connection: Connection, case: CaseSummary, wards: Iterable[str], size: int) -> None:
-    """Count an item, so that the limits hold also when two officers add at the same moment. Raises
-    CaseRefused."""
+    """Count an item in the database, so that the limits hold also when two officers add items at the same
+    moment. Raises CaseRefused."""
     within = (_CASE.item_count < MAX_ITEMS, _CASE.bytes + size <= MAX_CASE_BYTES, _CASE.closed_ms.is_(None))
     changed = (
         update(tables.case_file)
@@ -84,7 +86,7 @@ def _count(connection: Connection, case: CaseSummary, wards: Iterable[str], size
     )
     if not connection.execute(changed).rowcount:
         raise CaseRefused(problem_text("case-full", items=MAX_ITEMS, mb=MAX_CASE_BYTES // 1_000_000))
-    # The row is locked now: what another officer has added is in it.
+    # The row is locked now, so it includes what another officer has just added.
     current = connection.scalar(select(_CASE.wards).where(_CASE.id == case.id)) or ""
     union = " ".join(sorted({*current.split(), *wards}))
     connection.execute(update(tables.case_file).where(_CASE.id == case.id).values(wards=union))
@@ -111,8 +113,8 @@ def _add_pictures(connection: Connection, case: CaseSummary, item: int, new: New
 def strike_item(
     connection: Connection, author: CaseAuthor, case_id: int, item: int, why: str, now_ms: int
 ) -> CaseSummary | None:
-    """Strike an item out, with the reason; it stays in the case. None: there is no such item, or it is struck
-    out already. Raises CaseRefused without a reason, and for a closed case."""
+    """Strike an item out, with the reason; the item stays in the case. None: there is no such item, or it is
+    already struck out. Raises CaseRefused without a reason, and for a closed case."""
     case, why = find_case(connection, author, case_id), " ".join(why.split())
     if case is None:
         return None
@@ -142,14 +144,14 @@ _WAITS = (_PICTURE.content.is_(None), _PICTURE.status == CasePictureStatus.WAITI
 
 
 def has_pictures_to_take(connection: Connection) -> bool:
-    """Whether a picture that a case waits for has arrived."""
+    """Return whether a picture has arrived for which a case waits."""
     query = select(_PICTURE.id).join(tables.search_picture, _SAME).where(*_WAITS).limit(1)
     return connection.scalar(query) is not None
 
 
 def take_pictures(connection: Connection, case_id: int | None = None) -> int:
-    """Copy pictures that have arrived into the items that wait for them, of one case or of all; return how
-    many."""
+    """Copy the pictures that have arrived into the items that wait for them, of one case or of all cases.
+    Return how many were copied."""
     names = ("jpeg", "sealed", "path", "received_ms")
     query = (
         select(_PICTURE.id, _PICTURE.case_id, *(_ARRIVED[name].label(f"new_{name}") for name in names))
@@ -184,13 +186,13 @@ def _take(connection: Connection, row: Any) -> None:
 
 
 def note_case_changes(connection: Connection, cases: Iterable[int]) -> None:
-    """Make pages that show these cases ask again."""
+    """Count a change of these cases, so that open pages of them load again."""
     named = _CASE.id.in_(list(cases))
     connection.execute(update(tables.case_file).where(named).values(changes=_CASE.changes + 1))
 
 
 def find_picture(connection: Connection, case_id: int, picture: int) -> PictureReference | None:
-    """The picture of a search that this picture of the case copies."""
+    """Return the search's picture of which this picture of the case is a copy."""
     which = (_PICTURE.id == picture, _PICTURE.case_id == case_id)
     row = connection.execute(select(tables.case_picture).where(*which)).first()
     return None if row is None else PictureReference(row.search, row.gateway, row.passage)
@@ -199,12 +201,13 @@ def find_picture(connection: Connection, case_id: int, picture: int) -> PictureR
 def record_file_access(
     connection: Connection, author: CaseAuthor, case: CaseSummary, file: int, now_ms: int
 ) -> None:
-    """Record in the access log that a file of the case is opened. The caller commits before it sends the
+    """Record in the access log that a file of the case is opened. The caller must commit before it sends the
     file."""
     record_case_access(connection, AccessKind.CASE_FILE, author, case, now_ms, media_id=str(file))
 
 
 def read_content(connection: Connection, case_id: int, picture: int) -> bytes | None:
-    """The bytes of a picture; the caller has checked that the account may see the case, and recorded it."""
+    """Return the bytes of a picture. The caller must have checked that the account may see the case, and
+    recorded the access."""
     which = (_PICTURE.id == picture, _PICTURE.case_id == case_id)
     return connection.scalar(select(_PICTURE.content).where(*which))

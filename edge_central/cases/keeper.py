@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class CaseKeeper:
-    """Looks after the cases in the ingest; without a key, exports are not signed. Not thread-safe: the ingest
+    """Does the ingest's work for cases. Without a key, exports are not signed. Not thread-safe: the ingest
     thread owns it."""
 
     def __init__(self, wards: Collection[str], clock: Clock, key: Ed25519PrivateKey | None) -> None:

@@ -10,20 +10,21 @@ from typing import Any
 from edge_central.store.scope import Scope
 
 MAX_ITEMS = 500
-"""Of a case; items that are struck out count."""
+"""Limit of items in a case, struck-out items included."""
 MAX_CASE_BYTES = 16_000_000
-"""Of facts and pictures of a case: an export is made in memory."""
+"""Limit for the facts and pictures of a case together: an export is made in memory."""
 MAX_FACTS_BYTES = 65_536
-"""Of one item, as JSON."""
+"""Limit for the facts of one item, as JSON."""
 MAX_ITEM_PICTURES = 24
 MAX_OPEN_CASES = 300
-"""Of one account."""
+"""Limit for one account."""
 MAX_NUMBER, MAX_WHY = 100, 500
-"""Characters of a case number, and of the reason for striking an item out."""
+"""Limits in characters: of a case number, and of the reason for striking an item out."""
 MAX_FILE_BYTES = 100_000_000
-"""Of one file from outside."""
+"""Limit for one file from outside."""
 MAX_CASE_FILES_BYTES = 300_000_000
-"""Of all files of a case with the altered copies. They are on disk, an export is written piece by piece."""
+"""Limit for all files of a case, altered copies included. They are on disk, and an export is written piece by
+piece."""
 
 
 class CaseItemKind(StrEnum):
@@ -36,13 +37,13 @@ class CaseItemKind(StrEnum):
 
 
 class CasePictureStatus(StrEnum):
-    WAITING = "waiting"  # nobody has opened it, or it has not come
+    WAITING = "waiting"  # no officer has opened it, or it has not arrived
     RECEIVED = "received"
-    TOO_LARGE = "too-large"  # the case had no bytes left when it came
+    TOO_LARGE = "too-large"  # it did not fit into the limit of the case when it arrived
 
 
 class CaseRefused(Exception):
-    """The request is not possible; the text says why, and carries a code."""
+    """The request is refused. The text says why, and carries a code."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -61,7 +62,8 @@ class CaseAuthor:
 
 @dataclass(frozen=True, slots=True)
 class PictureReference:
-    """A picture of a search. An item gets a copy, at once or when it arrives; it need not be opened yet."""
+    """A picture of a search, which an item copies at once or when the picture arrives. No officer need have
+    opened it yet."""
 
     search: str
     gateway: str
@@ -73,8 +75,8 @@ class NewCaseItem:
     """A new item for ``add_item``."""
 
     kind: CaseItemKind
-    source: str  # names what it is a copy of; a case has it once: "passage dt-001/412"
-    at_ms: int  # when it happened; of several times the first
+    source: str  # names the original; unique within a case: "passage dt-001/412"
+    at_ms: int  # when it happened; the first of several times
     wards: frozenset[str]
     facts: Mapping[str, Any]  # JSON of edge_central/cases/facts.py
     gateway: str | None = None
@@ -87,7 +89,7 @@ class NewCaseItem:
 class AddedItem:
     case_id: int  # in the address of its page: /cases/7
     item: int
-    is_new: bool  # False: the case had it already
+    is_new: bool  # False: the case already had this item
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class CaseSummary:
     opened_ms: int
     closed_ms: int | None
     closed_by: str | None
-    item_count: int  # also those that are struck out
+    item_count: int  # struck-out items included
     bytes: int
     changes: int
 
@@ -147,7 +149,7 @@ SUFFIXES: Mapping[str, str] = {
     "video/x-msvideo": "avi",
     "application/pdf": "pdf",
 }
-"""Of files in an export, by content type; ``bin`` for all others."""
+"""File name suffixes in an export, by content type; ``bin`` for all other types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,17 +159,17 @@ class CaseAttachment:
     id: int
     item: int
     kind: AttachmentKind
-    name: str  # as people call it; anything
-    type: str  # content type by the first bytes
+    name: str  # name that a person gave, any text
+    type: str  # content type, decided by the first bytes
     sha256: str
     bytes: int
     sealed: bool
     began_ms: int | None = None  # of a clip: when its first picture was taken, by the gateway's clock
-    clock_synced: bool | None = None  # of ``began_ms``; False: it may be wrong by any time
+    clock_synced: bool | None = None  # False: ``began_ms`` may be wrong by any time
 
     @property
     def start_ms(self) -> int | None:
-        """When its first picture was taken; None: that is not certain."""
+        """When the clip's first picture was taken; None: unknown, or the clock was not synchronised."""
         return self.began_ms if self.clock_synced else None
 
     @property

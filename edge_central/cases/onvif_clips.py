@@ -1,6 +1,8 @@
-"""The clips of a case as ONVIF Export Files, for its export: which have one, and why others have none.
+"""The clips of a case as ONVIF Export Files, for its export: which clips have such a file, and why others do
+not.
 
-A clip may come from anybody. One that cannot be copied never ends an export: the export says why.
+Any person may have brought a clip. A clip that cannot be copied never stops an export: the export says why
+the file is missing.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from edge_central.onvif_export.video_track import ClipOmitted, Omission, read_vi
 from edge_central.store.case_folder import CaseFolder
 
 MAX_PICTURES = 400_000
-"""Of all clips of an export: their tables are in memory, and in the row of the export."""
+"""Limit for the pictures of all clips of an export: their tables are in memory, and in the row of the
+export."""
 UNIT = "edge-agent central"
 
 
@@ -31,7 +34,7 @@ UNIT = "edge-agent central"
 class OnvifClip:
     """A clip of a case as an ONVIF Export File, or why there is none."""
 
-    of: str  # the clip; both are names in the export
+    of: str  # name of the clip; ``of`` and ``name`` are names in the export
     name: str
     start_ms: int | None
     recipe: OnvifRecipe | None = None  # None: there is no file
@@ -51,7 +54,7 @@ class OnvifClip:
 
 @dataclass(frozen=True, slots=True)
 class OnvifClips:
-    """The ONVIF exports of a case. The keys are those of the clips (``attachment_key``)."""
+    """The ONVIF Export Files of a case, by the key of the clip (``attachment_key``)."""
 
     originals: Mapping[str, OnvifClip] = field(default_factory=dict)
     altered: Mapping[str, OnvifClip] = field(default_factory=dict)
@@ -71,8 +74,8 @@ def onvif_clips(
     now_ms: int,
     wording: PageWording,
 ) -> OnvifClips:
-    """Return the export files of all clips of a case, and of ``copies``. Reads each file once, to compute a
-    SHA-256."""
+    """Return the ONVIF Export Files of all clips of a case, and of ``copies``. Reads each file once, to
+    compute its SHA-256."""
     writer = _OnvifWriter(folder, case.summary.id)
     unit = f"{UNIT}, {', '.join(case.summary.wards)}"
     originals, altered = dict[str, OnvifClip](), dict[str, OnvifClip]()
@@ -88,7 +91,8 @@ def onvif_clips(
             subject, copy = by_key[key]
             name = subject.copy_name
             clip = OnvifClip(f"{REDACTED}/{name}", f"{REDACTED}/{ONVIF}/{name}", file.start_ms)
-            # Neither camera nor operator: the copy goes to others, who must not learn more than it shows.
+            # Without camera and operator: the copy is passed on to people who must not learn more than it
+            # shows.
             facts = ExportFacts(UNIT, now_ms, start_ms=file.start_ms, notes=_joined(ALTERED_NOTE, notes))
             altered[key] = writer.write(clip, copy.sha256 or "", facts)
     return OnvifClips(originals, altered)
@@ -102,7 +106,7 @@ def _clips(items: Iterable[CaseItem]) -> Iterator[tuple[CaseItem, CaseAttachment
 
 
 def _unreadable(file: CaseAttachment) -> Omission | None:
-    """Why the file is not even opened."""
+    """Return why the file is not even opened; None: it can be."""
     if file.sealed:
         return Omission.SEALED
     return None if file.type == MP4 else Omission.CONTAINER
@@ -135,7 +139,8 @@ class _OnvifWriter:
         self._pictures_left = MAX_PICTURES
 
     def write(self, clip: OnvifClip, sha256: str, facts: ExportFacts) -> OnvifClip:
-        """``sha256``: of the clip's file in the folder of the case."""
+        """Describe the clip's ONVIF Export File, or say why it is left out. ``sha256``: of the clip's file in
+        the folder of the case."""
         try:
             with self._folder.path(self._case_id, sha256).open("rb") as file:
                 track = read_video_track(file)

@@ -1,4 +1,4 @@
-"""What an export says to people about ONVIF Export Files, in Vietnamese and English. Pure."""
+"""The texts for people about the ONVIF Export Files of an export, in Vietnamese and English. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from edge_central.cases.onvif_clips import OnvifClip
 
 LANGUAGES = ("vie", "eng")
-"""Of notes in a file: codes of ISO 639-2."""
+"""Languages of the notes in a file: codes of ISO 639-2."""
 CLOCK_NOTE: Mapping[str, str] = {
     "vie": "Giờ của thiết bị chưa được đồng bộ nên tệp này không ghi giờ bắt đầu. Giờ của thiết bị: {time}.",
     "eng": "The gateway's clock was not synchronised, so this file has no start time. By that clock: {time}.",
@@ -85,7 +85,7 @@ The folder onvif has the altered clips as ONVIF Export Files. They name neither 
 
 
 def readme(clips: Iterable[OnvifClip], wording: PageWording) -> str:
-    """A text that lists each clip with its ONVIF Export File, or with why there is none."""
+    """Return a text that lists each clip with its ONVIF Export File, or with the reason why there is none."""
     return f"{ABOUT_VI}\n{ABOUT_EN}\n" + "".join(_lines(each, wording) for each in clips)
 
 
@@ -100,8 +100,8 @@ def _lines(clip: OnvifClip, wording: PageWording) -> str:
 
 
 def reason(left_out: str, codec: str) -> tuple[str, str]:
-    """Why a clip has no file, in Vietnamese and English. ``codec``: the clip's own name of its codec, which
-    may be any text."""
+    """Return why a clip has no file, in Vietnamese and English. ``codec``: the name in the clip of its codec,
+    which may be any text."""
     shown = "".join(letter for letter in codec if letter.isascii() and letter.isalnum()) or "?"
     vietnamese, english = REASONS[Omission(left_out)]
     return vietnamese.format(codec=shown), english.format(codec=shown)

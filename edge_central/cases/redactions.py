@@ -1,5 +1,5 @@
-"""Altered copies of the pictures and clips of a case, in which faces and number plates are covered: which are
-asked for, which are made, and who has checked them.
+"""Altered copies of the pictures and clips of a case, in which faces and number plates are covered: which
+copies are requested, which are made, and who has checked them.
 
 A program does not find every face. So a copy leaves the centre only after a person has viewed it.
 """
@@ -22,7 +22,7 @@ from edge_central.store.accesses import AccessKind
 from edge_central.store.database import conflict_insert
 
 MAX_BY_HAND = 40
-"""Areas that people add to one copy."""
+"""Limit for the areas that people add to one copy."""
 MAX_ATTEMPTS = 2
 ALTERED = "-altered"
 Area = tuple[float, float, float, float]
@@ -63,7 +63,7 @@ class RedactionSubject:
     item: int
     file_name: str  # of the original in an export
     is_clip: bool
-    is_outside: bool = False  # brought by a person: the original is not shown
+    is_outside: bool = False  # a person brought it: pages do not show the original
 
     @property
     def copy_name(self) -> str:
@@ -73,13 +73,13 @@ class RedactionSubject:
 
 
 def is_altered_name(name: str) -> bool:
-    """Whether a file of an export has this name because it is an altered copy."""
+    """Return whether this file name of an export is the name of an altered copy."""
     return name.rpartition(".")[0].endswith(ALTERED)
 
 
 def subjects_of(case: CaseView) -> Iterator[RedactionSubject]:
-    """Return the files of the items that count, in their order, without sealed files: the centre cannot open
-    them."""
+    """Return the files of the items that count, in their order. Sealed files are left out: the centre cannot
+    open them."""
     for item in case.items:
         if item.struck_ms is not None:
             continue
@@ -102,7 +102,7 @@ def attachment_key(attachment: int) -> str:
 
 
 def read_copies(connection: Connection, case_id: int) -> dict[str, RedactedCopy]:
-    """By the key of their subject."""
+    """Return the altered copies of a case, by the key of their subject."""
     query = select(tables.case_redaction).where(_COPY.case_id == case_id).order_by(_COPY.id)
     return {row.subject: _copy(row) for row in connection.execute(query)}
 
@@ -122,8 +122,8 @@ def _copy(row: Any) -> RedactedCopy:
 
 
 def ask_copies(connection: Connection, author: CaseAuthor, case: CaseView, now_ms: int) -> int:
-    """Ask for a copy of each picture and clip that has none, and again for those that failed; return how
-    many."""
+    """Request a copy of each picture and clip that has none, and request failed copies again. Return how many
+    were requested."""
     case_id, count = case.summary.id, 0
     columns = {"attempts": 0, "by_hand": "[]", "status": RedactionStatus.WAITING.value}
     insertion = conflict_insert(connection, tables.case_redaction).on_conflict_do_nothing()
@@ -141,8 +141,8 @@ def ask_copies(connection: Connection, author: CaseAuthor, case: CaseView, now_m
 def set_areas(
     connection: Connection, author: CaseAuthor, case_id: int, copy: int, added: Area | None, now_ms: int
 ) -> bool:
-    """Add an area by hand, or with None remove all of them; the copy is made again. False: there is no such
-    copy that the account may see, or it has MAX_BY_HAND areas."""
+    """Add an area by hand, or remove all such areas (None), and request the copy again. False: there is no
+    such copy that the account may see, or it already has MAX_BY_HAND areas."""
     case, found = find_case(connection, author, case_id), find_copy(connection, case_id, copy)
     if case is None or found is None or (added is not None and len(found.by_hand) >= MAX_BY_HAND):
         return False
@@ -158,7 +158,7 @@ def check_copy(
     connection: Connection, author: CaseAuthor, case_id: int, copy: int, sha256: str, now_ms: int
 ) -> bool:
     """Record that a person has viewed the copy ``sha256`` and confirmed that everything is covered. False:
-    there is no such copy that the account may see, or it has changed since."""
+    there is no such copy that the account may see, or the copy was made again meanwhile."""
     case = find_case(connection, author, case_id)
     if case is None:
         return False
@@ -189,7 +189,7 @@ _OF_CLIP = (
     .where(_FILE.sealed.is_(False), _FILE.type.startswith("video/"))
     .exists()
 )
-"""As CaseAttachment.is_clip says."""
+"""The SQL form of CaseAttachment.is_clip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ class WaitingCopy:
     id: int
     case_id: int
     subject: str
-    by_hand: str  # as stored: what is made of another value is not the copy that is asked for now
+    by_hand: str  # as stored; a copy made with another value is out of date
     attempts: int
 
     @property
@@ -207,7 +207,7 @@ class WaitingCopy:
 
 @dataclass(frozen=True, slots=True)
 class MadeCopy:
-    """``failure`` None: the copy is in the folder of the case."""
+    """The result of making a copy. ``failure`` None: the copy is in the folder of the case."""
 
     failure: str | None = None
     areas: int = 0
@@ -216,10 +216,10 @@ class MadeCopy:
 
 
 def next_waiting(connection: Connection, *, clips: bool | None = None) -> WaitingCopy | None:
-    """The next copy to make: what was never tried goes first. ``clips``: only those of clips, or only
-    those of pictures."""
+    """Return the next copy to make; copies that were never tried come first. ``clips``: True for clips only,
+    False for pictures only."""
     columns = (_COPY.id, _COPY.case_id, _COPY.subject, _COPY.by_hand, _COPY.attempts)
-    # A literal, so that SQLite recognises that the partial index of waiting copies applies.
+    # A literal, so that SQLite uses the partial index of waiting copies.
     waits = _COPY.status == literal_column("'waiting'")
     query = select(*columns).where(waits).order_by(_COPY.attempts, _COPY.id).limit(1)
     if clips is not None:
@@ -229,7 +229,7 @@ def next_waiting(connection: Connection, *, clips: bool | None = None) -> Waitin
 
 
 def begin_copy(connection: Connection, waiting: WaitingCopy) -> bool:
-    """Count the attempt. False: it has been tried MAX_ATTEMPTS times, and is given up."""
+    """Count the attempt. False: MAX_ATTEMPTS attempts were made, and the copy is given up."""
     if waiting.attempts >= MAX_ATTEMPTS:
         finish_copy(connection, waiting, MadeCopy("failed"), 0)
         return False
@@ -239,7 +239,7 @@ def begin_copy(connection: Connection, waiting: WaitingCopy) -> bool:
 
 
 def finish_copy(connection: Connection, waiting: WaitingCopy, made: MadeCopy, now_ms: int) -> None:
-    """Store the result, unless another copy is asked for since."""
+    """Store the result, unless another copy has been requested meanwhile."""
     which = (_COPY.id == waiting.id, _COPY.by_hand == waiting.by_hand, _COPY.status == "waiting")
     values = {
         "status": (RedactionStatus.DONE if made.failure is None else RedactionStatus.FAILED).value,

@@ -1,2 +1,2 @@
-"""Claims of boxes: stores them, says what does not fit, and gives them to the control machine, which signs
-the answers. No key is here."""
+"""Claims of boxes: stores them, says what does not fit, and passes them to the control machine, which signs
+the answers. The centre has no key for this."""

@@ -1,4 +1,5 @@
-"""Reads ``boxes.csv``, the list of prepared boxes, again when it changes; ``fleet claims`` reads it too."""
+"""Reads ``boxes.csv``, the list of prepared boxes, and reads it again when it changes. ``fleet claims`` uses
+it too."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ _KEY = re.compile(r"[0-9a-f]{64}")
 
 
 class BoxesFile:
-    """The boxes in the file; without a file there is no list. If it cannot be read, the last list stays in
-    use."""
+    """The boxes in the file; without a file the list is empty. If the file cannot be read, the last list
+    stays in use."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -36,14 +37,15 @@ class BoxesFile:
                 self._boxes = BoxList(_read(self._path), is_there=True)
             self._logged = ""
         except (OSError, ValueError) as error:
-            if str(error) != self._logged:  # each batch of messages asks
+            if str(error) != self._logged:  # log once only: each batch of messages reads the list
                 self._logged = str(error)
                 log.error("cannot read the list of boxes; the previous one stays in use: %s", error)
         return self._boxes
 
 
 def _read(path: Path) -> dict[str, str]:
-    """Serial -> fingerprint of the box's key. Unusable cells are left out."""
+    """Return the fingerprint of each box's key, by serial number. Rows with an unusable serial number are
+    left out; an unusable key becomes empty."""
     found = {}
     for row in read_rows(path):
         serial, key = row.get("serial", "").lower(), row.get("key", "").lower()

@@ -16,8 +16,8 @@ from edge_central.claims.records import MAX_KEYS_OF_SERIAL, record_answer, store
 log = logging.getLogger(__name__)
 
 MAX_CLAIMS_OF_BATCH = 50
-"""Of boxes that are not listed. A flood of claims must not delay the events of the gateways: each claim costs
-some queries."""
+"""Limit for claims of boxes that are not listed: each claim costs some queries, and a flood of claims must
+not delay the events of the gateways."""
 
 
 class ClaimIntake:
@@ -28,12 +28,12 @@ class ClaimIntake:
         self._wards = wards
         self._now_ms = now_ms
         self._boxes = boxes
-        self._claims = Counter[str]()  # by listed serial; all other boxes together by ""
+        self._claims = Counter[str]()  # by listed serial; "" counts all other boxes together
         self.answered: list[int] = []
         """Numbers of the claims that were answered."""
 
     def add(self, topic: BoxTopic, payload: bytes) -> None:
-        """Raises MalformedMessage."""
+        """Add a message. Raises MalformedMessage."""
         if topic.kind == "claim":
             self._add_claim(topic.serial, payload)
             return

@@ -12,10 +12,12 @@ from edge_central.console.site_names import Names, SiteNames
 from edge_central.sentences import problem_text
 
 MAX_DISTANCE_M = 300.0
-"""From the sheet's coordinates to the phone, beyond what the phone says of its own accuracy. A crossing is 50
-m wide, and a sheet's coordinates are often those of its middle or of the nearest house."""
+"""Limit for the distance from the sheet's coordinates to the phone, beyond the accuracy that the phone
+reports. A crossing is 50 m wide, and a sheet's coordinates are often those of its middle or of the nearest
+house."""
 MAX_ACCURACY_M = 1_000.0
-"""A worse accuracy of the phone counts as this: otherwise it would explain every distance."""
+"""If the phone reports a worse accuracy than this, this value is used: otherwise a bad accuracy would explain
+every distance."""
 EARTH_RADIUS_M = 6_371_000.0
 MAX_IDS = 8
 
@@ -30,7 +32,7 @@ class JudgedClaim:
 
     @property
     def is_wrong(self) -> bool:
-        """Whether something does not fit in a claim that is pending or in force."""
+        """Return whether something does not fit, and the claim is pending or in force."""
         return bool(self.misfits) and self.stored.is_undoable
 
 

@@ -22,7 +22,7 @@ class StoredClaimState(StrEnum):
     CONFIRMED = tables.CLAIM_IN_FORCE
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
-    REPLACED = "replaced"  # the box claimed another site before this claim was answered
+    REPLACED = "replaced"  # before this claim was answered, the box claimed another site
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +41,23 @@ class StoredClaim:
     state: StoredClaimState
     received_ms: int
     answered_ms: int | None
-    problem: CodedProblem | None  # of the answer
+    problem: CodedProblem | None  # the coded problem of the answer
     withdrawal: ClaimWithdrawal | None
 
     @property
     def why(self) -> str:
-        """The reason of the answer, with its code; empty: none."""
+        """Return the reason of the answer, with its code; empty: there is none."""
         return "" if self.problem is None else ProblemText(self.problem.code, self.problem)
 
     @property
     def is_undoable(self) -> bool:
-        """Whether the claim waits or is in force, so that it can be withdrawn if it is wrong."""
+        """Return whether the claim is pending or in force: only then can it be withdrawn."""
         return self.state in (StoredClaimState.PENDING, StoredClaimState.CONFIRMED)
 
     @property
     def is_being_withdrawn(self) -> bool:
-        """Whether an operator has withdrawn it and the control machine has not answered that yet."""
+        """Return whether an operator has withdrawn the claim, but the control machine has not answered that
+        yet."""
         return self.withdrawal is not None and self.is_undoable
 
 
@@ -74,8 +75,8 @@ def read_claim(serial: str, payload: bytes) -> Claim:
 
 
 def read_answer(serial: str, payload: bytes) -> ClaimAnswer | None:
-    """Read an answer; None: the message is empty, because the answer was cleared. The signature is not
-    verified, which is the box's task; the broker lets only the control machine write to this topic. Raises
+    """Read an answer. None: the message is empty, because the answer was cleared. The signature is not
+    verified: the box does that, and the broker lets only the control machine write to this topic. Raises
     MalformedMessage."""
     if not payload:
         return None
@@ -88,8 +89,8 @@ def read_answer(serial: str, payload: bytes) -> ClaimAnswer | None:
 
 
 def decode_jws(jws: bytes, kind: type[Any]) -> Any:
-    """The document of a JWS whose signature was verified before, or does not matter. Raises
-    MalformedMessage."""
+    """Return the document of a JWS without a check of its signature: it was verified before, or does not
+    matter here. Raises MalformedMessage."""
     try:
         return msgspec.json.decode(payload_of(jws), type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -98,14 +99,14 @@ def decode_jws(jws: bytes, kind: type[Any]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class BoxList:
-    """The boxes that were prepared, from ``boxes.csv``: serial -> fingerprint of its key, empty if not
-    listed."""
+    """The prepared boxes of ``boxes.csv``. ``keys``: serial number -> fingerprint of the box's key, empty if
+    the file has no valid fingerprint."""
 
     keys: Mapping[str, str] = field(default_factory=dict)
-    is_there: bool = False  # False: there is no list, and no serial is unknown
+    is_there: bool = False  # False: there is no list, so no serial counts as unknown
 
     def lists(self, serial: str, key: str) -> bool:
-        """Whether a box with this serial and fingerprint of a key was prepared."""
+        """Return whether the list has this serial number, with this fingerprint or with none."""
         return self.keys.get(serial) in ("", key)
 
 

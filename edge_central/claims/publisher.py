@@ -1,4 +1,5 @@
-"""Gives the control machine the open claims, retained at the broker, and judges them for the alerts."""
+"""Publishes the open claims for the control machine, retained at the broker, and measures them for the
+alerts."""
 
 from __future__ import annotations
 
@@ -26,14 +27,14 @@ from edge_central.store.scope import Scope
 log = logging.getLogger(__name__)
 
 MAX_NAMED = 3
-"""Claims whose misfits an alert names; the page lists all."""
+"""An alert names the misfits of at most this many claims; the page lists all claims."""
 
 WardMeasurements = dict[Measure, dict[str, Measurement]]
 
 
 class ClaimPublisher:
-    """Publishes open claims and clears closed ones. Not thread-safe. ``sheet`` and ``boxes``: to judge
-    claims."""
+    """Publishes open claims and clears closed ones. Not thread-safe. ``sheet`` and ``boxes`` are needed to
+    judge the claims."""
 
     def __init__(
         self, topics: CentralTopics, wards: Collection[str], sheet: FleetSheet, boxes: BoxesFile
@@ -44,15 +45,15 @@ class ClaimPublisher:
         self._sheet = sheet
         self._boxes = boxes
         self._session = ""
-        self._published: dict[int, bytes] = {}  # number -> payload, in this session
-        self._answered: set[int] = set()  # to be cleared at the broker
+        self._published: dict[int, bytes] = {}  # claim number -> payload published in this session
+        self._answered: set[int] = set()  # numbers of claims to clear at the broker
 
     def record_answers(self, numbers: Iterable[int]) -> None:
-        """The claims of these numbers were answered."""
+        """Note that the claims of these numbers were answered."""
         self._answered.update(numbers)
 
     def publish(self, connection: Connection, session: str, publish: Callable[[MqttMessage], None]) -> None:
-        """Publish what has changed since the last call; everything in a new broker session."""
+        """Publish what has changed since the last call; in a new broker session publish all open claims."""
         if session != self._session:
             self._session, self._published = session, {}
         found = {row.id: _payload(row) for row in open_claims(connection, self._wards, self._boxes.boxes())}
@@ -66,7 +67,7 @@ class ClaimPublisher:
                 self._published[number] = payload
 
     def measurements(self, connection: Connection, now_ms: int) -> WardMeasurements:
-        """The measures of claims of each ward, for the alerts."""
+        """Return what the alerts measure about the claims of each ward."""
         boxes = self._boxes.boxes()
         claims = read_claims(connection, self._scope, boxes)
         active = reporting_gateways(connection, self._scope) if claims else []

@@ -1,4 +1,4 @@
-"""Rows of claims: store within bounds, record answers and withdrawals, read."""
+"""Stores claims within bounds, records answers and withdrawals, and reads claims."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from edge_central.store import tables
 from edge_central.store.scope import Scope
 
 MAX_PENDING = 500
-"""Of boxes that are not listed, all batches together. A box with an enrolment certificate can send any
-serial; further claims are rejected and recorded as such."""
+"""Limit for pending claims of boxes that are not listed. A box with an enrolment certificate can send any
+serial number; claims beyond the limit are rejected, and the rejection is recorded."""
 MAX_KEYS_OF_SERIAL = 3
 """Pending claims under one serial with different keys: an honest box has one key."""
 MAX_ANSWERED = 5_000
@@ -36,9 +36,10 @@ _C = tables.claim.c
 def store_claim(
     connection: Connection, claim: Claim, jws: bytes, now_ms: int, boxes: BoxList = NO_LIST
 ) -> None:
-    """Store a claim; a pending one of the same box for another site is replaced. A stored claim is marked as
-    received again, and gets the verdict if the box has examined the site since. Raises MalformedMessage when
-    there are too many; a box that is listed with its key is always stored."""
+    """Store a claim, and replace a pending claim of the same box for another site. If the claim is already
+    stored, note that it was received again, and add the verdict if the box has examined the site since.
+    Raises MalformedMessage if too many claims are pending; a box that is listed with its key is always
+    stored."""
     own = and_(_C.serial == claim.serial, _C.key == claim.key_sha256)
     same = own & (_C.claim_id == claim.claim_id)
     stored = connection.scalar(select(_C.jws).where(same))
@@ -66,16 +67,16 @@ def store_claim(
 
 
 def _adds_verdict(stored: bytes, claim: Claim) -> bool:
-    """Whether the claim differs from the stored one in the verdict only."""
+    """Return whether the claim adds a verdict to the stored one, or changes its verdict, and nothing else."""
     try:
         former: Claim = decode_jws(stored, Claim)
-    except MalformedMessage:  # written by another version of the centre
+    except MalformedMessage:  # a claim stored by another version of the centre
         return False
     return claim.verdict is not None and msgspec.structs.replace(former, verdict=claim.verdict) == claim
 
 
 def _require_place(connection: Connection, claim: Claim, boxes: BoxList) -> None:
-    """Raise MalformedMessage when too many claims wait."""
+    """Check the limits for one more pending claim. Raises MalformedMessage if too many claims are pending."""
     query = select(_C.serial, _C.key).where(_C.state == StoredClaimState.PENDING.value)
     pending = [(row.serial, row.key) for row in connection.execute(query).all()]
     is_listed = boxes.lists(claim.serial, claim.key_sha256)
@@ -86,7 +87,7 @@ def _require_place(connection: Connection, claim: Claim, boxes: BoxList) -> None
 
 
 def record_answer(connection: Connection, answer: ClaimAnswer, now_ms: int) -> list[int]:
-    """Record what the control machine has decided; return the numbers of the claims."""
+    """Record what the control machine has decided. Return the numbers of the claims that it answered."""
     matching = and_(_C.serial == answer.serial, _C.claim_id == answer.claim_id)
     numbers = connection.scalars(select(_C.id).where(matching)).all()
     problem = None if answer.problem is None else msgspec.to_builtins(answer.problem)
@@ -98,8 +99,8 @@ def record_answer(connection: Connection, answer: ClaimAnswer, now_ms: int) -> l
 def withdraw(
     connection: Connection, number: int, jws: bytes, by: ClaimWithdrawal, scope: Scope
 ) -> StoredClaim | None:
-    """Record that an operator has withdrawn a claim. None: its state does not allow that, or it was withdrawn
-    before."""
+    """Record that an operator has withdrawn a claim. None: there is no such claim in this scope, it is not
+    pending or in force, or it was already withdrawn."""
     found = read_claim_row(connection, scope, number)
     if found is None or not found.is_undoable or found.withdrawal:
         return None
@@ -109,9 +110,9 @@ def withdraw(
 
 
 def open_claims(connection: Connection, wards: Collection[str], boxes: BoxList) -> Sequence[Any]:
-    """The rows that the control machine has to answer: pending, withdrawn by an operator, or sent again by a
-    box that has not received its answer. If there are too many, those of boxes that are not listed are left
-    out."""
+    """Return the rows that the control machine must answer: pending claims, claims that an operator has
+    withdrawn, and claims that a box sent again because it has not received the answer. If there are too many,
+    claims of boxes that are not listed are left out."""
     pending = _C.state == StoredClaimState.PENDING.value
     withdrawn = _C.withdrawal.is_not(None) & (_C.state == StoredClaimState.CONFIRMED.value)
     again = (_C.state != StoredClaimState.REPLACED.value) & (_C.last_ms > _C.answered_ms)
@@ -126,8 +127,8 @@ def open_claims(connection: Connection, wards: Collection[str], boxes: BoxList) 
 
 
 def read_claims(connection: Connection, scope: Scope, boxes: BoxList = NO_LIST) -> list[StoredClaim]:
-    """The claims of the scope: pending ones first, of them those of listed boxes; then those in force; each
-    the newest first."""
+    """Return the claims of the scope: pending claims first (those of listed boxes before the others), then
+    the claims in force, then all others; within each group the newest first."""
     rank = case(
         (_C.state == StoredClaimState.PENDING.value, 0),
         (_C.state == StoredClaimState.CONFIRMED.value, 1),
@@ -147,7 +148,7 @@ def read_claim_row(connection: Connection, scope: Scope, number: int) -> StoredC
 
 
 def reporting_gateways(connection: Connection, scope: Scope) -> list[str]:
-    """Ids of the gateways that have ever reported."""
+    """Return the ids of the gateways that have ever reported."""
     columns = tables.gateway.c
     return list(connection.scalars(select(columns.id).where(scope.of(columns.ward))))
 
@@ -157,7 +158,7 @@ def _stored(rows: Sequence[Any]) -> Iterator[StoredClaim]:
         try:
             claim = decode_jws(row.jws, Claim)
             problem = None if row.problem is None else msgspec.convert(row.problem, CodedProblem)
-        except (MalformedMessage, msgspec.ValidationError):  # written by another version of the centre
+        except (MalformedMessage, msgspec.ValidationError):  # a claim stored by another version of the centre
             continue
         withdrawal = None
         if row.withdrawal is not None:

@@ -23,7 +23,7 @@ from edge_central.web.i18n import translate_word
 
 
 def run_cases(args: argparse.Namespace, settings: CentralSettings, stdout: TextIO) -> int:
-    """Raises UsageError, CentralError."""
+    """Write the signed zip of a case. Raises UsageError, CentralError."""
     if settings.search is None:
         raise UsageError("case export: the configuration has no search.key_file, which signs exports")
     if args.out.exists():
@@ -41,7 +41,7 @@ def run_cases(args: argparse.Namespace, settings: CentralSettings, stdout: TextI
         if found is None:
             raise UsageError(f"case export: there is no case {args.case}")
         record_case_access(connection, AccessKind.CASE_EXPORT, author, found, now_ms)
-    with read_transaction(settings.database) as connection:  # the ingest writes meanwhile
+    with read_transaction(settings.database) as connection:  # lets the ingest write meanwhile
         case = read_case(connection, author, found.id)
         if case is None:
             raise UsageError(f"case export: there is no case {args.case}")

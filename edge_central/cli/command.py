@@ -94,7 +94,7 @@ def _add_user(actions: Commands) -> None:
 
 
 def _add_people(todo: Commands) -> tuple[CommandParser, ...]:
-    """Commands that set password, role and wards of a person."""
+    """Add the commands that set password, role and wards of a person."""
     add = add_command(
         todo,
         "add",
@@ -152,7 +152,7 @@ def _add_token(todo: Commands) -> CommandParser:
 
 
 def _add_account_changes(todo: Commands) -> tuple[CommandParser, ...]:
-    """Commands that change an account or print a program's password, and need only the name."""
+    """Add the commands that need only an account's name: they change it or print a program's password."""
     return tuple(
         add_command(todo, name, text, f"edge-agent central user {name} lan")
         for name, text in (
@@ -361,7 +361,7 @@ def _id_or_config(text: str) -> int | Path:
 
 
 def _sort_release(args: argparse.Namespace) -> None:
-    """Take the only positional argument as CONFIG with ``--deletions`` or ``--clock``. Raises UsageError."""
+    """With ``--deletions`` or ``--clock``, read the only positional argument as CONFIG. Raises UsageError."""
     if not (args.deletions or args.clock):
         if not isinstance(args.id, int):
             raise UsageError(

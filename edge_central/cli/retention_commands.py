@@ -93,7 +93,7 @@ def _released(args: argparse.Namespace, database: Database, who: str, central_id
 
 
 def _hold(args: argparse.Namespace, who: str, now_ms: int) -> RetentionHold:
-    """The hold that the arguments describe. Raises InvalidHold."""
+    """Return the hold that the arguments describe. Raises InvalidHold."""
     why = " ".join(args.why.split())
     if not why or len(why) > MAX_REASON:
         raise InvalidHold(f"--why must have 1 to {MAX_REASON} characters")

@@ -32,7 +32,8 @@ from edge_central.trusted_time.clock_store import now_ms_of, read_clock_record
 
 FRESH_MS = 60_000  # a running ingest updates its status row every ten seconds
 NOT_KNOWN = "not known"
-"""For gateways without a published state: nothing is known of them yet, or they were removed."""
+"""The text for gateways without a published state: the centre knows nothing of them yet, or they were
+removed."""
 LINES = 20  # lines per list in the text output; ``--json`` has all
 
 
@@ -41,12 +42,12 @@ class GatewayStatus(msgspec.Struct, kw_only=True):
     ward: str
     state: str | None  # its newest state message
     presence: str | None  # as published: online, booting, unstable, offline, cut, stopped
-    presence_s: float | None  # in this state
-    presence_since: str | None  # the same as a time
+    presence_s: float | None  # how long it has been in this state
+    presence_since: str | None  # since when it has been in this state
     why: str | None
-    last_s: float  # since its newest message
+    last_s: float  # how long ago its newest message came
     heartbeat_s: float | None
-    behind: int  # events numbered by the gateway but not stored: on their way, or lost
+    behind: int  # numbered by the gateway but not stored: on their way, or lost
 
 
 class OutageStatus(msgspec.Struct, kw_only=True):
@@ -82,13 +83,13 @@ class ClockStatus(msgspec.Struct, kw_only=True):
     """The centre's clock, from its newest record."""
 
     doubt: str | None  # what is wrong with the system's clock
-    confirmed: bool  # synchronised gateways have agreed since the boot
-    unproven_s: float  # retention waits this much longer: the centre may have been off for that long
+    confirmed: bool  # synchronised gateways have agreed with it since the boot
+    unproven_s: float  # retention waits this much longer: the centre may have been off so long
 
 
 class CentralStatus(msgspec.Struct, kw_only=True):
-    """The ``--json`` document. ``missing``: events in unexplained gaps; ``before``: older than the first
-    event of their gateway."""
+    """The ``--json`` document. ``missing``: events in unexplained gaps; ``before``: events older than the
+    first event of their gateway."""
 
     schema: str = "central-status/1"
     running: IngestStatus | None
@@ -109,7 +110,7 @@ class CentralStatus(msgspec.Struct, kw_only=True):
     losses: list[LossStatus]
     newest_rejected: list[RejectedStatus]
     clock: ClockStatus | None = None
-    deletions_held: str | None = None  # why a run of retention waits for an administrator
+    deletions_held: str | None = None  # why a retention run waits for an administrator
 
 
 def run_status(database: Database, as_json: bool, stdout: TextIO, central_id: str = DEFAULT_ID) -> int:
@@ -137,7 +138,7 @@ def read_status(database: Database, now_ms: int | None, central_id: str = DEFAUL
 
 
 def status_lines(status: CentralStatus) -> list[str]:
-    """The text output: a summary, then the problems and gateways."""
+    """Return the lines of the text output: a summary, then the problems and gateways."""
     lines = [
         _running_line(status),
         f"gateways   {_counts(status)}",
@@ -160,7 +161,7 @@ def status_lines(status: CentralStatus) -> list[str]:
 
 
 def _counts(status: CentralStatus) -> str:
-    """The number of gateways and of those in each state, such as ``466: 442 online, 24 cut``."""
+    """Return the number of gateways, in total and by state, such as ``466: 442 online, 24 cut``."""
     states = Counter(each.presence or NOT_KNOWN for each in status.gateways)
     parts = ", ".join(f"{states[word]} {word}" for word in (*PresenceState, NOT_KNOWN) if states[word])
     return f"{len(status.gateways)}: {parts}" if parts else "none seen yet"

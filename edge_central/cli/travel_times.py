@@ -22,13 +22,14 @@ from edge_central.settings import CentralSettings
 from edge_central.store.database import read_transaction
 
 MAX_SHOWN = 10
-"""Gateways that are named of those that were not asked or gave nothing."""
+"""How many gateways a message names of those that were not asked or sent no times."""
 
 
 def run_travel_times(
     args: argparse.Namespace, settings: CentralSettings, stdout: TextIO, stderr: TextIO
 ) -> int:
-    """Return 0, or 1 if nothing could be learnt. Raises CentralError, MqttError."""
+    """Run ``list`` or ``learn``. Return 0, or 1 if nothing could be learnt. Raises CentralError,
+    MqttError."""
     if args.todo == "list":
         with read_transaction(settings.database) as connection:
             found = all_travel_times(connection)
@@ -53,7 +54,7 @@ def _learn(
 ) -> int:
     from edge_central.journeys.learning.run import TimesAsker, learn_and_store, plan_run, record_run
 
-    assert settings.search is not None  # the configuration has been checked
+    assert settings.search is not None  # the configuration was checked: ``learn`` needs ``search``
     run = plan_run(
         settings.database, settings.wards, learning, _zone(settings), _names(settings), SystemClock()
     )

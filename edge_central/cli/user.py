@@ -159,7 +159,7 @@ _CHANGES: dict[str, tuple[Callable[[Connection, AccountAuthor, str], None], str]
         "no second factor any more, all sessions have ended",
     ),
 }
-"""Changes that need only the name, and what is printed then."""
+"""Changes that need only the account's name, each with the text that is printed afterwards."""
 
 
 def _change(args: Namespace, settings: CentralSettings, connections: DatabaseConnections) -> Iterable[str]:
@@ -195,7 +195,7 @@ def _token(args: Namespace, settings: CentralSettings, connections: DatabaseConn
 def _onvif_password(
     args: Namespace, settings: CentralSettings, connections: DatabaseConnections
 ) -> Iterable[str]:
-    """Print the password alone on stdout, as the token."""
+    """Print the password alone on stdout, for ``> file``; everything else goes to stderr."""
     with connections.reading() as connection:
         found = accounts.program_with_digest(connection, args.name)
     if found is None:

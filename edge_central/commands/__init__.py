@@ -1,3 +1,4 @@
-"""Commands of officers to gateways: which ones the console may send, the documents that operators sign in the
-browser, and the log of what was sent. The ingest sends them (``edge_central/ingest/gateway_messages.py``).
+"""Commands of officers to gateways: which commands the console may send, the documents that operators sign in
+the browser, and the log of sent commands. The ingest sends them
+(``edge_central/ingest/gateway_messages.py``).
 """

@@ -27,7 +27,7 @@ ID_BYTES = 8
 CLIP_S = 10
 """Length of the clip that the button of a camera requests."""
 ISSUED_EARLIER_MS = 1_000
-"""A gateway's clock may be a little behind."""
+"""The document begins this much before the present: a gateway's clock may be a little behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class PreparedCommand:
 
 
 def command_id(type_: str) -> str:
-    """A new id. It starts with the type; ids of searches start differently (``searches/model.py``)."""
+    """Return a new id. It starts with the type; ids of searches start differently (``searches/model.py``)."""
     return f"{type_}-{secrets.token_hex(ID_BYTES)}"
 
 
 def unsigned_command(form: Mapping[str, str], cameras: Collection[str]) -> GatewayCommand:
-    """Raises InvalidCommand."""
+    """Return the command of a form that is sent without a signature. Raises InvalidCommand."""
     type_ = form.get("type", "")
     if type_ not in UNSIGNED_TYPES:
         raise InvalidCommand("command-error-type")
@@ -59,7 +59,7 @@ def unsigned_command(form: Mapping[str, str], cameras: Collection[str]) -> Gatew
 
 
 def signed_command(form: Mapping[str, str], cameras: Collection[str]) -> GatewayCommand:
-    """The command to be signed, from a form. Raises InvalidCommand."""
+    """Return the command of a form that must be signed. Raises InvalidCommand."""
     type_ = form.get("type", "")
     if type_ not in SIGNED_TYPES:
         raise InvalidCommand("command-error-type")
@@ -96,7 +96,7 @@ def prepare(command: GatewayCommand, gateway: str, now_ms: int) -> PreparedComma
 
 
 def _arguments(type_: str, form: Mapping[str, str], cameras: Collection[str]) -> dict[str, Any]:
-    if type_ == UNCLAIM:  # of the page of claims, never of this form
+    if type_ == UNCLAIM:  # a type of the claims page, which this form never sends
         raise InvalidCommand("command-error-arguments")
     if type_ in OVERRIDES:
         camera, _, rule = form.get("rule", "").partition("/")
@@ -115,7 +115,7 @@ def _arguments(type_: str, form: Mapping[str, str], cameras: Collection[str]) ->
 
 
 def _port(text: str) -> dict[str, int]:
-    """The port of a camera's ONVIF service, where it is not the usual one. Raises InvalidCommand."""
+    """Return the port of a camera's ONVIF service; empty: the usual port. Raises InvalidCommand."""
     if text in ("", "80"):
         return {}
     if not (text.isascii() and text.isdecimal() and len(text) <= 5):
@@ -124,14 +124,14 @@ def _port(text: str) -> dict[str, int]:
 
 
 def _camera(camera: str, cameras: Collection[str]) -> str:
-    """Raises InvalidCommand."""
+    """Return ``camera`` if it is one of ``cameras``. Raises InvalidCommand."""
     if camera not in cameras:
         raise InvalidCommand("command-error-camera")
     return camera
 
 
 def _seconds(form: Mapping[str, str], name: str) -> int:
-    """Whole seconds. Raises InvalidCommand."""
+    """Return a field of the form as whole seconds. Raises InvalidCommand."""
     try:
         value = float(form.get(name, ""))
     except ValueError:

@@ -11,7 +11,8 @@ from typing import Any
 
 UNCLAIM = "unclaim"
 UNSIGNED_TYPES = frozenset(("clip", "live-pictures", "snapshot", "status"))
-"""These change nothing on the gateway. An attacker who takes over the console can send them."""
+"""These types change nothing on the gateway, so an attacker who takes over the console may be able to send
+them."""
 SIGNED_TYPES = frozenset(
     (
         "arm",
@@ -26,18 +27,19 @@ SIGNED_TYPES = frozenset(
         UNCLAIM,
     )
 )
-"""Everything that changes something, also where a gateway would accept it unsigned; and large pictures."""
+"""All types that change something, even if a gateway would accept them unsigned; and large pictures."""
 OVERRIDES = frozenset(("arm", "disarm", "mask"))
 LIFE_MS = 600_000
-"""From the page that shows a document until it expires: time to choose the key and to sign."""
+"""How long a document is valid after the page shows it: the time to choose the key and to sign."""
 MAX_LIFE_MS = 900_000
-"""Longest life of a document that is accepted: a signed command must not be stored for later use."""
+"""The longest validity of a document that the console accepts: signed commands must not be collected for
+later."""
 MAX_REASON = 500
-"""Characters."""
+"""Limit in characters."""
 
 
 class InvalidCommand(Exception):
-    """The command is not sent. ``key`` names the reason in the console's words."""
+    """The command is not sent. ``key`` names the reason among the console's texts."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
@@ -62,7 +64,7 @@ class GatewayCommand:
 
     @property
     def camera(self) -> str | None:
-        """The camera that the command concerns; None: it concerns the gateway, or several cameras."""
+        """The camera that the command concerns. None: it concerns the gateway, or several cameras."""
         cameras = self.cameras
         return cameras[0] if len(cameras) == 1 else None
 
@@ -73,28 +75,27 @@ class GatewayCommand:
 
     @property
     def rule_id(self) -> str:
-        """The id of the rule that the command names, by id or written out in full; empty: it names none,
-        because it changes masks."""
+        """The id of the rule that the command sets, resets or overrides; empty: the command changes masks."""
         rule = self.args.get("rule")
         named = rule.get("id") if isinstance(rule, Mapping) else rule or self.args.get("reset")
         return named if isinstance(named, str) else ""
 
     @property
     def changes_masks(self) -> bool:
-        """Whether it is a ``set-rule`` that replaces or resets the masks of a camera."""
+        """Return whether the command is a ``set-rule`` that replaces or resets the masks of a camera."""
         return self.type == "set-rule" and ("masks" in self.args or "reset_masks" in self.args)
 
     @property
     def rule_name(self) -> str:
-        """The name of the rule, if the command has the whole rule; empty: it has no name, or the command
-        has its id only."""
+        """The name of the rule, if the command holds the whole rule; empty: the rule has no name, or the
+        command holds only its id."""
         rule = self.args.get("rule")
         name = rule.get("name") if isinstance(rule, Mapping) else None
         return name if isinstance(name, str) else ""
 
     @property
     def words_key(self) -> str:
-        """Key of the sentence that says what the command does."""
+        """The key of the sentence that says what the command does."""
         args = self.args
         if self.type in OVERRIDES and args.get("for_s") == 0:
             return "override-end"

@@ -11,14 +11,15 @@ from edge_central.commands.model import OVERRIDES
 from edge_central.commands.records import LoggedCommand
 
 SAME_END_MS = 120_000
-"""Ends this close are of one override: a heartbeat arrives some time after the gateway counted ``left_s``."""
+"""Two ends this close belong to one override: a heartbeat arrives some time after the gateway computed
+``left_s``."""
 
 
 @dataclass(frozen=True, slots=True)
 class OverrideInForce:
     """A rule that a command has muted, disarmed or armed for a while.
 
-    ``command``: None if the console has not sent it. ``what``: mask, disarm or arm.
+    ``command``: None if the console has not sent the command. ``what``: mask, disarm or arm.
     """
 
     camera: str
@@ -34,9 +35,9 @@ def overrides_in_force(
     commands: Mapping[tuple[str, str], LoggedCommand],
     now_ms: int,
 ) -> dict[tuple[str, str], OverrideInForce]:
-    """By camera and rule. ``reported``: the overrides in the heartbeat that was received at
-    ``heartbeat_ms``. ``commands``: the newest override of each rule that the gateway has carried out; one
-    that is newer than the heartbeat decides."""
+    """Return the overrides in force, by camera and rule. ``reported``: the overrides in the heartbeat that
+    was received at ``heartbeat_ms``. ``commands``: for each rule, the newest override command that the
+    gateway has carried out; if it is newer than the heartbeat, it prevails."""
     found = {}
     for each in reported:
         until_ms = bounded_time(heartbeat_ms + each.left_s * 1000)
@@ -55,8 +56,8 @@ def _is_same(one: OverrideInForce, other: OverrideInForce) -> bool:
 
 
 def _ordered(key: tuple[str, str], logged: LoggedCommand) -> OverrideInForce:
-    """Return the override that a command of the console ordered; a command that ends an override makes one
-    that is over at once."""
+    """Return the override that a command of the console ordered. For a command that ends an override, return
+    an override that is already over."""
     for_s = logged.command.args.get("for_s")
     lasts_s = for_s if isinstance(for_s, int | float) else 0
     until_ms = bounded_time((logged.answered_ms or logged.asked_ms) + lasts_s * 1000)

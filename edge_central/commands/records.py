@@ -22,15 +22,15 @@ from edge_central.store.scope import Scope
 
 MAX_LISTED = 20
 MAX_RULE_CHANGES = 200
-"""Changes and overrides of rules that are searched for the last one of each rule."""
+"""How many of the newest rule changes and overrides are searched for the last change of each rule."""
 UNDER_WAY_MS = 300_000
-"""For this long an unanswered command is not sent a second time; afterwards the first one has expired."""
+"""For this long an unanswered command is not sent a second time; afterwards the first command has expired."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedCommand:
-    """A command in the log of a gateway. ``signed_by``: id of the key that it names, None if unsigned.
-    ``media``: ids of the pictures and clips that the gateway sent for it."""
+    """A command in the log of a gateway. ``signed_by``: id of the key with which it was signed; None:
+    unsigned. ``media``: ids of the pictures and clips that the gateway sent for it."""
 
     id: str
     command: GatewayCommand
@@ -51,14 +51,15 @@ class LoggedCommand:
 def store_unsigned(
     connection: Connection, author: CommandAuthor, gateway: str, ward: str, command: GatewayCommand
 ) -> bool:
-    """Store a command for the ingest, and its row of the access log. False: the same one is under way."""
+    """Store a command for the ingest, and its row of the access log. False: the same command is already under
+    way."""
     if is_under_way(connection, gateway, command.type, command.camera, author.now_ms):
         return False
     return _store(connection, author, gateway, ward, command, {"id": command_id(command.type)})
 
 
 def is_under_way(connection: Connection, gateway: str, type: str, camera: str | None, now_ms: int) -> bool:
-    """Whether an unsigned command of this type to the camera is not answered yet."""
+    """Return whether an unsigned command of this type to the camera still waits for its answer."""
     columns = tables.request.c
     same_camera = columns.camera.is_(None) if camera is None else columns.camera == camera
     query = select(columns.id).where(
@@ -77,8 +78,8 @@ def store_signed(
     submitted: SubmittedCommand,
     reason: str,
 ) -> bool:
-    """As ``store_unsigned``, for a command that is sent byte for byte as it was signed. False: the same
-    signed command was stored before."""
+    """Store a signed command and its row of the access log. The ingest sends the command byte for byte as it
+    was signed. False: the same signed command was stored before."""
     more = {
         "id": submitted.id,
         "signed": submitted.jws,
@@ -122,7 +123,8 @@ def _store(
 def list_commands(
     connection: Connection, scope: Scope, gateway: str, most: int = MAX_LISTED, *, only: str | None = None
 ) -> tuple[LoggedCommand, ...]:
-    """The newest commands of the console to a gateway, newest first. ``only``: the id of one of them."""
+    """Return the newest commands of the console to a gateway, newest first. ``only``: return only the command
+    with this id."""
     query = _commands(scope, gateway)
     if only is not None:
         query = query.where(tables.request.c.id == only)
@@ -134,9 +136,9 @@ def list_commands(
 def last_rule_changes(
     connection: Connection, scope: Scope, gateway: str, camera: str
 ) -> dict[str, LoggedCommand]:
-    """The newest ``set-rule`` of each rule of a camera that the gateway has carried out or is trying, by the
-    rule's id; the command that changed its masks has an empty id. While it tries one, it reports the new
-    rules already."""
+    """Return, by rule id, the newest ``set-rule`` of each rule of a camera that the gateway has carried out
+    or is trying: while it tries a change, it already reports the new rules. The id of a command that changes
+    masks is empty."""
     columns = tables.request.c
     in_force = columns.status.in_(("running", "succeeded"))
     done = (columns.type == "set-rule", columns.camera == camera, in_force)
@@ -150,8 +152,8 @@ def last_rule_changes(
 def last_overrides(
     connection: Connection, scope: Scope, gateway: str
 ) -> dict[tuple[str, str], LoggedCommand]:
-    """The newest override of each rule of a gateway that it has carried out, by camera and rule; also one
-    that ended an override."""
+    """Return, by camera and rule, the newest override command of each rule that the gateway has carried out.
+    It may be a command that ended an override."""
     columns = tables.request.c
     done = (columns.type.in_(OVERRIDES), columns.status == "succeeded")
     rows = connection.execute(_commands(scope, gateway).where(*done).limit(MAX_RULE_CHANGES))
@@ -162,7 +164,7 @@ def last_overrides(
 
 
 def _commands(scope: Scope, gateway: str) -> Select[Any]:
-    """Rows of the console's commands to a gateway, the newest first."""
+    """Return the query for the console's commands to a gateway, the newest first."""
     columns = tables.request.c
     query = select(tables.request).where(columns.gateway == gateway, scope.of(columns.ward))
     return query.order_by(columns.asked_ms.desc(), columns.id)
@@ -184,7 +186,7 @@ def _logged(row: Any, media: tuple[str, ...] = ()) -> LoggedCommand:
 
 
 def commands_of_ids(connection: Connection, ids: Collection[str]) -> dict[str, GatewayCommand]:
-    """Commands of the console by id; unknown ids are left out."""
+    """Return commands of the console by id; unknown ids are left out."""
     columns = tables.request.c
     query = select(columns.id, columns.type, columns.args).where(columns.id.in_(sorted(ids)))
     return {row.id: GatewayCommand(row.type, _arguments(row.args)) for row in connection.execute(query)}
@@ -199,7 +201,7 @@ def _arguments(text: str) -> dict[str, Any]:
 
 
 def _media(connection: Connection, gateway: str, commands: list[str]) -> defaultdict[str, list[str]]:
-    """Ids of unsealed media by command: a gateway names them ``snapshot-ID`` and ``clip-ID``."""
+    """Return the ids of unsealed media by command: a gateway names them ``snapshot-ID`` and ``clip-ID``."""
     columns = tables.media.c
     named = {f"{prefix}-{id_}": id_ for id_ in commands for prefix in ("clip", "snapshot")}
     query = select(columns.media_id, columns.event_id).where(

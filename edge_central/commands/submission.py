@@ -1,6 +1,6 @@
 """Reads a command that a browser has signed. Pure.
 
-The centre has no operator's public key: it checks what it can, and the gateway verifies the signature.
+The centre has no operator's public key. So it checks only the content; the gateway verifies the signature.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class SubmittedCommand:
 
 
 def read_signed(jws: bytes, gateway: str, cameras: Collection[str], now_ms: int) -> SubmittedCommand:
-    """Raises InvalidCommand for another gateway or camera, a type that the console does not send, wrong
-    arguments, and a document that has expired or is valid for too long."""
+    """Read a signed command. Raises InvalidCommand for another gateway or camera, a type that the console
+    does not send, wrong arguments, and a document that has expired or is valid for too long."""
     document, key = _document(jws)
     command = GatewayCommand(document.type, document.args)
     if document.type not in SIGNED_TYPES:
@@ -42,7 +42,7 @@ def read_signed(jws: bytes, gateway: str, cameras: Collection[str], now_ms: int)
     if is_ours is None or document.gateway != gateway:
         raise InvalidCommand("command-error-other")
     check_arguments(command)
-    if len(command.cameras) > 1:  # the console never asks for several, and its words name one or all
+    if len(command.cameras) > 1:  # the console never names several cameras; its sentences name one or all
         raise InvalidCommand("command-error-other")
     if not set(command.cameras) <= set(cameras):
         raise InvalidCommand("command-error-camera")
@@ -51,7 +51,7 @@ def read_signed(jws: bytes, gateway: str, cameras: Collection[str], now_ms: int)
 
 
 def _document(jws: bytes) -> tuple[Command[dict[str, Any]], str]:
-    """The document and the id of the key, unverified. Raises InvalidCommand."""
+    """Return the document and the id of the key, unverified. Raises InvalidCommand."""
     try:
         text, key = read_unverified(jws)
         return msgspec.json.decode(text, type=Command[dict[str, Any]]), key
@@ -60,7 +60,7 @@ def _document(jws: bytes) -> tuple[Command[dict[str, Any]], str]:
 
 
 def _expiry_ms(document: Command[dict[str, Any]], now_ms: int) -> int:
-    """When the document expires, milliseconds since 1970. Raises InvalidCommand."""
+    """Return when the document expires, milliseconds since 1970. Raises InvalidCommand."""
     try:
         expires_ms = round(datetime.fromisoformat(document.expires).timestamp() * 1000)
     except (ValueError, OverflowError):

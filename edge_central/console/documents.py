@@ -1,4 +1,4 @@
-"""The fields that the console reads from births, heartbeats and events of newer and older agents.
+"""The fields that the console reads from births, heartbeats and events, also of newer and older agents.
 
 An unreadable document counts as empty; its bytes stay in the database.
 """
@@ -37,8 +37,8 @@ class HeartbeatFields(ReceivedHealth):
 
 
 class CameraIdentityFields(msgspec.Struct):
-    """Make and model as the camera itself reports them; empty: unknown. They are shown escaped and cut like
-    all texts of a gateway."""
+    """Make and model that the camera itself reports; empty: unknown. Pages escape and shorten these texts,
+    like all texts of a gateway."""
 
     manufacturer: str | None = None
     model: str | None = None
@@ -53,7 +53,7 @@ class BirthCameraFields(msgspec.Struct):
 
 
 class LocationFields(msgspec.Struct):
-    """Degrees; None if out of bounds."""
+    """A position in degrees. A value out of bounds is None."""
 
     latitude: float | None = None
     longitude: float | None = None
@@ -98,7 +98,7 @@ class StillFields(msgspec.Struct):
 
 
 class EventDataFields(msgspec.Struct):
-    """Data of all kinds of events: fields of the same name have the same meaning."""
+    """The data of events of all kinds: fields of the same name have the same meaning in all kinds."""
 
     phase: str | None = None
     event_id: str | None = None
@@ -114,9 +114,9 @@ class EventDataFields(msgspec.Struct):
     why: str = ""
     detail: str = ""
     reason: str = ""
-    command_id: str | None = None  # of the command that caused the event
+    command_id: str | None = None  # id of the command that caused the event
     missing: str | None = None
-    problem: Any = None  # what ``why``, ``detail`` or ``missing`` says
+    problem: Any = None  # the coded problem of ``why``, ``detail`` or ``missing``
     end_reason: str | None = None
     snapshot: MediaFields | None = None
     clip: MediaFields | None = None
@@ -137,14 +137,16 @@ _EVENT = msgspec.json.Decoder(EventFields)
 
 
 def _cached(read: Callable[[bytes | None], _T]) -> Callable[[bytes | None], _T]:
-    """Caches decoded documents: a fleet page reads all heartbeats and births, and few change in between."""
+    """Cache the decoded documents: a fleet page reads all heartbeats and births, and few of them change
+    between two pages."""
     cached = lru_cache(MAX_CACHED)(read)
     return lambda payload: cached(payload) if len(payload or b"") <= CACHED_BYTES else read(payload)
 
 
 @_cached
 def parse_heartbeat(payload: bytes | None) -> HeartbeatFields:
-    """Decode a heartbeat. Values out of bounds are left out, and ``degraded`` says so."""
+    """Decode a heartbeat. Values out of bounds are left out, and an entry in ``degraded`` says that some
+    were."""
     found, out_of_bounds = _read(_HEARTBEAT, payload, HeartbeatFields())
     found.degraded = with_problems(found.degraded, found.problems)
     if out_of_bounds:
@@ -173,7 +175,7 @@ def parse_event(payload: bytes | None) -> EventFields:
 
 
 def milliseconds(time: str | None) -> int | None:
-    """Milliseconds since 1970; None for an invalid time or one out of bounds."""
+    """Return a time in milliseconds since 1970. None: the time is invalid or out of bounds."""
     try:
         found = None if not time else round(datetime.fromisoformat(time).timestamp() * 1000)
     except (ValueError, OverflowError):

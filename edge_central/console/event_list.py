@@ -1,11 +1,12 @@
 """Lists of events, page by page: one row for each event, with all its messages.
 
-The messages of an event (start, updates, end) have one ``event_id``. The place of the row in the list is
-that of the first message that matches the filter. So an end that arrives later changes the row but does not
-move it, also when the end would be on another page.
+The messages of an event (start, updates, end) have one ``event_id``. The first message that matches the
+filter sets the place of the row in the list. So an end that arrives later changes the row but does not move
+it, even if the end itself would be on another page.
 
-Without a time range events are in the order in which they were stored (``cursor``): stable, and a gateway
-with a wrong clock cannot keep events on top. With a time range they are in the order of their own times.
+Without a time range, events are in the order in which they were stored (``cursor``): this order is stable,
+and a gateway with a wrong clock cannot keep its events on top. With a time range, events are in the order of
+their own times.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ from edge_central.store.scope import Scope
 
 PAGE = 50
 MAX_EXAMINED = 3_000
-"""Messages that one page reads at most: an event may have thousands of updates."""
+"""One page reads at most this many messages: an event may have thousands of updates."""
 FIRST_MESSAGES = 3
-"""Messages of an event that its row is made of, beside the last one."""
+"""A row is made of this many first messages of its event, and the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class EventFilter:
 
     ward: str = ""
     kinds: frozenset[str] = frozenset()
-    severity: int = INFO  # at least
+    severity: int = INFO  # the lowest severity to list
     gateway: str = ""
     camera: str = ""
     from_ms: int | None = None
@@ -85,8 +86,8 @@ def read_events(
     after: PagePosition | None = None,
     size: int = PAGE,
 ) -> EventRowPage:
-    """One page: the newest events that follow ``after``. It has ``size`` rows; fewer at the end, or where the
-    limit of examined messages is reached before."""
+    """Return one page: the newest events that follow ``after``. The page has ``size`` rows, or fewer at the
+    end of the list or when the limit of examined messages is reached."""
     listed, position = _listed_cursors(connection, scope, event_filter, after, size)
     stored = {row.cursor: row for row in rows_of(connection, scope, listed)}
     messages = _messages_of(connection, scope, stored.values())
@@ -101,9 +102,9 @@ def read_events(
 _E = tables.event.c
 _EARLIER = tables.event.alias("earlier").c
 _IS_ALARM = _E.severity >= literal_column(str(ALARM))
-"""As the index of alarms has it."""
+"""In the same form as in the partial index of alarms."""
 _HAVE_PHASES = (_E.phase.is_not(None), _EARLIER.phase.is_not(None))
-"""Evidence has the id of its event, and no phase: each message of it is a row of its own."""
+"""Evidence has the id of its event but no phase: each evidence message is a row of its own."""
 
 
 def _listed_cursors(
@@ -113,7 +114,8 @@ def _listed_cursors(
     after: PagePosition | None,
     size: int,
 ) -> tuple[list[int], PagePosition | None]:
-    """The messages that stand for their events on this page, in order, and where the next page begins."""
+    """Return the cursors of the messages that represent their events on this page, in order, and the position
+    where the next page begins."""
     query = _examined(scope, event_filter)
     batch = 2 * size + 20
     listed: list[int] = []
@@ -132,7 +134,8 @@ def _listed_cursors(
 
 
 def _examined(scope: Scope, event_filter: EventFilter) -> Select[Any]:
-    """Messages that match; ``continues``: an earlier message of the same event matches too."""
+    """Return the query for the matching messages. ``continues``: an earlier message of the same event matches
+    too."""
     cursor, time_ms = (_unindexed(_EARLIER[name]) for name in ("cursor", "time_ms"))
     same = (_EARLIER.event_id == _E.event_id, _unindexed(_EARLIER.gateway) == _E.gateway, *_HAVE_PHASES)
     before: ColumnElement[bool] = cursor < _E.cursor
@@ -142,7 +145,7 @@ def _examined(scope: Scope, event_filter: EventFilter) -> Select[Any]:
     earlier = select(_EARLIER.cursor).where(*same, before, *matching).exists()
     columns: dict[str, ColumnElement[Any]] = {name: _E[name] for name in FILTERED}
     if event_filter.by_time or event_filter.gateway:
-        # Else SQLite may read all events of a ward instead of the period, or of the gateway.
+        # Without this, SQLite may read all events of a ward instead of those of the period or gateway.
         columns["ward"] = _unindexed(_E.ward)
     wanted = [*_conditions(scope, event_filter, columns), NOT_HIDDEN]
     if event_filter.severity >= WARNING:
@@ -150,7 +153,7 @@ def _examined(scope: Scope, event_filter: EventFilter) -> Select[Any]:
     order = (_E.time_ms.desc(), _E.cursor.desc()) if event_filter.by_time else (_E.cursor.desc(),)
     query = select(_E.cursor, _E.time_ms, earlier.label("continues")).where(*wanted).order_by(*order)
     if event_filter.severity >= ALARM and event_filter.gateway:
-        # Else SQLite may read all events of the gateway, of which alarms are few.
+        # Without this, SQLite may read all events of the gateway, of which alarms are few.
         query = query.where(_IS_ALARM).with_hint(tables.event, "INDEXED BY event_alarm", "sqlite")
     return query
 
@@ -169,9 +172,9 @@ FILTERED = ("ward", "kind", "severity", "gateway", "camera", "time_ms")
 
 
 def _unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The value of a column, written so that SQLite uses none of its indexes. The column has a value in
-    each row. Where two indexes suit a query equally, SQLite takes the one that was created last, which
-    differs between databases."""
+    """Return the value of a column in a form for which SQLite uses no index of this column; the column must
+    have a value in each row. If two indexes suit a query equally, SQLite uses the index that was created
+    last, which differs between databases."""
     return func.coalesce(column, "" if isinstance(column.type, Text) else 0)
 
 
@@ -197,7 +200,7 @@ _Messages = Mapping[tuple[str, str | None], Sequence[EventRow]]
 
 
 def _messages_of(connection: Connection, scope: Scope, rows: Iterable[EventRow]) -> _Messages:
-    """The first messages and the last one of the events of these rows, by gateway and event id."""
+    """Return the first messages and the last message of the events of these rows, by gateway and event id."""
     named = [row for row in rows if row.event_id is not None and row.phase is not None]
     if not named:
         return {}
@@ -207,7 +210,7 @@ def _messages_of(connection: Connection, scope: Scope, rows: Iterable[EventRow])
     numbered = (
         select(_E.cursor, first.label("first"), last.label("last"))
         .where(_E.event_id.in_({row.event_id for row in named}), _E.phase.is_not(None))
-        # SQLite would use an index of one of these columns instead of the one of event ids.
+        # Else SQLite would use an index of one of these columns instead of the index of event ids.
         .where(_unindexed(gateway).in_({row.gateway for row in named}))
         .where(scope.of(_unindexed(_E.ward)))
         .subquery()
@@ -225,8 +228,8 @@ def _messages_of(connection: Connection, scope: Scope, rows: Iterable[EventRow])
 
 
 def _merged(row: EventRow, messages: Sequence[EventRow]) -> EventRow:
-    """The row of an event: its first message with its end, its highest severity and its first picture. It has
-    the cursor of ``row``."""
+    """Return the row of an event: its first message, with the end, the highest severity and the first picture
+    of all messages. The row has the cursor of ``row``."""
     if not messages or row.phase is None:
         return row
     first, last = messages[0], messages[-1]

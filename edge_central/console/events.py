@@ -1,4 +1,4 @@
-"""Queries of events: rows of messages, their pictures, and one event with everything about it."""
+"""Queries of events: rows of messages, their pictures, and one event with its phases, evidence and media."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from edge_central.store.scope import Scope
 
 MAX_PHASES = 500
 NEWEST = 8
-NEWEST_FOR_WHOLE = 40  # the newest media of a camera that are searched for a picture
+NEWEST_FOR_WHOLE = 40  # how many of a camera's newest media are searched for a whole picture
 NEWEST_REQUESTED = 4
-"""The newest requested pictures of a camera that are searched for if none of those is whole."""
+"""How many of a camera's newest requested pictures are searched, if none of those media is a whole
+picture."""
 INFO = 9
 CAMERA = ("camera-view", "camera-state", "rule-override", "rule-change")
 BOX = (
@@ -35,7 +36,7 @@ BOX = (
     "loss",
 )
 QUIET = ("object", "counts", "line-counts", "chain-head", "evidence", "self-test")
-"""Kinds for machines: left out unless the filter names them."""
+"""Kinds that only programs need: lists leave them out unless the filter names them."""
 KINDS = (*RULES, *CAMERA, *BOX, *QUIET)
 
 
@@ -53,25 +54,25 @@ class EventRow:
     phase: str | None
     synced: bool  # whether the gateway's clock was synchronised
     data: documents.EventDataFields
-    media_id: str | None = None  # of its snapshot, once it has arrived
+    media_id: str | None = None  # id of its snapshot, if that has arrived
     goes_on: bool = False  # in a list: its end has not arrived
     ended_ms: int | None = None  # in a list: the time of its end, by the gateway's clock
     end_reason: str | None = None
 
     @property
     def lasted_ms(self) -> int | None:
-        """From its begin to its end; None while it goes on, and for a list that lacks one of the two."""
+        """How long the event lasted. None: it goes on, or the list lacks its begin or its end."""
         begun = self.phase == "start" and self.ended_ms is not None
         return max(0, (self.ended_ms or 0) - self.time_ms) if begun else None
 
     @property
     def paper(self) -> str:
-        """Which document of the commissioning it announces; empty: none."""
+        """The kind of commissioning document that the event announces; empty: none."""
         return paper_of(self.event_id, self.camera) if self.kind == "evidence" else ""
 
     @property
     def late_s(self) -> float:
-        """Seconds from the event to its arrival, if the gateway's clock is right."""
+        """Seconds from the event to its arrival. Correct only if the gateway's clock is right."""
         return (self.received_ms - self.time_ms) / 1000
 
 
@@ -97,7 +98,7 @@ class EventStory:
 
     requested: EventRow
     phases: tuple[EventRow, ...]  # in the order of their numbers, without evidence events
-    evidence: tuple[EventRow, ...]  # events about clips, or why there is none
+    evidence: tuple[EventRow, ...]  # events about clips, or about the reason why there is no clip
     media: tuple[StoredMedia, ...]
 
     @property
@@ -110,7 +111,7 @@ class EventStory:
 
     @property
     def paper(self) -> str:
-        """Which document of the commissioning it is about; empty: none."""
+        """The kind of commissioning document that the event is about; empty: none."""
         return self.first.paper
 
     @property
@@ -120,7 +121,7 @@ class EventStory:
 
     @property
     def sealed_files(self) -> tuple[StoredMedia, ...]:
-        """Requested clips that have arrived and only the centre's key opens."""
+        """Requested clips that have arrived and that only the centre's key can open."""
         return tuple(each for each in self._files(SEALED_TYPE) if each.sealed)
 
     def _files(self, content_type: str) -> Iterator[StoredMedia]:
@@ -129,8 +130,8 @@ class EventStory:
         return (each for each in self.media if each.media_id in of_type)
 
     def clip_start(self, sha256: str) -> tuple[int, bool] | None:
-        """When the first picture of the clip with this SHA-256 was taken, in ms by the gateway's clock, and
-        whether that was synchronised; None: no event says it."""
+        """Return when the first picture of the clip with this SHA-256 was taken, in ms by the gateway's
+        clock, and whether this clock was synchronised. None: no event reports it."""
         for row in self.evidence:
             clip = row.data.clip
             began_ms = None if clip is None else documents.milliseconds(clip.began_at)
@@ -140,7 +141,7 @@ class EventStory:
 
     @property
     def stills(self) -> tuple[tuple[str, StoredMedia], ...]:
-        """Pictures of stills that have arrived, with their views: object, lower-half or scene."""
+        """The pictures of stills that have arrived, each with its view: object, lower-half or scene."""
         here = {each.media_id: each for each in self.media if not each.sealed}
         named = (row.data.still for row in self.evidence if row.data.still is not None)
         return tuple(
@@ -156,11 +157,12 @@ class EventStory:
 
 _E = tables.event.c
 OF_NOTE = _E.severity >= literal_column(str(WARNING))
-"""A literal, so that SQLite recognises that the partial index event_of_note applies."""
+"""A literal, so that SQLite uses the partial index event_of_note."""
 SUBJECT = func.coalesce(
     literal("event ") + _E.gateway + " " + _E.event_id, literal("cursor ") + cast(_E.cursor, Text)
 )
-"""The event's name in the incident log: all phases together, or the single message without an event_id."""
+"""The subject of an event in the incident log: one for all its phases, or one for a single message without an
+event_id."""
 NOT_HIDDEN = SUBJECT.not_in(select(tables.hidden_event.c.subject))
 EVENT_COLUMNS = (
     *(_E.cursor, _E.gateway, _E.ward, _E.camera, _E.kind, _E.severity, _E.time_ms, _E.received_ms),
@@ -169,19 +171,20 @@ EVENT_COLUMNS = (
 
 
 def rows_of(connection: Connection, scope: Scope, cursors: Collection[int]) -> tuple[EventRow, ...]:
-    """Events by cursor, newest first."""
+    """Return the events with these cursors, newest first."""
     query = select(*EVENT_COLUMNS).where(_E.cursor.in_(sorted(cursors)))
     return event_rows(connection, scope, query.order_by(_E.cursor.desc()))
 
 
 def event_rows(connection: Connection, scope: Scope, query: Select[Any]) -> tuple[EventRow, ...]:
-    """The rows in the scope of a query of ``EVENT_COLUMNS``, with their pictures."""
+    """Return the rows of a query of ``EVENT_COLUMNS`` that are in the scope, with their pictures."""
     found = connection.execute(query.where(scope.of(_E.ward)))
     return _with_pictures(connection, tuple(_row(row) for row in found))
 
 
 def read_story(connection: Connection, scope: Scope, cursor: int) -> EventStory | None:
-    """The story of one event; None if there is no such event in this scope."""
+    """Return one event with all its phases, evidence and media. None: there is no such event in this
+    scope."""
     query = select(*EVENT_COLUMNS).where(_E.cursor == cursor, scope.of(_E.ward))
     row = connection.execute(query).first()
     if row is None:
@@ -200,7 +203,7 @@ def read_story(connection: Connection, scope: Scope, cursor: int) -> EventStory 
 
 
 def ward_of_event(connection: Connection, scope: Scope, gateway: str, event_id: str) -> str | None:
-    """The ward of the first phase of an event; None if there is none in this scope."""
+    """Return the ward of the first phase of an event. None: there is no such event in this scope."""
     query = select(_E.ward).where(
         _E.event_id == event_id, _E.gateway == gateway, _E.kind != "evidence", scope.of(_E.ward)
     )
@@ -213,8 +216,8 @@ def media(connection: Connection, scope: Scope, gateway: str, media_id: str) -> 
 
 
 def papers_of(connection: Connection, scope: Scope, gateway: str) -> dict[str, tuple[StoredMedia, ...]]:
-    """The documents of each kind of ``PAPERS`` that a gateway has sent, newest first: those that are stored
-    as papers, and the newest one if it is not."""
+    """Return the documents of each kind of ``PAPERS`` that a gateway has sent, newest first: those that are
+    stored as papers, and the newest document even if it is not stored as a paper."""
     found = {}
     for kind in PAPERS:
         newest = _media(connection, scope, is_paper(kind), gateway, newest=1)
@@ -231,7 +234,8 @@ def latest_pictures(
     cameras: Iterable[str],
     is_picture: Callable[[StoredMedia], bool] = lambda media: True,
 ) -> dict[str, StoredMedia]:
-    """The newest picture of each of these cameras; clips are media too, ``is_picture`` tells them apart."""
+    """Return the newest picture of each of these cameras. ``is_picture`` tells pictures from other media:
+    clips are media too."""
     latest: dict[str, StoredMedia] = {}
     for camera in cameras:
         found = _media(connection, scope, tables.media.c.camera == camera, gateway, newest=NEWEST)
@@ -244,8 +248,9 @@ def latest_pictures(
 def whole_picture(
     connection: Connection, scope: Scope, gateway: str, camera: str, is_whole: Callable[[StoredMedia], bool]
 ) -> StoredMedia | None:
-    """The newest picture that shows all that the camera sees: one that a command requested, the scene of a
-    still, or one that ``is_whole`` says is whole. Other pictures of events are cut out."""
+    """Return the newest picture that shows all that the camera sees: a picture that a command requested, the
+    scene of a still, or a picture for which ``is_whole`` is true. Other pictures of events show only a part.
+    """
     found = _media(connection, scope, tables.media.c.camera == camera, gateway, newest=NEWEST_FOR_WHOLE)
     whole = _whole_media(connection, scope, gateway, {each.event_id for each in found})
     plain = (each for each in found if not each.sealed)
@@ -254,9 +259,10 @@ def whole_picture(
 
 
 def _whole_media(connection: Connection, scope: Scope, gateway: str, event_ids: set[str]) -> set[str]:
-    """Ids of media of these events that evidence events say are whole pictures of a camera."""
+    """Return the ids of those media of these events that are whole pictures of a camera, by the evidence
+    events."""
     query = select(_E.payload).where(
-        # Not the bare columns: SQLite would use an index of one of them instead of the one of event ids.
+        # Else SQLite would use an index of one of the columns instead of the index of event ids.
         _E.event_id.in_(event_ids), func.coalesce(_E.gateway, "") == gateway,
         func.coalesce(_E.kind, "") == "evidence", scope.of(func.coalesce(_E.ward, "")),
     )  # fmt: skip
@@ -265,14 +271,15 @@ def _whole_media(connection: Connection, scope: Scope, gateway: str, event_ids: 
         data = documents.parse_event(row.payload).data
         if data.still is not None and data.still.view == "scene":
             whole.add(data.still.media_id)
-        # Commands send pictures of the whole camera only. The other files that they send are no JPEGs.
+        # The pictures that commands send are always of the whole camera. Other files that they send are no
+        # JPEGs.
         if data.file is not None and data.file.content_type == "image/jpeg":
             whole.add(data.file.media_id)
     return whole
 
 
 def _requested_picture(connection: Connection, scope: Scope, gateway: str, camera: str) -> StoredMedia | None:
-    """The newest picture of a camera that the console requested, also if many media came after it."""
+    """Return the newest picture of a camera that the console requested, even if many media came after it."""
     columns = tables.request.c
     newest = select(columns.id).where(
         columns.gateway == gateway, columns.type == "snapshot", columns.camera == camera
@@ -286,7 +293,8 @@ def _requested_picture(connection: Connection, scope: Scope, gateway: str, camer
 def _media(
     connection: Connection, scope: Scope, which: ColumnElement[bool], gateway: str, newest: int = 100
 ) -> tuple[StoredMedia, ...]:
-    """Media of a gateway, newest first; their scope is the gateway's current ward."""
+    """Return the media of a gateway, newest first; media belong to the scope of the gateway's current
+    ward."""
     columns, gateway_columns = tables.media.c, tables.gateway.c
     query = (
         select(tables.media, gateway_columns.ward)
@@ -300,7 +308,7 @@ def _media(
 
 def _row(row: Any) -> EventRow:
     document = documents.parse_event(row.payload)
-    # A time exactly at a bound was out of bounds on arrival; older databases store such times unchanged.
+    # A time exactly at a bound was out of bounds on arrival; older versions stored such times unchanged.
     synced = document.clock == "synced" and EARLIEST_MS < row.time_ms < LATEST_MS
     # Pages show three severities; the wire has 1 to 24 in steps of four.
     severity = ALARM if row.severity >= ALARM else WARNING if row.severity >= WARNING else INFO
@@ -311,7 +319,7 @@ def _row(row: Any) -> EventRow:
 
 
 def _with_pictures(connection: Connection, rows: Sequence[EventRow]) -> tuple[EventRow, ...]:
-    """Fill in ``media_id`` of the snapshots that have arrived, with one query for all rows."""
+    """Return the rows with ``media_id`` of the snapshots that have arrived; one query for all rows."""
     named = {row.data.snapshot.media_id for row in rows if row.data.snapshot is not None}
     if not named:
         return tuple(rows)

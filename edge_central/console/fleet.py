@@ -1,7 +1,8 @@
 """The current state of the fleet: wards, sites and cameras, each with its state, since when, and why.
 
-It is read from the newest heartbeat and birth of each gateway and from its stored presence. Sites of the
-sheet that were never heard of are included too, so that a gateway that was never plugged in is visible.
+The state is read from the newest heartbeat and birth of each gateway and from its stored presence. Sites of
+the sheet from which the centre never heard are included, so that a gateway that was never plugged in is
+visible.
 """
 
 from __future__ import annotations
@@ -39,19 +40,20 @@ UNKNOWN_IDENTITY = CameraIdentityFields()
 RAIN = "visibility-degraded"
 TAMPERS = frozenset(("covered", "defocused", "moved", "frozen"))
 HOT_C, FULL_PERCENT, LATE_S = 80.0, 90.0, 600.0
-"""A site needs a check from these values on: temperature, disk, age of the oldest event in the outbox."""
+"""A site needs a check if one of these values is reached: temperature, disk, age of the oldest event in the
+outbox."""
 
 
 class SiteState(StrEnum):
     """The state of a site: the published one of its gateway (PresenceState), or ``never``."""
 
     ONLINE = "online"
-    BOOTING = "booting"  # power came back a moment ago: missing cameras are no problem yet
+    BOOTING = "booting"  # the power has just come back: missing cameras are no problem yet
     UNSTABLE = "unstable"
     OFFLINE = "offline"
     CUT = "cut"  # went offline together with others of its ward: one outage
     STOPPED = "stopped"  # stopped on purpose
-    NEVER = "never"  # in the sheet, and without a published state
+    NEVER = "never"  # in the sheet, but without a published state
 
 
 PRESENT = frozenset(SiteState(each) for each in PRESENT_GATEWAYS)
@@ -74,7 +76,7 @@ class AttentionLevel(StrEnum):
     NORMAL = "normal"
     CHECK = "check"  # check when there is time
     ACTION = "action"  # action is needed
-    AWAY = "away"  # nothing to do, or shown elsewhere
+    AWAY = "away"  # officers need do nothing, or another entry shows the problem
 
 
 WORST_FIRST = (AttentionLevel.ACTION, AttentionLevel.CHECK, AttentionLevel.AWAY, AttentionLevel.NORMAL)
@@ -85,7 +87,7 @@ class CameraOverview:
     gateway: str
     id: str
     name: str
-    channel: str  # recorder channel
+    channel: str  # number of the recorder channel
     visibility: CameraVisibility
     cause: str | None
     since_ms: int | None
@@ -107,7 +109,7 @@ class SiteOverview:
     state: SiteState
     since_ms: int | None
     why: str
-    heard_ms: int | None  # its newest message of any kind
+    heard_ms: int | None  # time of its newest message of any kind
     heartbeat_ms: int | None
     health: HeartbeatFields  # its newest heartbeat
     birth: BirthFields
@@ -147,7 +149,7 @@ class WardOverview:
 
     @property
     def cameras_seeing(self) -> int:
-        """Cameras that deliver a picture, good or degraded."""
+        """The number of cameras that deliver a picture, good or degraded."""
         return self.cameras.get(CameraVisibility.ONLINE, 0) + self.cameras.get(CameraVisibility.DEGRADED, 0)
 
 
@@ -183,7 +185,7 @@ def read_fleet(
     )
     if gateway is not None:
         query = query.where(columns.id == gateway)
-    else:  # without gateways that were removed: their presence and retained state are cleared
+    else:  # leave out removed gateways: their presence and retained state are cleared
         is_removed = and_(presence.gateway.is_(None), columns.state.is_(None), columns.state_ms.is_not(None))
         query = query.where(or_(not_(is_removed), columns.id.in_(sorted(names.sites))))
     sites = [_site_or_placeholder(row, names) for row in connection.execute(query)]
@@ -198,7 +200,8 @@ def read_fleet(
 
 
 def _site_or_placeholder(row: Any, names: Names) -> SiteOverview:
-    """The site; if its data cannot be decoded, a row that says so: the other sites are still listed."""
+    """Return the site. If its data cannot be decoded, return a row that says so, so that the other sites are
+    still listed."""
     state, since_ms, why = _site_state(row)
     try:
         return _site(row, names, state, since_ms, why)
@@ -238,13 +241,13 @@ def _unheard_site(gateway: str, names: Names) -> SiteOverview:
 
 
 def _site_state(row: Any) -> tuple[SiteState, int | None, str]:
-    """The site's state, since when, and why, as the centre has published them. Nothing is decided here:
-    ``edge_central/presence/presence.py`` does."""
+    """Return the site's state, since when, and why, as the centre has published them. This function decides
+    nothing: ``edge_central/presence/presence.py`` does."""
     if row.standing is None:
         return SiteState.NEVER, None, ""
     try:
         return SiteState(row.standing), row.since_ms, with_problem(row.why, row.problem)
-    except ValueError:  # a state of a later version
+    except ValueError:  # a state that a later version wrote
         return SiteState.UNSTABLE, row.since_ms, UNREADABLE
 
 

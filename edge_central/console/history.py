@@ -11,12 +11,12 @@ from edge_agent.wire.received.bounds import MAX_ITEMS, bounded_number
 from edge_central.store import tables
 from edge_central.store.scope import Scope
 
-MAX_POINTS = 5_000  # at ten minutes per point more than a month
+MAX_POINTS = 5_000  # more than a month, at ten minutes per point
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """``points`` are (milliseconds since 1970, value), ascending; None if the value is missing."""
+    """``points`` are (milliseconds since 1970, value) in ascending order; a missing value is None."""
 
     name: str
     unit: str

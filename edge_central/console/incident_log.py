@@ -1,7 +1,7 @@
 """The incident log: who acknowledged an alarm or alert, who is in charge, the outcome; and shift handovers.
 
-Every step is stored with its author and time, beside the current state, and never deleted by an officer.
-Writing functions need a connection in a transaction; docs/design/console.md.
+Every step is stored with its author and time, beside the current state; officers cannot delete it. Functions
+that write need a connection in a transaction. See docs/design/console.md.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Handling:
 @dataclass(frozen=True, slots=True)
 class Handover:
     id: int
-    scope: Scope  # of the officer who left
+    scope: Scope  # scope of the officer who hands over
     left_ms: int
     left_by: str
     note: str
@@ -71,7 +71,7 @@ class Handover:
 
 
 def subject_of(event: EventRow) -> str:
-    """The subject of an event, also without an event_id."""
+    """Return the subject of an event, also of an event without an event_id."""
     return f"event {event.gateway} {event.event_id}" if event.event_id else f"cursor {event.cursor}"
 
 
@@ -82,7 +82,7 @@ _QUERY_ROWS = 500  # values in one IN list: SQLite accepts 32,766 parameters
 
 
 def handlings(connection: Connection, scope: Scope, subjects: Iterable[str]) -> dict[str, Handling]:
-    """Handlings by subject; subjects without one are left out."""
+    """Return the handlings by subject; subjects without a handling are left out."""
     found: dict[str, Handling] = {}
     for part in _parts(sorted(set(subjects))):
         query = select(tables.handling).where(_H.subject.in_(part), scope.of(_H.ward))
@@ -91,7 +91,7 @@ def handlings(connection: Connection, scope: Scope, subjects: Iterable[str]) -> 
 
 
 def steps(connection: Connection, subject: str) -> tuple[HandlingStep, ...]:
-    """The steps of a subject, in order. The caller must have checked the scope of the subject."""
+    """Return the steps of a subject, in order. The caller must have checked the scope of the subject."""
     columns = tables.handling_step.c
     query = select(tables.handling_step).where(columns.subject == subject).order_by(columns.id)
     return tuple(HandlingStep(row.at_ms, row.who, row.what, row.words) for row in connection.execute(query))
@@ -106,12 +106,12 @@ class LogAuthor:
 
 
 def acknowledge_all(connection: Connection, by: LogAuthor, subjects: Subjects) -> int:
-    """Acknowledge these subjects; return how many were not acknowledged before."""
+    """Acknowledge these subjects. Return how many of them were not acknowledged before."""
     return len(acknowledge_waiting(connection, by, subjects))
 
 
 def acknowledge_waiting(connection: Connection, by: LogAuthor, subjects: Subjects) -> Subjects:
-    """Acknowledge these subjects; return those that were not acknowledged before."""
+    """Acknowledge these subjects. Return those that were not acknowledged before."""
     _ensure_handlings(connection, subjects)
     new: list[str] = []
     for part in _parts(list(subjects)):
@@ -168,7 +168,8 @@ class HiddenEvent:
 
 
 def hide(connection: Connection, by: LogAuthor, event: EventRow, words: str) -> None:
-    """Hide an event with its phases from lists and bell. Nothing is deleted; the step names the author."""
+    """Hide an event and its phases from lists and from the bell. Nothing is deleted; a step records the
+    author."""
     row = HiddenEvent(subject_of(event), event.cursor, event.ward, by.now_ms, by.who)
     statement = conflict_insert(connection, tables.hidden_event).values(asdict(row))
     if connection.execute(statement.on_conflict_do_nothing()).rowcount:
@@ -186,7 +187,7 @@ def unhide(connection: Connection, by: LogAuthor, event: EventRow) -> None:
 
 
 def hidden(connection: Connection, scope: Scope, most: int = 500) -> tuple[HiddenEvent, ...]:
-    """Hidden events, newest first."""
+    """Return the hidden events, newest first."""
     columns = tables.hidden_event.c
     query = select(tables.hidden_event).where(scope.of(columns.ward)).order_by(columns.hidden_ms.desc())
     return tuple(HiddenEvent(**row._mapping) for row in connection.execute(query.limit(most)))
@@ -228,7 +229,7 @@ def _parts(subjects: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def cleaned_note(words: str) -> str:
-    """A text as it is stored: without a NUL, cut to ``MAX_NOTE_CHARACTERS``."""
+    """Return a text as it is stored: without NUL characters, cut to ``MAX_NOTE_CHARACTERS``."""
     return words.strip().replace("\0", "")[:MAX_NOTE_CHARACTERS]
 
 
@@ -255,8 +256,8 @@ def hand_over(connection: Connection, by: LogAuthor, scope: Scope, words: str, o
 
 
 def take_over(connection: Connection, by: LogAuthor, scope: Scope, handover: int) -> bool:
-    """Accept a handover: the author takes charge of its open subjects. False if it was accepted before, or
-    is not in scope."""
+    """Accept a handover: the author takes charge of its open subjects. False: the handover was accepted
+    before, or is not in scope."""
     named = handovers(connection, scope, id_=handover)
     if not named:
         return False
@@ -283,8 +284,8 @@ def handovers(
     from_ms: int | None = None,
     to_ms: int | None = None,
 ) -> tuple[Handover, ...]:
-    """The newest handovers from ``from_ms`` to ``to_ms``, both included, newest first, whose wards are all
-    in ``scope``; or only the one with this id."""
+    """Return the newest handovers from ``from_ms`` to ``to_ms``, both included, newest first. Only handovers
+    of which all wards are in ``scope``. ``id_``: only the handover with this id."""
     columns = tables.handover.c
     query = select(tables.handover).order_by(columns.id.desc()).limit(most * 5)
     if id_ is not None:

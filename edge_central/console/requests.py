@@ -1,6 +1,6 @@
 """Requests of the console to a gateway: rows that the ingest sends as commands and updates by the replies.
 
-The console has no broker session, so an attacker who takes it over cannot send other commands. One table
+The console has no broker session, so an attacker who takes it over cannot send any other command. One table
 holds each request, its author and its result. docs/decisions/0034-requests-are-rows.md
 """
 
@@ -20,7 +20,7 @@ from edge_central.store import tables
 from edge_central.store.batch import UNFINISHED
 from edge_central.store.scope import Scope
 
-NO_CLIP = "no-such-clip"  # code of the reply of a gateway that has no clip of an event
+NO_CLIP = "no-such-clip"  # reply code of a gateway that has no clip of an event
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ class ConsoleRequest:
 
     @property
     def has_no_clip(self) -> bool:
-        """Whether the gateway answered that it has no clip of the event: asking again is of no use."""
+        """Return whether the gateway replied that it has no clip of the event: another request would be
+        useless."""
         return isinstance(self.words, ProblemText) and self.words.problem.code == NO_CLIP
 
 
@@ -52,14 +53,14 @@ class IncompleteFile:
     bytes: int
     parts: int
     received_parts: int
-    refused: str | None  # why the centre does not take it
+    refused: str | None  # why the centre refuses the file; None: it does not
     last_ms: int
 
 
 def incomplete_files(
     connection: Connection, scope: Scope, gateway: str, event_id: str
 ) -> tuple[IncompleteFile, ...]:
-    """The files of an event that arrive in parts now, the newest first."""
+    """Return the files of an event that arrive in parts now, the newest first."""
     columns = tables.transfer.c
     wanted = (columns.bytes, columns.parts, columns.received_parts, columns.refused, columns.last_ms)
     query = (
@@ -72,7 +73,7 @@ def incomplete_files(
 
 
 def request_clip(connection: Connection, by: LogAuthor, gateway: str, ward: str, event_id: str) -> bool:
-    """Store a request for a clip. False if one is already under way."""
+    """Store a request for a clip. False: a request for it is already under way."""
     scope = Scope(frozenset((ward,)))
     if any(each.goes_on for each in requests_about(connection, scope, gateway, event_id)):
         return False
@@ -95,7 +96,7 @@ def request_clip(connection: Connection, by: LogAuthor, gateway: str, ward: str,
 def requests_about(
     connection: Connection, scope: Scope, gateway: str, event_id: str
 ) -> tuple[ConsoleRequest, ...]:
-    """The newest requests about an event, newest first."""
+    """Return the newest requests about an event, newest first."""
     columns = tables.request.c
     names = ("id", "gateway", "type", "about", "asked_ms", "asked_by", "status", "words", "answered_ms")
     wanted = [columns[name] for name in (*names, "problem")]

@@ -26,8 +26,8 @@ class SearchResult:
 
 
 def search(fleet: Fleet, text: str, most: int = 20) -> tuple[SearchResult, ...]:
-    """Every word of ``text`` must begin a word of the name, the id or the ward; or the whole text is a
-    recorder channel. Channels come first, then wards, sites, cameras."""
+    """Return the results for ``text``: channels first, then wards, sites, cameras. A result matches if every
+    word of ``text`` begins a word of its name, id or ward, or if the whole text is its recorder channel."""
     words = fold_text(text).split()
     if not words:
         return ()
@@ -55,7 +55,7 @@ def search(fleet: Fleet, text: str, most: int = 20) -> tuple[SearchResult, ...]:
 
 
 def _fits(words: list[str], *texts: str, own: tuple[str, ...] = ()) -> bool:
-    """Whether all words match, at least one of them in ``own``."""
+    """Return whether all words match, and at least one of them matches in ``own``."""
     if not all(any(_begins(word, text) for text in texts) for word in words):
         return False
     return not own or any(_begins(word, text) for word in words for text in own)

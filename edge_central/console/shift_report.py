@@ -21,7 +21,7 @@ from edge_central.store.ringing import ALARM, RINGING_KINDS, RINGING_PHASES
 from edge_central.store.scope import Scope
 
 MAX_ALARMS = 50_000
-"""Most alarms that one report reads; if there are more, it says that it is not complete."""
+"""One report reads at most this many alarms; if there are more, it says that it is incomplete."""
 _RULE_ID = re.compile(r"[a-z0-9-]{1,63}")
 _E, _A, _H = tables.event.c, tables.alert.c, tables.handling.c
 
@@ -35,7 +35,7 @@ class ReportedAlarm:
     rule: str  # id of the camera's rule; empty: none
     is_alert: bool
     rang_ms: int
-    quiet: bool  # the alert about too many alarms rang instead
+    quiet: bool  # it did not ring: the alert about too many alarms rang instead
     hidden: bool
     acknowledged_ms: int | None
     acknowledged_by: str | None
@@ -45,7 +45,7 @@ class ReportedAlarm:
 
 @dataclass(frozen=True, slots=True)
 class AlarmSource:
-    """Where alarms of one rule come from."""
+    """The camera or gateway, and the rule, from which alarms come."""
 
     ward: str
     gateway: str
@@ -65,7 +65,8 @@ class SourceFigures:
 
 @dataclass(frozen=True, slots=True)
 class TimeFigures:
-    """Seconds until alarms were acknowledged, or closed; alarms that were not are left out."""
+    """Seconds until alarms were acknowledged, or until they were closed; alarms that were not are left
+    out."""
 
     count: int
     median_s: float
@@ -74,7 +75,7 @@ class TimeFigures:
 
 @dataclass(frozen=True, slots=True)
 class ShiftReport:
-    """The alarms of a period. Of alarms that an administrator has hidden, only the number is given."""
+    """The alarms of a period. Alarms that an administrator has hidden are only counted."""
 
     from_ms: int
     to_ms: int
@@ -86,12 +87,12 @@ class ShiftReport:
     sources: tuple[SourceFigures, ...]  # most alarms first
     by_officer: tuple[tuple[str, int], ...]
     outcomes: Mapping[str, int]  # real, false, handled, open
-    acknowledged: TimeFigures | None  # None: no alarm was
+    acknowledged: TimeFigures | None  # None: no alarm was acknowledged
     closed: TimeFigures | None
 
 
 def read_shift_report(connection: Connection, scope: Scope, from_ms: int, to_ms: int) -> ShiftReport:
-    """The report on the alarms from ``from_ms``, included, to ``to_ms``, not included."""
+    """Return the report on the alarms from ``from_ms`` to ``to_ms`` (exclusive)."""
     found = list(_alarms(connection, scope, from_ms, to_ms))
     complete = len(found) <= MAX_ALARMS
     found += _alerts(connection, scope, from_ms, to_ms)
@@ -137,7 +138,8 @@ def _sources(alarms: Sequence[ReportedAlarm]) -> tuple[SourceFigures, ...]:
 
 
 def _times(pairs: Sequence[tuple[int, int | None]]) -> TimeFigures | None:
-    """Percentiles by nearest rank. A correction of the centre's clock may make a time negative."""
+    """Return the percentiles by nearest rank. Times may be negative after a correction of the centre's
+    clock."""
     seconds = sorted(max(0, end - begin) / 1000 for begin, end in pairs if end is not None)
     if not seconds:
         return None
@@ -161,8 +163,8 @@ _HANDLED = (_H.acknowledged_ms, _H.acknowledged_by, _H.outcome, _H.closed_ms)
 
 
 def _alarms(connection: Connection, scope: Scope, from_ms: int, to_ms: int) -> Iterator[ReportedAlarm]:
-    """Up to one more than MAX_ALARMS. One query for each kind and severity: the index has them in the order
-    of their arrival."""
+    """Read the alarms of events, at most MAX_ALARMS + 1. There is one query for each kind and severity: the
+    index holds the events of one kind and severity in the order of their arrival."""
     floods = _floods(connection, scope, from_ms, to_ms)
     hidden = tables.hidden_event.c
     left = MAX_ALARMS + 1
@@ -208,7 +210,8 @@ def _rule(payload: bytes) -> str:
 def _floods(
     connection: Connection, scope: Scope, from_ms: int, to_ms: int
 ) -> Mapping[str, Sequence[tuple[int, float]]]:
-    """By gateway: from when to when the alert about too many alarms rang for all of them."""
+    """Return for each gateway from when to when the alert about too many alarms rang instead of its
+    alarms."""
     query = select(_A.gateway, _A.since_ms, _A.cleared_ms).where(
         tables.IS_FLOOD,
         _A.since_ms < to_ms,
@@ -222,7 +225,7 @@ def _floods(
 
 
 def _alerts(connection: Connection, scope: Scope, from_ms: int, to_ms: int) -> list[ReportedAlarm]:
-    """Alerts of the centre that rang; those that another alert explains did not."""
+    """Return the alerts of the centre that rang; an alert that another alert explains does not ring."""
     subject = literal("alert ") + cast(_A.id, Text)
     query = (
         select(*(_A.ward, _A.gateway, _A.camera, _A.rule, _A.opened_ms), *_HANDLED)

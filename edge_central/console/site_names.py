@@ -1,7 +1,7 @@
 """Names of wards, sites, cameras and recorder channels, from the fleet sheet.
 
-The sheet is ``sites.csv`` and ``wards.csv``, as checked by ``python3 -m fleet check``. Reading is lenient
-here: an unusable cell is left out, so that the other sites keep their names. FleetSheet reads the files again
+The sheet is ``sites.csv`` and ``wards.csv``, as checked by ``python3 -m fleet check``. An unusable cell is
+left out here without an error, so that the other sites keep their names. FleetSheet reads the files again
 when they change.
 """
 
@@ -32,7 +32,7 @@ class SiteNames:
     latitude: float | None = None  # degrees, WGS 84
     longitude: float | None = None
     cameras: Mapping[str, CameraNames] = field(default_factory=dict)
-    has_ssh: bool = False  # an address for ssh; without one the gateway pulls its releases
+    has_ssh: bool = False  # has an address for ssh; else the gateway pulls its releases
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def fold_text(text: str) -> str:
     """Remove diacritics and case, for comparison: ``Đề Thám`` becomes ``de tham``."""
     apart = unicodedata.normalize("NFD", text.translate(_INVISIBLE)).casefold()
     bare = "".join(letter for letter in apart if not unicodedata.combining(letter))
-    # Unicode does not decompose đ
+    # unicodedata does not decompose đ
     return " ".join("".join(c if c.isalnum() else " " for c in bare.replace("đ", "d")).split())
 
 
@@ -100,8 +100,9 @@ def _degrees(text: str) -> float | None:
 
 
 def read_rows(path: Path | None) -> Iterator[dict[str, str]]:
-    """Rows of a CSV file as spreadsheets write it: separated by ``;``, ``,`` or tab, with or without a
-    byte order mark or Excel's ``sep=`` line. Raises OSError, and ValueError for another file."""
+    """Return the rows of a CSV file in the forms that spreadsheets write: separated by ``;``, ``,`` or tab,
+    with or without a byte-order mark or Excel's ``sep=`` line. Raises OSError, and ValueError for any other
+    file."""
     if path is None:
         return
     text = path.read_bytes().decode("utf-8-sig")
@@ -132,12 +133,12 @@ Stamp = tuple[tuple[int, int], ...]
 
 
 class FleetSheet:
-    """The names in the sheet, read again when a file changes. If it cannot be read, the last names stay.
-    Thread-safe."""
+    """The names in the sheet, read again when a file changes. If a file cannot be read, the last names stay
+    in use. Thread-safe."""
 
     def __init__(self, sites: Path | None, wards: Path | None) -> None:
         self._sites, self._wards = sites, wards
-        self._lock = threading.Lock()  # protects the two below
+        self._lock = threading.Lock()  # protects the next two attributes
         self._names = Names()
         self._stamp: Stamp | None = None
 
@@ -158,7 +159,7 @@ class FleetSheet:
 
 
 def _stamp(*paths: Path | None) -> Stamp:
-    """A value that changes with the files; zeros for a missing one."""
+    """Return a value that changes when a file changes; a missing file counts as zeros."""
     stamps = []
     for path in paths:
         try:

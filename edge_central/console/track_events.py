@@ -10,7 +10,8 @@ from edge_central.store import tables
 from edge_central.store.scope import Scope
 
 MARGIN_MS = 5 * 60_000
-"""A rule may report an object before its passage begins, for example at its first frame, or after its end."""
+"""A rule may report an object before its passage begins, for example at its first frame, or after it has
+ended."""
 MAX_EXAMINED = 2_000
 MAX_EVENTS = 8
 
@@ -29,8 +30,8 @@ _DECODE = msgspec.json.Decoder(_Event).decode
 def events_of_track(
     connection: Connection, scope: Scope, gateway: str, camera: str, track: str, from_ms: int, to_ms: int
 ) -> tuple[EventRow, ...]:
-    """The first messages of the events that name the track, in the order of time, with their pictures. Times
-    are those of the passage."""
+    """Return the first messages of the events that name the track, in the order of time, with their pictures.
+    ``from_ms`` and ``to_ms`` are the times of the passage."""
     if not track:
         return ()
     columns = tables.event.c

@@ -1,8 +1,8 @@
 """Verifies that a stored event is what its gateway signed.
 
-The verdict is the same as of ``edge-agent evidence verify``, over the stored bytes. The key comes from the
-gateway's own birth. An attacker who can replace the birth can forge both, so this is a first check, not proof
-for a court; docs/reference/evidence.md says how to compare the key.
+The verdict is the same as that of ``edge-agent evidence verify``, over the stored bytes. The key comes from
+the birth that the gateway sent. An attacker who can replace the birth can forge both, so this is a first
+check, not a proof for a court; docs/reference/evidence.md says how to compare the key.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from edge_central.store import tables
 from edge_central.store.scope import Scope
 
 REACH = 400
-"""Number of following events that are searched for the chain head: one comes at least every minute."""
+"""How many following events are searched for the chain head: the gateway sends one at least every minute."""
 NO_KEY_REPORTED = problem_text("no-key")
 
 
@@ -33,7 +33,7 @@ class EventVerdict:
 
 
 def verify_event(connection: Connection, scope: Scope, cursor: int) -> EventVerdict | None:
-    """Verify one event; None if there is no such event in this scope."""
+    """Verify one event. None: there is no such event in this scope."""
     columns = tables.event.c
     event = connection.execute(
         select(columns.stream, columns.sequence, columns.gateway).where(
@@ -58,7 +58,8 @@ def verify_event(connection: Connection, scope: Scope, cursor: int) -> EventVerd
     key = next(iter(keys), "")
     for finding in verify_events(records, keys, excerpt=True):
         if finding.what == wanted:
-            # The console has no option --key, so the command's text about it would mislead an officer.
+            # The command's text names the option --key, which the console does not have: it would mislead an
+            # officer.
             why = NO_KEY_REPORTED if finding.why == NO_KEY else finding.why
             return EventVerdict(finding.verdict, why, key)
     return EventVerdict(VerificationVerdict.ALTERED, problem_text("no-event"), key)

@@ -1,1 +1,2 @@
-"""The queue of open alarms and alerts, what the forms of its pages name, and silences of the bell."""
+"""The queue of open alarms and alerts, the names by which its forms refer to them, and silences of the
+bell."""

@@ -1,4 +1,4 @@
-"""The queue of alarms and alerts as the pages get it: its order, filter, rows, counts and pages. Pure."""
+"""The queue of alarms and alerts in the form that pages use: order, filter, rows, counts and pages. Pure."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from edge_central.console.incident_log import Handling
 
 
 class QueueRank(IntEnum):
-    """The order of the list. Rows of one rank: the longest waiting first; acknowledged ones newest first."""
+    """The order of the list. Within a rank the row that has waited longest is first; among acknowledged rows
+    the newest is first."""
 
     RINGING = 0
-    QUIET = 1  # not acknowledged, of a gateway that sends too many alarms: its alert rings instead
+    QUIET = 1  # unacknowledged, but the gateway sends too many alarms: its alert rings instead
     ACKNOWLEDGED = 2
     SILENCED = 3
-    OTHER_WAITING = 4  # alerts below severity alarm
+    OTHER_WAITING = 4  # alerts below severity alarm that are not acknowledged
     OTHER_ACKNOWLEDGED = 5
 
 
@@ -35,8 +36,8 @@ class QueueFilter:
 
     ward: str = ""
     kind: str = ""  # the event's kind, or the alert's rule
-    severity: int = 0  # at least; at most that of an alarm
-    owner: str = ""  # rows with an open alarm of this officer
+    severity: int = 0  # the lowest severity to list; at most that of an alarm
+    owner: str = ""  # list rows with an open alarm of this officer
     gateway: str = ""
 
 
@@ -63,7 +64,7 @@ class QueuePosition:
 
 @dataclass(frozen=True, slots=True)
 class QueueItem:
-    """One row of the list. Times of ``first_ms`` and ``last_ms`` are by the centre's clock."""
+    """One row of the list. ``first_ms`` and ``last_ms`` are times of the centre's clock."""
 
     key: str
     name: str  # for forms; see subjects.py
@@ -74,21 +75,21 @@ class QueueItem:
     camera: str  # empty: the gateway itself
     kind: str  # the event's kind, or the alert's rule
     rule: str  # the rule's id; empty: none
-    state: str  # of the camera's view; empty for other kinds
-    words: str  # the reason, one line; of a row that of its newest alarm
-    time_ms: int  # of its newest alarm, by the gateway's clock
+    state: str  # state of the camera's view; empty for other kinds
+    words: str  # the reason, one line; for a row the reason of its newest alarm
+    time_ms: int  # time of its newest alarm, by the gateway's clock
     first_ms: int
     last_ms: int
-    handling: Handling  # of its newest alarm
+    handling: Handling  # handling of its newest alarm
     count: int = 1
     waiting: int = 0  # alarms that are not acknowledged
-    event: EventRow | None = None  # its newest alarm; None for an alert, or if retention has deleted it
+    event: EventRow | None = None  # its newest alarm; None: an alert, or deleted by retention
     silence: Silence | None = None
-    owners: tuple[str, ...] = ()  # of its acknowledged alarms, of a row with several alarms
+    owners: tuple[str, ...] = ()  # officers of its acknowledged alarms, if it has several alarms
 
     @property
     def acknowledged(self) -> int:
-        """Alarms that are acknowledged."""
+        """The number of acknowledged alarms."""
         return self.count - self.waiting
 
     @property
@@ -105,7 +106,7 @@ class QueueItem:
 
     @property
     def is_row(self) -> bool:
-        """Whether these are alarms of a camera, and not an alert."""
+        """Return whether this item is a row of alarms of a camera (else: an alert)."""
         return self.key.startswith("row ")
 
     @property
@@ -115,7 +116,7 @@ class QueueItem:
 
 @dataclass(frozen=True)
 class QueueCounts:
-    """Rows, alarms in them, and alarms that are not acknowledged, by rank."""
+    """The number of rows, of alarms in these rows, and of unacknowledged alarms, each by rank."""
 
     rows: Mapping[QueueRank, int] = field(default_factory=dict)
     alarms: Mapping[QueueRank, int] = field(default_factory=dict)
@@ -123,7 +124,7 @@ class QueueCounts:
 
     @cached_property
     def open(self) -> int:
-        """Rows of alarms: the figure of the badge."""
+        """The number of rows of alarms, which the badge shows."""
         return self._sum(self.rows, ALARM_RANKS)
 
     @cached_property
@@ -144,12 +145,12 @@ class QueueCounts:
 
     @cached_property
     def open_alarms(self) -> int:
-        """Alarms one by one, in all rows."""
+        """The number of single alarms in all rows."""
         return self._sum(self.alarms, ALARM_RANKS)
 
     @cached_property
     def unhandled(self) -> int:
-        """Alarms and alerts that *acknowledge all* acknowledges; silenced ones are not among them."""
+        """How many alarms and alerts *acknowledge all* acknowledges. It leaves out silenced alarms."""
         return self._sum(self.waiting, UNHANDLED_RANKS)
 
     @staticmethod
@@ -159,7 +160,7 @@ class QueueCounts:
 
 @dataclass(frozen=True, slots=True)
 class SeenUpTo:
-    """The newest event and alert of the database when a page was made; the page does not show later ones."""
+    """The newest event and alert in the database when a page was made: the page shows nothing newer."""
 
     cursor: int
     alert: int

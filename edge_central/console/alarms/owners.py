@@ -1,4 +1,4 @@
-"""The officers in charge of the alarms of a row that are acknowledged and open."""
+"""The officers in charge of a row's alarms: those that are acknowledged and still open."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from sqlalchemy import Connection, select, union_all
 from edge_central.store import tables
 
 MAX_ALARMS = 200
-"""The newest alarms of each row that are read: a row may have a million."""
+"""Only this many of the newest alarms of each row are read: a row may have a million."""
 _O, _H = tables.open_alarm.c, tables.handling.c
 
 
 def owners_of_rows(connection: Connection, rows: Iterable[int]) -> dict[int, tuple[str, ...]]:
-    """The owners of the newest acknowledged alarms of these rows, those with most alarms first; rows
-    without an owner are left out."""
-    # A limit of each row, not of all of them.
+    """Return the owners of the newest acknowledged alarms of these rows, the owner of the most alarms first.
+    Rows without an owner are left out."""
+    # The limit applies to each row, not to all rows together.
     newest = [
         select(
             select(_O.alarm_row, _O.subject)

@@ -30,7 +30,7 @@ from edge_central.store.scope import Scope
 
 
 class QueueSource(IntEnum):
-    """Where a row of the queue comes from; its id is of that table."""
+    """The table that a row of the queue comes from; the id of the row is of this table."""
 
     ALARM_ROW = 0
     ALERT = 1
@@ -42,8 +42,8 @@ ALERT_SUBJECT = literal("alert ") + cast(_A.id, Text)
 
 
 def open_queue(scope: Scope, now_ms: int, wanted: QueueFilter = EVERYTHING) -> Subquery:
-    """Everything open that matches the filter: rank, place_ms, source, id, ward, gateway, kind, alarms,
-    waiting and last_cursor."""
+    """Return the query for all open rows that match the filter: rank, place_ms, source, id, ward, gateway,
+    kind, alarms, waiting and last_cursor."""
     return union_all(_alarm_rows(scope, now_ms, wanted), _alerts(scope, wanted)).subquery("queue")
 
 
@@ -84,7 +84,7 @@ def _alarm_rows(scope: Scope, now_ms: int, wanted: QueueFilter) -> Select[Any]:
 
 
 def _alerts(scope: Scope, wanted: QueueFilter) -> Select[Any]:
-    """Open alerts that are not folded into another one."""
+    """Return the query for open alerts that are not folded into another alert."""
     is_alarm, is_waiting = _A.severity >= ALARM, _H.acknowledged_ms.is_(None)
     rank = case(
         (and_(is_alarm, is_waiting), _number(QueueRank.RINGING)),

@@ -1,7 +1,7 @@
-"""The officers' queue: alarms of cameras, a row for each camera and rule, and alerts of gateways.
+"""The officers' queue: alarms of cameras, one row for each camera and rule, and alerts of gateways.
 
-Badge, bar, list and handover read the same query (``query.py``), so their counts agree, and every counted row
-is on a page of the list. The rows are maintained by ``edge_central/store/open_alarms.py``.
+Badge, bar, list and handover read the same query (``query.py``). So their counts agree, and every counted row
+is on a page of the list. ``edge_central/store/open_alarms.py`` maintains the rows.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def read_queue(
     after: QueuePosition | None = None,
     size: int = PAGE,
 ) -> QueuePage:
-    """One page of the list: the first ``size`` rows that follow ``after``."""
+    """Return one page of the list: the first ``size`` rows that follow ``after``."""
     queue = open_queue(scope, now_ms, wanted)
     order = tuple_(*queue_order(queue))
     query = select(queue).order_by(*queue_order(queue)).limit(size + 1)
@@ -86,8 +86,8 @@ def read_alarm_bar(connection: Connection, scope: Scope, now_ms: int) -> AlarmBa
 
 
 def foremost_alarms(connection: Connection, scope: Scope, now_ms: int, most: int) -> tuple[QueueItem, ...]:
-    """Ringing rows for the few places on top of every page: one of each gateway before the second of any,
-    newest first."""
+    """Return ringing rows for the few places at the top of every page: the newest row of each gateway comes
+    before the second row of any gateway; within that order the newest first."""
     queue = open_queue(scope, now_ms)
     number = func.row_number().over(
         partition_by=(queue.c.ward, queue.c.gateway),
@@ -100,20 +100,20 @@ def foremost_alarms(connection: Connection, scope: Scope, now_ms: int, most: int
 
 
 def open_names(connection: Connection, scope: Scope, now_ms: int) -> tuple[str, ...]:
-    """The names of everything in the list, in its order."""
+    """Return the names of all rows in the list, in its order."""
     queue = open_queue(scope, now_ms)
     query = select(queue.c.source, queue.c.id, queue.c.last_cursor).order_by(*queue_order(queue))
     return tuple(_name(row) for row in connection.execute(query))
 
 
 def open_wards(connection: Connection, scope: Scope, now_ms: int) -> tuple[str, ...]:
-    """The wards in the list."""
+    """Return the wards in the list."""
     queue = open_queue(scope, now_ms)
     return tuple(connection.scalars(select(queue.c.ward).distinct().order_by(queue.c.ward)))
 
 
 def open_kinds(connection: Connection, scope: Scope, now_ms: int) -> tuple[tuple[str, str], ...]:
-    """The kinds in the list, each with the group of its words: ``kind``, or ``rule`` of an alert."""
+    """Return the kinds in the list, each with the group of its texts: ``kind``, or ``rule`` for an alert."""
     queue = open_queue(scope, now_ms)
     query = select(queue.c.source, queue.c.kind).distinct().order_by(queue.c.source, queue.c.kind)
     return tuple(("rule" if row.source else "kind", row.kind) for row in connection.execute(query))
@@ -122,8 +122,9 @@ def open_kinds(connection: Connection, scope: Scope, now_ms: int) -> tuple[tuple
 def unhandled_subjects(
     connection: Connection, scope: Scope, now_ms: int, wanted: QueueFilter, seen: SeenUpTo
 ) -> dict[str, str]:
-    """Subjects with their wards that match the filter, were seen, and are not acknowledged; at most
-    MAX_AT_ONCE of the alarms and of the alerts. Silenced alarms are left out: the page folds them."""
+    """Return the subjects, with their wards, that match the filter, that the page has shown (``seen``), and
+    that are not acknowledged: at most MAX_AT_ONCE alarms and as many alerts. Silenced alarms are left out:
+    the page folds them."""
     queue = open_queue(scope, now_ms, wanted)
     ids = [
         select(queue.c.id).where(
@@ -146,7 +147,7 @@ def unhandled_subjects(
 
 
 def counts_by_ward(connection: Connection, scope: Scope, now_ms: int) -> dict[str, QueueCounts]:
-    """The counts of the list for each ward that has any."""
+    """Return the counts of the list for each ward that has rows in it."""
     queue = open_queue(scope, now_ms)
     by_ward: defaultdict[str, list[Any]] = defaultdict(list)
     query = select(queue.c.ward, *_summed(queue)).group_by(queue.c.ward, queue.c.rank)
@@ -194,7 +195,7 @@ def _name(row: Any) -> str:
 
 
 def _items(connection: Connection, scope: Scope, now_ms: int, found: Sequence[Any]) -> tuple[QueueItem, ...]:
-    """The details of these rows of the queue, in their order."""
+    """Return the details of these rows of the queue, in the same order."""
     rows = [row for row in found if row.source == QueueSource.ALARM_ROW]
     alerts = [row for row in found if row.source == QueueSource.ALERT]
     made: dict[str, QueueItem] = {}

@@ -1,8 +1,8 @@
-"""Silences: until a time the bell does not sound for alarms of one camera and rule.
+"""Silences: until a set time the bell does not sound for alarms of one camera and rule.
 
-The gateway goes on reporting, and its alarms stay open and are counted; nothing is acknowledged or closed. A
-silence has an author and a reason, both also as a step of the incident log. docs/decisions says why
-silences are at the centre and not at the gateway.
+The gateway still reports, and its alarms stay open and are counted; a silence acknowledges and closes
+nothing. A silence has an author and a reason, which are also a step of the incident log. docs/decisions says
+why silences are stored at the centre and not at the gateway.
 """
 
 from __future__ import annotations
@@ -32,30 +32,31 @@ class Silence:
     until_ms: int
     set_by: str
     why: str
-    ended_ms: int | None  # None: it was not ended before ``until_ms``
+    ended_ms: int | None  # None: nobody ended it before ``until_ms``
     ended_by: str | None
 
 
 def is_silenced(now_ms: int, columns: Any) -> ColumnElement[bool]:
-    """The condition on a table with the columns of ``AlarmRule`` that a silence is active."""
+    """Return the condition, for a table with the columns of ``AlarmRule``, that a silence is active."""
     same = [_S[name] == columns[name] for name in ("gateway", "camera", "kind", "rule", "ward")]
     return select(_S.id).where(*same, _active(now_ms)).exists()
 
 
 def active_silences(connection: Connection, scope: Scope, now_ms: int) -> tuple[Silence, ...]:
-    """Active silences, the next to end first."""
+    """Return the active silences; the silence that ends next is first."""
     query = select(tables.silence).where(_active(now_ms), scope.of(_S.ward)).order_by(_S.until_ms, _S.id)
     return tuple(map(_silence, connection.execute(query)))
 
 
 def past_silences(connection: Connection, scope: Scope, now_ms: int) -> tuple[Silence, ...]:
-    """Silences that are over, the newest first."""
+    """Return silences that are over, the newest first."""
     query = select(tables.silence).where(~_active(now_ms), scope.of(_S.ward))
     return tuple(map(_silence, connection.execute(query.order_by(_S.id.desc()).limit(MAX_LISTED))))
 
 
 def rule_of_row(connection: Connection, scope: Scope, row_id: int) -> AlarmRule | None:
-    """What the alarms of a row have in common; None if there is no such row in this scope."""
+    """Return the ward, gateway, camera and rule of a row's alarms. None: there is no such row in this
+    scope."""
     columns = tables.alarm_row.c
     query = select(tables.alarm_row).where(columns.id == row_id, scope.of(columns.ward))
     row = connection.execute(query).first()
@@ -65,7 +66,7 @@ def rule_of_row(connection: Connection, scope: Scope, row_id: int) -> AlarmRule 
 def set_silence(
     connection: Connection, scope: Scope, by: LogAuthor, rule: AlarmRule, minutes: int, why: str
 ) -> bool:
-    """Silence a rule from now on; this replaces an earlier silence. False if it is not in scope."""
+    """Silence a rule from now on; this replaces an earlier silence. False: the rule is not in scope."""
     if not scope.admits(rule.ward):
         return False
     active = select(_S.id).where(rule.where(_S), _active(by.now_ms))
@@ -83,7 +84,7 @@ def set_silence(
 
 
 def end_silence(connection: Connection, scope: Scope, by: LogAuthor, silence_id: int) -> bool:
-    """End a silence before its time. False if it is over or not in scope."""
+    """End a silence before its time. False: the silence is over or not in scope."""
     done = connection.execute(
         update(tables.silence)
         .where(_S.id == silence_id, _active(by.now_ms), scope.of(_S.ward))

@@ -1,10 +1,7 @@
-"""Names of what an officer acts on, as forms and handovers send them, and the subjects that they mean.
+"""Names of alarms, alerts and rows, as forms and handovers send them, and the subjects to which they refer.
 
-| name | means |
-|---|---|
-| ``event GATEWAY EVENT_ID`` | one alarm |
-| ``alert ID`` | one alert |
-| ``row ID CURSOR`` | all open alarms of a row up to that cursor: what the officer has seen |
+| name | means | |---|---| | ``event GATEWAY EVENT_ID`` | one alarm | | ``alert ID`` | one alert | | ``row ID
+CURSOR`` | the open alarms of a row up to that cursor: those that the officer has seen |
 """
 
 from __future__ import annotations
@@ -18,7 +15,7 @@ from edge_central.store import tables
 from edge_central.store.scope import Scope
 
 MAX_AT_ONCE = 10_000
-"""Subjects that one transaction changes: the ingest waits for it."""
+"""Subjects that one transaction may change: the ingest waits for the end of the transaction."""
 MAX_NAME_CHARACTERS = 300
 _MOST_DIGITS = 18
 _QUERY_ROWS = 200
@@ -30,7 +27,7 @@ def row_name(row_id: int, last_cursor: int) -> str:
 
 
 def find_subject(connection: Connection, scope: Scope, subject: str) -> str | None:
-    """The ward of a subject of the incident log; None if there is no such subject in this scope."""
+    """Return the ward of a subject of the incident log. None: there is no such subject in this scope."""
     what, _, rest = subject.partition(" ")
     if what == "event":
         gateway, _, event_id = rest.partition(" ")
@@ -49,8 +46,8 @@ def find_subjects(
     only_waiting: bool = False,
     most: int = MAX_AT_ONCE,
 ) -> dict[str, str]:
-    """The subjects that these names mean, with their wards; unknown names are left out. ``only_waiting``:
-    of rows only alarms that are not acknowledged."""
+    """Return the subjects to which these names refer, with their wards; unknown names are left out.
+    ``only_waiting``: of rows, return only the alarms that are not acknowledged."""
     found: dict[str, str] = {}
     rows: list[tuple[int, int]] = []
     for name in names:
@@ -80,5 +77,6 @@ def find_subjects(
 
 
 def is_number(text: str) -> bool:
-    """Whether a text is a number in its only accepted form, so that no subject has two names."""
+    """Return whether a text is a number in its only accepted form. With this check no subject has two
+    names."""
     return text.isdecimal() and len(text) <= _MOST_DIGITS and text == str(int(text))
