@@ -89,8 +89,8 @@ def _add_run(commands: Commands) -> None:
     run.add_flag(
         "--trust-clock",
         "for trials on one machine: accept signed commands although the clock of this machine is not "
-        "synchronised; refused for a service, and if a broker is on another machine. A broker on this "
-        "machine may be a bridge that passes on commands of others",
+        "synchronised; refused for a service, and if a broker is on another machine. Beware: a broker "
+        "on this machine may be a bridge that passes on commands of others",
     )
     run.add_config(DEFAULT_CONFIG)
 
@@ -122,7 +122,7 @@ def _add_replay(commands: Commands) -> None:
     replay.add_path(
         "video",
         "VIDEO",
-        "a video file, or a folder of numbered pictures; a name that ends in .yaml is CONFIG",
+        "a video file, or a folder of numbered pictures; a file that ends in .yaml is taken as CONFIG",
         nargs="+",
         action=_VideosAndConfig,
     )
@@ -237,7 +237,7 @@ def _add_schema(commands: Commands) -> None:
         "edge-agent schema heartbeat",
     )
     schema.add_value("name", "NAME", "name of the message; default: list all names", nargs="?")
-    schema.add_json("the list of names as well as a schema")
+    schema.add_json("a schema is JSON anyway, the list of names only with this option")
 
 
 def _add_models(commands: Commands) -> None:

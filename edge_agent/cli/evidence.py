@@ -74,7 +74,7 @@ def _add_verify(actions: Commands) -> None:
             "be the gateway's",
         },
     )
-    verify.add_path("files", "FILE", "events, one a line, or an exported bundle", nargs="+")
+    verify.add_path("files", "FILE", "file with one event a line, or an exported bundle", nargs="+")
     key = verify.add_repeated(
         "--gateway-key",
         "GATEWAY=PUBLIC.pem",
@@ -87,7 +87,8 @@ def _add_verify(actions: Commands) -> None:
     verify.add_path(
         "--heads",
         "FILE",
-        "events as they arrived at the centre; the heads inside a bundle are then not trusted; default: none",
+        "file of events as they arrived at the centre, with the signed heads of the chain; the heads inside "
+        "a bundle are then not trusted; default: none",
         nargs="+",
         default=[],
     )

@@ -59,13 +59,14 @@ def add_command_to(commands: Commands) -> None:
     )
     learn.add_flag(
         "--no-review",
-        "skip the page of questions; frames on which the models disagree then teach nothing, unless an "
-        "answer is saved",
+        "skip the page of questions; frames on which the models disagree are then not used for the training, "
+        "unless an answer is saved",
     )
     learn.add_value(
         "--hold-out",
         "CAMERA",
-        "measure on the frames of these cameras, as in the manifest; default: one camera in five",
+        "measure on the frames of these cameras and do not train on them; named as in the manifest; default: "
+        "one camera in five",
         nargs="+",
         default=[],
     )
@@ -79,7 +80,9 @@ def _add_training(learn: CommandParser) -> None:
         "DIR",
         "folder with open data sets to train on too, see training/README.md; default: none",
     )
-    learn.add_path("--taught", "DIR", "a teacher's labels of the open data; default: none")
+    learn.add_path(
+        "--taught", "DIR", "folder of a teacher's labels of the data sets in --data; default: none"
+    )
     checkpoint = learn.add_path(
         "--checkpoint",
         "FILE.pt",
@@ -125,7 +128,10 @@ def _add_release(learn: CommandParser) -> None:
         help="how much lower, at any place, the F1 of the new model may be than that of the model in force",
     )
     learn.add_argument(
-        "--threshold", type=_within(float, 0.01, 1), default=0.3, help="least score of a detection"
+        "--threshold",
+        type=_within(float, 0.01, 1),
+        default=0.3,
+        help="lowest score of a detection that counts",
     )
 
 

@@ -52,8 +52,8 @@ def add_filters_to(passages: CommandParser) -> None:
     for name, metavar, what in (
         ("--min-height", "SHARE", "smallest height of the box, as a share of the picture's height"),
         ("--max-height", "SHARE", "largest height of the box, as a share of the picture's height"),
-        ("--min-speed", "LENGTHS", "lowest speed, in lengths of the object a second"),
-        ("--max-speed", "LENGTHS", "highest speed, in lengths of the object a second"),
+        ("--min-speed", "LENGTHS", "lowest speed, in lengths of the object per second"),
+        ("--max-speed", "LENGTHS", "highest speed, in lengths of the object per second"),
         ("--still", "SECONDS", "shortest time of standing still"),
     ):
         parse = parse_share if metavar == "SHARE" else parse_amount
@@ -62,7 +62,7 @@ def add_filters_to(passages: CommandParser) -> None:
         "--speed",
         choices=tuple(SpeedClass),
         help="speed class on the ground plane of the camera: walking below 7 km/h, slow below 25, moderate "
-        "below 50; a speed whose error touches two classes is in both; default: all",
+        "below 50; a speed that may be in two classes, within its error, counts as both; default: all",
     )
     passages.add_argument(
         "--heading", choices=COMPASS, help="direction by the compass, within 45 degrees; default: all"

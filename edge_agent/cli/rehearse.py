@@ -43,7 +43,9 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
     rehearse.add_value(
         "--days", "N", "read what was stored in the last N days; at most 30", type=int, default=7
     )
-    rehearse.add_value("--examples", "N", "passages that are named, at most 24", type=int, default=12)
+    rehearse.add_value(
+        "--examples", "N", "number of passages that are listed as examples, at most 24", type=int, default=12
+    )
     rehearse.add_json("its schema: edge-agent schema rehearsal")
     rehearse.add_config(default_config)
 

@@ -29,10 +29,10 @@ MAX_TOKEN_BYTES = 1_000
 NUMBERS = {
     "min_height": ("SHARE", "smallest height of the box, as a share of the picture's height"),
     "max_height": ("SHARE", "largest height of the box, as a share of the picture's height"),
-    "min_speed": ("LENGTHS", "lowest speed, in lengths of the object a second"),
-    "max_speed": ("LENGTHS", "highest speed, in lengths of the object a second"),
-    "min_speed_m_s": ("METRES", "lowest speed, in metres a second; only cameras with a ground plane"),
-    "max_speed_m_s": ("METRES", "highest speed, in metres a second; only cameras with a ground plane"),
+    "min_speed": ("LENGTHS", "lowest speed, in lengths of the object per second"),
+    "max_speed": ("LENGTHS", "highest speed, in lengths of the object per second"),
+    "min_speed_m_s": ("METRES", "lowest speed, in metres per second; only cameras with a ground plane"),
+    "max_speed_m_s": ("METRES", "highest speed, in metres per second; only cameras with a ground plane"),
     "min_still_s": ("SECONDS", "shortest time of standing still"),
     "min_for_s": ("SECONDS", "shortest time in sight"),
 }
@@ -51,7 +51,7 @@ def add_command_to(commands: Commands) -> None:
         "--colour red",
         exit_codes={
             0: "all gateways that were asked have answered; with --withdraw: the search is withdrawn",
-            1: "failed, or some gateways have not answered yet: they are named",
+            1: "failed, or some gateways have not answered yet, which the output names",
         },
     )
     search.add_value("--centre", "URL", "address of the centre's console, https://HOST:PORT", required=True)
@@ -112,7 +112,11 @@ def _add_question(search: CommandParser) -> None:
         parse = parse_share if unit == "SHARE" else parse_amount
         search.add_value(option, unit, f"{what}; default: none", dest=name, type=parse)
     search.add_value(
-        "--hours", "HOURS", "hours in which gateways that are away now may answer", type=float, default=24.0
+        "--hours",
+        "HOURS",
+        "hours in which gateways that are offline now may still answer",
+        type=float,
+        default=24.0,
     )
 
 
@@ -127,7 +131,7 @@ def _add_places(search: CommandParser) -> None:
     search.add_value(
         "--circle",
         "LATITUDE,LONGITUDE,METRES",
-        "only gateways within so many metres of a point; default: all",
+        "only gateways within METRES of this point; default: all",
     )
     search.add_value(
         "--line",
@@ -142,7 +146,7 @@ def _add_places(search: CommandParser) -> None:
     search.add_value(
         "--within",
         "MINUTES",
-        "longest time between the two passages of a pair, in minutes",
+        "with --then: longest time between the passages at the two places, in minutes",
         type=float,
         default=10.0,
     )

@@ -113,21 +113,21 @@ def _add_discover(actions: Commands, default_config: Path) -> None:
     discover.add_value(
         "--subnet",
         "10.0.0.0/24",
-        "ask each address of this network too, at most a /22: finds cameras whose ONVIF is off, and "
-        "passes a firewall that drops answers to multicast; default: multicast only",
+        "ask each address of this network too, at most a /22: finds cameras whose ONVIF is off, also "
+        "behind a firewall that drops answers to multicast; default: multicast only",
     )
     add_lang(discover)
     discover.add_json()
     discover.add_value(
         "--choose",
         "1,2|all",
-        "cameras to log in to and to write: numbers of the list, or addresses; default: log in to all, "
-        "and ask before --write",
+        "cameras to log in to and to write: numbers of the list, or addresses; default: log in to all; for "
+        "--write the command asks on the terminal",
     )
     discover.add_path(
         "--write", "FILE.yaml", "write a drop-in with the chosen cameras, for conf.d; default: not written"
     )
-    discover.add_flag("--force", "replace the drop-in and the password files where they exist")
+    discover.add_flag("--force", "replace the drop-in and the password files if they exist")
     _add_login(discover, "log in with it to the chosen cameras, at most twice; default: no login")
     _add_state_dir(discover)
     discover.add_config(default_config)
@@ -137,7 +137,7 @@ def _add_configure(actions: Commands, default_config: Path) -> None:
     configure = add_command(
         actions,
         "configure",
-        "set a camera's sub-stream, clock and NTP as the agent needs them, after a question",
+        "set a camera's sub-stream, clock and NTP as the agent needs them, after asking",
         "edge-agent cameras configure cam-1 --ntp 10.0.0.1 --camera-username admin",
         exit_codes={1: "failed, or the camera did not accept every setting"},
     )
@@ -145,13 +145,13 @@ def _add_configure(actions: Commands, default_config: Path) -> None:
     add_lang(configure)
     configure.add_flag(
         "--yes",
-        "change the settings without a question; without it and without a terminal they are only shown",
+        "change the settings without asking; without this option and without a terminal they are only shown",
     )
     configure.add_value(
         "--ntp",
         "10.0.0.1",
-        "IPv4 address of the NTP server that the camera shall use; without an address this gateway, if "
-        "it serves time; default: NTP is not changed",
+        "IPv4 address of the NTP server for the camera; --ntp without an address means this gateway, if it "
+        "serves time; default: NTP is not changed",
         nargs="?",
         const="",
     )
@@ -177,7 +177,7 @@ def _add_state_dir(action: CommandParser) -> None:
     action.add_path(
         "--state-dir",
         "DIR",
-        "state_dir of the agent, where failed logins are remembered for an hour",
+        "state_dir of the agent, where failed logins are stored for an hour",
         default=STATE_DIR,
     )
 

@@ -73,7 +73,7 @@ def add_gateways(commands: Commands) -> None:
         "come from the gateway's messages, too. May be repeated; default: all states",
     )
     gateways.add_flag("--once", "print the table once and exit")
-    gateways.add_json("once")
+    gateways.add_json("the state once, without the live table")
     gateways.add_value(
         "--listen-s",
         "SECONDS",
@@ -107,7 +107,7 @@ def add_home_assistant(commands: Commands) -> None:
     tool.add_value(
         "--off-delay-s",
         "SECONDS",
-        "seconds after which a sensor for people or vehicles goes off, once none appeared",
+        "seconds after the last person, or vehicle, appeared until the sensor for these turns off",
         type=_off_delay,
         default=30,
     )
@@ -174,11 +174,14 @@ def add_rollout(commands: Commands) -> None:
             type=topic_id,
         )
     _add_pace(rollout)
-    ignore = rollout.add_flag("--ignore-results", "switch whatever the results of shadow mode are")
+    ignore = rollout.add_flag(
+        "--ignore-results", "switch to the release whatever the results of shadow mode are"
+    )
     rollout.rename("--force", ignore)
     rollout.add_flag(
         "--again",
-        "try again on gateways that gave this release up before; without it such a gateway stops the rollout",
+        "try the release again on gateways that gave it up before; without this option such a gateway stops "
+        "the roll-out",
     )
     add_tls_arguments(rollout)
 
@@ -189,18 +192,23 @@ def _add_pace(rollout: CommandParser) -> None:
         "--stages",
         type=_stages,
         default=_stages(STAGES),
-        help=f"gateways of each stage, or percent of all; the last is repeated; default: {STAGES}%",
+        help="gateways of each stage, as a number or as a percentage of all; the last value is repeated; "
+        f"default: {STAGES}%",
     )
     for name, default, doc in (
         ("shadow", 86_400.0, "seconds of shadow mode"),
-        ("probation", 86_400.0, "seconds in which a gateway may return to its former model by itself"),
+        (
+            "probation",
+            86_400.0,
+            "seconds after the switch in which a gateway may return to its former model by itself",
+        ),
         ("soak", 3600.0, "seconds that a stage runs the model before the next stage begins"),
         ("answer", 600.0, "longest wait for an answer, or for a gateway to come back, in seconds"),
         ("listen", 40.0, "seconds to listen; ends earlier, once all gateways have sent a heartbeat"),
     ):
         pace.add_argument(f"--{name}-s", type=seconds, default=default, metavar="SECONDS", help=doc)
     pace.add_argument(
-        "--share", type=_share, default=0.1, help="share of the frames in shadow mode, 0.01 to 1"
+        "--share", type=_share, default=0.1, help="share of the frames that shadow mode analyses, 0.01 to 1"
     )
 
 
@@ -237,7 +245,7 @@ CHANGES = (
     ),
     ("seed", int, "seed of the random numbers; the same seed gives the same fleet and events", "1"),
     ("duration-s", float, "seconds for which events are made", "300"),
-    ("drain-s", float, "then wait at most so many seconds until all events are sent", "120"),
+    ("drain-s", float, "longest wait after --duration-s until all events are sent, in seconds", "120"),
     ("time-factor", float, "speed of the simulated day; 2 makes it pass twice as fast", "1"),
     ("events-per-camera-day", float, "events of a camera in a simulated day", "8500"),
     (
@@ -247,7 +255,7 @@ CHANGES = (
         "names its rule",
         "one event in a hundred is an alarm, without drawn picture, clip and rule name",
     ),
-    ("heartbeat-s", float, "seconds between heartbeats, whatever the time factor", "30"),
+    ("heartbeat-s", float, "seconds between heartbeats, in real time, independent of --time-factor", "30"),
     ("picture-share", float, "share of events that have a picture when they begin, 0 to 1", "0"),
     ("passages-per-camera", int, "stored passages of a camera, for searches; 0: none", "0"),
     ("spread-s", float, "longest random wait of a gateway before it connects, in seconds", "30"),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DEFAULT_CONFIG = Path("/etc/edge-central/edge-central.yaml")
 ROLES = ("admin", "officer", "viewer")
-NOTHING = {1: "failed, or there is nothing of that kind"}
+NOTHING = {1: "failed, or there is no such event, hold or waiting deletion"}
 
 
 def add_command_to(commands: Commands) -> None:
@@ -55,7 +55,7 @@ def add_command_to(commands: Commands) -> None:
     console = add_command(
         actions,
         "console",
-        "run the web server alone; `run` starts it where it is configured",
+        "run only the web server; `central run` also starts it, if it is configured",
         "edge-agent central console --config edge-central.yaml",
     )
     _add_logging(console)
@@ -118,8 +118,8 @@ def _add_people(todo: Commands) -> tuple[CommandParser, ...]:
             "--role",
             choices=ROLES,
             required=True,
-            help="what the person may do; admin: everything in all wards, and users; officer: act in the "
-            "wards; viewer: only read",
+            help="what the person may do; admin: everything in all wards, and manage users; officer: act "
+            "in the wards; viewer: only read",
         )
         _add_wards(each, "not needed for an admin")
     for each in (add, passwd):
@@ -142,7 +142,7 @@ def _add_token(todo: Commands) -> CommandParser:
         "edge-agent central user token traffic-app --ward de-tham > token",
         "edge-agent central user token zalo-bridge --ward de-tham --may-act > token",
     )
-    _add_wards(token, "not with --renew")
+    _add_wards(token, "not accepted with --renew")
     token.add_flag("--renew", "replace the token of this program; the old token stops working")
     token.add_flag(
         "--may-act",
@@ -183,12 +183,13 @@ def _add_retention(actions: Commands) -> tuple[CommandParser, ...]:
     what.add_argument(
         "--event",
         metavar="EVENT_ID",
-        help="hold one event with its pictures and clip; default: none, give --gateway",
+        help="hold one event with its pictures and clip; default: none, then --gateway is needed",
     )
     what.add_argument(
         "--gateway",
         metavar="ID",
-        help="id of the gateway; hold its events between --from and --to; default: none, give --event",
+        help="id of the gateway; hold its events between --from and --to; default: none, then --event is "
+        "needed",
     )
     hold.add_value("--camera", "ID", "id of the camera; with --gateway; default: all its cameras")
     for name, of, which in (("--from", "from_time", "start"), ("--to", "to_time", "end")):
@@ -264,7 +265,8 @@ def _add_travel_times(actions: Commands) -> tuple[CommandParser, ...]:
     listing = add_command(
         todo,
         "list",
-        "list what was learnt: cameras, group, median, 10 to 90 percent, share, certainty, when",
+        "list the learnt travel times: cameras, group, median, 10th and 90th percentile, share, certainty, "
+        "when",
         "sudo -u edge-central edge-agent central travel-times list --json",
     )
     listing.add_json()
@@ -297,7 +299,8 @@ def _add_proposals(actions: Commands) -> CommandParser:
     proposals.add_path(
         "--gateway-config",
         "FILE",
-        "configuration of the gateway, to write the drafted rules; default: reasons only",
+        "configuration of the gateway, from which the changed rules are drafted; default: only the reasons "
+        "are printed",
     )
     proposals.add_path(
         "--drafts-to", "DIR", "write each drafted rule into a file of this folder; default: printed"
@@ -319,12 +322,14 @@ def _add_appearance(actions: Commands) -> None:
     )
     layout = "IDENTITY/CAMERA-*.jpg or GROUP/IDENTITY/CAMERA-*.jpg"
     remarks = "text for the card, such as licence, source, and who measured; default: none"
-    measure.add_path("model", "MODEL", "TFLite file; a picture in, a vector out")
+    measure.add_path("model", "MODEL", "TFLite file of a model that makes a vector of a picture")
     measure.add_path("folder", "FOLDER", f"folder of pictures; {layout}")
     measure.add_path("--card", "FILE", "card to write", required=True)
     values = ["0..1", "-1..1", "0..255", "imagenet"]
-    measure.add_argument("--pixels", choices=values, default="0..1", help="values that the model expects")
-    measure.add_flag("--bgr", "the model expects blue first; default: red first")
+    measure.add_argument(
+        "--pixels", choices=values, default="0..1", help="pixel values that the model expects"
+    )
+    measure.add_flag("--bgr", "the model expects the colours as blue, green, red; default: red, green, blue")
     measure.add_value("--remarks", "TEXT", remarks, default="")
     measure.add_json()
 

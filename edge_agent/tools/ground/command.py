@@ -60,7 +60,7 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
     guess.add_value(
         "--lane",
         "X,Y,X,Y",
-        "two points across a lane, 0 to 1 of the picture; default: none",
+        "ends of a line straight across a lane, in 0..1 of the picture; default: none",
         type=_two_points,
     )
     guess.add_value("--lane-m", "METRES", "width of that lane; default: none", type=_positive)
