@@ -36,7 +36,7 @@ LIKE_GROUND = 6.0  # distance in YCrCb, of 255, up to which a pixel is ground
 MIN_OBJECT = 0.3  # of a part's pixels; with fewer left the object has the colour of the ground
 MIN_PIXELS = 40  # of one part; with fewer its colour is not named
 WEIGHTS = {"grey": 0.5, "black": 0.6}
-"""Shadows, tyres, road and hair are in each box: these terms count less than their area."""
+"""Factors for the areas of these terms: each box also shows shadows, tyres, road and hair."""
 MIN_SHARE = 0.2  # of a part's area, from which a second colour is named
 MIN_CONFIDENCE = 0.3
 
@@ -45,7 +45,8 @@ BLACK_L, WHITE_L = 30.0, 64.0
 NO_HUE_L = 10.0  # darker than this everything is black
 DARK_L = 40.0
 GREY_CHROMA, DARK_GREY_CHROMA, DARK_BLUE_CHROMA = 7.0, 10.0, 18.0
-"""Below it a colour is black, grey or white. Dark cloth takes the blue of the sky."""
+"""A colour with less chroma is black, grey or white. The limit for dark blue is higher, because dark cloth
+reflects the blue of the sky."""
 CREAM_CHROMA = 14.0  # a warm white
 PINK_L = 54.0  # a darker pink is red
 
@@ -77,7 +78,10 @@ def colours_of(
 
 
 def _named(views: Sequence[Colour], gains: tuple[float, float, float]) -> tuple[Terms, Mask]:
-    """The term of each pixel of the shrunk views, and which are not ground; shape (views, HEIGHT, WIDTH)."""
+    """Return the term of each pixel, and a mask of those that are not ground.
+
+    Both are of the shrunk views, shape (views, HEIGHT, WIDTH).
+    """
     shrunk = np.stack([cv2.resize(view, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA) for view in views])
     levels = np.arange(256)[:, None] * np.array(gains)
     balanced = cv2.LUT(shrunk.reshape(-1, WIDTH, 3), np.minimum(levels, 255).astype(np.uint8)[None])
@@ -88,7 +92,7 @@ def _named(views: Sequence[Colour], gains: tuple[float, float, float]) -> tuple[
 
 
 def _is_ground(pixels: NDArray[np.float32]) -> Mask:
-    """Which pixels have the colour of the left and right edges of their view."""
+    """Return which pixels have the colour of the left and right edges of their view."""
     pixels[..., 0] *= LUMA_WEIGHT
     edges = pixels[:, :, [*range(EDGE), *range(-EDGE, 0)]].reshape(len(pixels), -1, 3)
     edges.sort(axis=1)
@@ -117,7 +121,7 @@ def _shares(part: Terms, is_object: Mask) -> Shares:
 
 
 def _part(part: str, shares: Sequence[Shares]) -> PartColours | None:
-    """The colours of a part; the confidence is the share of the first one, over all views."""
+    """Return the colours of a part. The confidence is the share of the first colour over all views."""
     if not shares:
         return None
     mean = np.mean(shares, axis=0)
@@ -134,9 +138,9 @@ def _weights() -> Shares:
 
 @cache
 def term_table() -> Terms:
-    """The index in ``COLOURS`` for each cell of B, G and R, flat, 32,768 bytes.
+    """Return the index in ``COLOURS`` for each cell of B, G and R, flat, 32,768 bytes.
 
-    OpenCV's conversion to Lab would keep tables of 6 MB in memory for it.
+    It does not use OpenCV's conversion to Lab, which would keep tables of 6 MB in memory.
     """
     levels = np.linspace(0.0, 1.0, 1 << BITS)
     linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)

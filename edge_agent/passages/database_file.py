@@ -44,7 +44,10 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def read_only(path: Path) -> closing[sqlite3.Connection]:
-    """A connection that reads while the agent writes. Without the file its use raises ``sqlite3.Error``."""
+    """Return a read-only connection, usable while the agent writes.
+
+    If the file does not exist, using the connection raises ``sqlite3.Error``.
+    """
     return closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S))
 
 

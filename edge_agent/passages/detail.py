@@ -78,7 +78,7 @@ def encode_detail(passage: Passage) -> bytes:
 
 
 def encode_path(path: Sequence[PathPoint], duration_s: float) -> bytes:
-    """Six bytes a point. Times are stored as shares of the duration, so that hours fit as well as seconds."""
+    """Encode a path in six bytes a point; times are shares of the duration, so that hours fit as well."""
     whole_s = max(duration_s, 1e-3)
     return b"".join(_POINT.pack(_share(after_s / whole_s), _share(x), _share(y)) for after_s, x, y in path)
 
@@ -99,7 +99,7 @@ def colour_bits(parts: Sequence[PartColours]) -> int:
 
 
 class PassageDetail:
-    """The detail of a row. Each field is decoded when it is read, because a search reads one of most rows.
+    """The detail of a row. Each field is decoded when it is read: for most rows, a search reads one field.
 
     Raises ``msgspec.MsgspecError`` for damaged data; reading a field of it raises ``struct.error``,
     ``LookupError``, ``ValueError`` or ``TypeError``."""
@@ -111,7 +111,7 @@ class PassageDetail:
         self._duration_s = duration_s
 
     def check(self) -> None:
-        """Read each field once. Raises what reading a damaged one raises."""
+        """Read each field once. Raises the errors that reading a damaged field raises."""
         for name in _FIELDS:
             getattr(self, name)
 
@@ -133,7 +133,7 @@ class PassageDetail:
         return decode_path(self._row.path, self._duration_s)
 
     def feet(self) -> list[Point]:
-        """x, y of the path's points, without their times; cheaper than ``path``."""
+        """Return x, y of the path's points, without their times; cheaper than ``path``."""
         return [(x / _SHARE, y / _SHARE) for _, x, y in _POINT.iter_unpack(self._row.path)]
 
     @property
@@ -161,9 +161,9 @@ class PassageDetail:
         return tuple(_decode_part(part) for part in self._row.colours)
 
     def share_of(self, colour: str, part: str | None) -> float:
-        """The largest share of a colour on a part, or on any (None); 0: it has none.
+        """Return the largest share of a colour on a part, or on any part (None); 0 without that colour.
 
-        Reads the stored numbers: ``colours`` would make objects of all of them, for each row of a search.
+        Reads the stored numbers, because ``colours`` would make objects of them for each row of a search.
         """
         wanted, wanted_part = COLOURS.index(colour), None if part is None else PARTS.index(part)
         most = 0

@@ -39,23 +39,22 @@ class PassageFilter:
     colour: str | None = None  # of any part
     part: str | None = None  # with ``colour``: of this part only
     direction_deg: float | None = None  # within ``DIRECTION_WITHIN_DEG``
-    line: PictureLine | None = None  # whose path crosses it, either way
+    line: PictureLine | None = None  # the path crosses this line, in either direction
     min_height: float | None = None  # mean of the box, share of the picture's height
     max_height: float | None = None
     min_speed: float | None = None  # lengths of the object a second
     max_speed: float | None = None
-    min_speed_m_s: float | None = None  # with its error; only of cameras with a ground plane
+    min_speed_m_s: float | None = None  # compared with speed plus error; needs the camera's ground plane
     max_speed_m_s: float | None = None
     min_for_s: float | None = None  # in sight for at least this long
     min_still_s: float | None = None  # stood still for at least this long
-    speed_class: SpeedClass | None = None  # its speed with its error touches this class
+    speed_class: SpeedClass | None = None  # the speed, plus or minus its error, reaches this class
     heading_deg: float | None = None  # by the compass, within ``DIRECTION_WITHIN_DEG``
 
 
 @dataclass(frozen=True, slots=True)
 class StartRange:
-    """A range of rows by their start, in ms since 1970, and the further condition that they were in sight
-    in time."""
+    """A range of rows by their start, in ms since 1970, with a condition on how long they were in sight."""
 
     first: int
     last: int  # included
@@ -65,9 +64,9 @@ class StartRange:
 
 
 def start_ranges(wanted: PassageFilter) -> list[StartRange]:
-    """The ranges that hold all rows of the filter's time span, the newest first; none overlaps another.
+    """Return ranges that hold all rows of the filter's time span, the newest first, without overlap.
 
-    Wanted are all passages that began in the span, and those that began earlier and were still in sight.
+    A search wants the passages that began in the span, and those that began earlier and were still in sight.
     Nearly all passages are short; the few long ones have an index of their own.
     """
     last = _LATEST if wanted.to_at is None else to_ms(wanted.to_at)
@@ -85,7 +84,7 @@ def start_ranges(wanted: PassageFilter) -> list[StartRange]:
 
 
 def column_conditions(wanted: PassageFilter, names: Mapping[int, str]) -> tuple[list[str], list[object]]:
-    """The part of the filter that columns other than ``start`` can answer: conditions, and their values."""
+    """Return SQL conditions and their values: the part of the filter for columns other than ``start``."""
     terms: list[str] = []
     values: list[object] = []
 
@@ -115,7 +114,7 @@ def column_conditions(wanted: PassageFilter, names: Mapping[int, str]) -> tuple[
 
 
 def detail_conditions(wanted: PassageFilter) -> list[Callable[[PassageDetail], bool]]:
-    """The part of the filter that only the detail can answer."""
+    """Return the conditions of the filter that only the detail can answer."""
     conditions: list[Callable[[PassageDetail], bool]] = []
     least, most, line, still_s = wanted.min_height, wanted.max_height, wanted.line, wanted.min_still_s
     if least is not None:
@@ -135,7 +134,7 @@ def detail_conditions(wanted: PassageFilter) -> list[Callable[[PassageDetail], b
 
 
 def _fits_on_ground(ground: GroundMotion | None, wanted: PassageFilter) -> bool:
-    """Whether the speed in metres with its error, and the heading, fit."""
+    """Whether heading and speed fit; the speed fits if it may fit within its error. False without ground."""
     if ground is None:
         return False
     least, most, class_ = wanted.min_speed_m_s, wanted.max_speed_m_s, wanted.speed_class
@@ -153,7 +152,7 @@ def _fits_on_ground(ground: GroundMotion | None, wanted: PassageFilter) -> bool:
 
 
 def share_of(detail: PassageDetail, wanted: PassageFilter) -> float:
-    """The largest share of the wanted colour on the wanted part, or on any; 0: it has none."""
+    """Return the largest share of the wanted colour on the wanted part, or on any part; 0 without it."""
     return 0.0 if wanted.colour is None else detail.share_of(wanted.colour, wanted.part)
 
 

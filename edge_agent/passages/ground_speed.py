@@ -34,21 +34,22 @@ FOOT_ERROR = 0.0016
 FOOT_SHARE = 0.04
 """Standard error of a foot point as a share of the box's height."""
 BODY_M = {PERSON: 0.15, TWO_WHEELER: 0.3, VEHICLE: 0.6}
-"""Standard error of the way: the lower edge of the box shows another part of the object at its end than at
-its beginning, since the camera sees it from another side."""
+"""Standard error of the distance, in metres. The camera sees the object from another side at the end of the
+way than at its beginning, so the lower edge of the box is another part of the object."""
 FORM_ERROR = 0.02
 """Relative standard error: the middle of a box is not above the foot of an upright body, and lenses bend
 lines."""
 LEAST_ERROR = 0.05
-"""Relative error of a segment in its weight, so that no segment counts alone."""
+"""Relative error added in the weight of each segment, so that no segment dominates the mean."""
 TINY = 1e-12
 EDGE = 0.01
-"""Of the picture: a box this near to a side is cut off, and its foot or its middle is unknown."""
+"""Share of the picture: a box this near to a side is cut off, and its foot or its middle is unknown."""
 MIN_POINTS = 3
 MAX_SHARE = 0.5
-"""Of the speed: with a larger error there is no speed. It would not tell a walker from a motorcycle."""
+"""Largest error, as a share of the speed. A less exact speed is not stored: it does not tell a walker from a
+motorcycle."""
 MISFIT = 4.0
-"""Chi-square for each degree of freedom from which a segment is fitted in two halves."""
+"""A segment with more chi-square than this for each degree of freedom is fitted in two halves."""
 
 
 _Foot = tuple[float, float, float, float]
@@ -62,7 +63,7 @@ class _Segment(NamedTuple):
     vy: float
     variance: float  # of the speed
     duration_s: float
-    first: int  # index of the points between which it is known best
+    first: int  # ``first`` and ``last``: indexes of the points between which the fit is most exact
     last: int
 
 
@@ -108,8 +109,10 @@ class GroundSpeed:
         return self._result(segments, feet, BODY_M.get(group or "", BODY_M[VEHICLE]))
 
     def _sums(self, feet: Sequence[_Foot], aspect: float) -> Floats:
-        """Running sums of the normal equations, shape (points + 1, 14), so that each part of the path is
-        fitted from one difference."""
+        """Return running sums of the normal equations, shape (points + 1, 14).
+
+        The difference of two rows gives the sums from which that part of the path is fitted.
+        """
         a, b, c, d, e, f, g, h, i = self._plane.matrix
         t, x, y, height = np.array(feet).T
         w = g * x + h * y + i
@@ -133,7 +136,10 @@ class GroundSpeed:
     def _result(
         self, segments: Sequence[_Segment], feet: Sequence[_Foot], body_m: float
     ) -> GroundMotion | None:
-        """The mean of the segments, each weighted by its time and by how well its speed is known."""
+        """Return the mean of the segments, each weighted by its time and the accuracy of its speed.
+
+        None without segments, or if the error is above ``MAX_SHARE``.
+        """
         weights = way_x = way_y = speeds = scales = variance = 0.0
         for each in segments:
             speed = hypot(each.vx, each.vy)
@@ -154,9 +160,11 @@ class GroundSpeed:
         return GroundMotion(speed, error, self._plane.heading(way_x, way_y))
 
     def _marks_error(self, begin: Point, end: Point) -> float:
-        """Relative standard error of the distance between two points of the picture that is caused by the
-        marks: each mark is moved, and the distance measured again. The error grows with the distance from
-        the marks."""
+        """Return the relative standard error that the marks cause in the distance of two picture points.
+
+        Each mark is moved, and the distance measured again. The error grows with the distance of the points
+        from the marks.
+        """
         way_m = _way(self._plane, begin, end)
         if way_m <= 0:
             return inf
@@ -165,7 +173,7 @@ class GroundSpeed:
 
 
 def _moved(ground: Ground) -> Iterator[GroundPlane]:
-    """The ground plane if one mark were ``MARK_ERROR`` further along an axis of the picture."""
+    """Yield the ground planes that result if one mark is ``MARK_ERROR`` further along one picture axis."""
     for mark in range(len(ground.points)):
         for dx, dy in ((MARK_ERROR, 0.0), (0.0, MARK_ERROR)):
             points = list(ground.points)
@@ -174,7 +182,7 @@ def _moved(ground: Ground) -> Iterator[GroundPlane]:
 
 
 def _way(plane: GroundPlane, begin: Point, end: Point) -> float:
-    """Metres between two points of the picture; infinite beyond the horizon."""
+    """Return the metres between two points of the picture; infinite beyond the horizon."""
     first, last = plane.metres(*begin), plane.metres(*end)
     return inf if first is None or last is None else dist(first, last)
 
@@ -184,13 +192,13 @@ def _stands(after_s: float, standing: Sequence[StandingTime]) -> bool:
 
 
 def _spans(times: Sequence[float], standing: Sequence[StandingTime]) -> list[tuple[int, int]]:
-    """First and last index of the points between two times of standing."""
+    """Return first and last index of each run of points between two times of standing."""
     edges = sorted({0, *(bisect_right(times, each.after_s) for each in standing), len(times)})
     return [(begin, end - 1) for begin, end in pairwise(edges)]
 
 
 def _fitted(sums: Floats, times: Sequence[float], first: int, last: int) -> list[_Segment]:
-    """One fit for the points, or one for each part between its turns."""
+    """Return one fit for the points, or one for each part between turns; empty if they allow no fit."""
     count = last - first + 1
     if count < MIN_POINTS or times[last] <= times[first]:
         return []
@@ -214,14 +222,14 @@ class _Fit(NamedTuple):
     vy: float
     variance: float  # of the speed, if the points have the assumed errors
     square: float  # sum of the squared distances to the fit, in standard errors
-    mean_s: float  # where in time the weight of the points is, and how far it reaches
+    mean_s: float  # the weight of the points lies around this time, up to ``reach_s`` away
     reach_s: float
 
 
 def _fit(sums: list[float]) -> _Fit | None:
-    """A straight way at constant speed: least squares with the normal equations in blocks of two.
+    """Fit a straight way at constant speed: least squares with the normal equations in blocks of two.
 
-    None: the points do not determine it.
+    None: the points do not determine such a way.
     """
     w11, w12, w22, t11, t12, t22, q11, q12, q22, bx, by, tbx, tby, square = sums
     determinant = w11 * w22 - w12 * w12
@@ -241,7 +249,7 @@ def _fit(sums: list[float]) -> _Fit | None:
     square -= start_x * bx + start_y * by + vx * tbx + vy * tby
     speed_2 = max(vx * vx + vy * vy, 1e-12)
     variance = (c22 * vx * vx - 2 * c12 * vx * vy + c11 * vy * vy) / determinant / speed_2
-    if not variance >= 0:  # lost in rounding: the points follow each other at once, days after the first
+    if not variance >= 0:  # rounding error: the points are close in time, and days after the first one
         return None
     # Equal weights have the standard deviation of a uniform distribution: its ends are the first and last
     # point.

@@ -33,7 +33,7 @@ class PassageHold:
 
 @dataclass(frozen=True, slots=True)
 class PlacedHolds:
-    """The passages that are kept now, of those that were named; the others are not stored here any more."""
+    """The named passages that are kept now; the others are no longer stored."""
 
     passages: tuple[int, ...]
     missing: tuple[int, ...]
@@ -50,8 +50,8 @@ class PassageHolds:
         self._folder = state_dir / FOLDER
 
     def place(self, passages: Sequence[int], until_ms: int, case: str, now_ms: int) -> PlacedHolds:
-        """Keep these passages until then; a second call for a passage replaces its time. Durable when it
-        returns. Raises ``StorageError``, of which ``HoldsFull`` is one."""
+        """Keep these passages until ``until_ms``; a second call for a passage replaces its time. The hold is
+        durable when this returns. Raises ``StorageError``, also as its subclass ``HoldsFull``."""
         named = list(dict.fromkeys(each for each in passages if 0 <= each < 1 << 63))
         if not (self._folder / ROWS_FILE).exists():
             return PlacedHolds((), tuple(passages))

@@ -23,7 +23,8 @@ GREY_BELOW = 4.0
 """Mean spread of the channels, of 255. Grey infrared pictures have 0 to 2, a foggy day has 6."""
 COLOURFUL_FROM = 6.0  # from here on a picture counts as coloured again
 VIVID, VIVID_SHARE = 40, 0.08
-"""Spread of the channels, of 255, and share of such pixels, from which an object is coloured."""
+"""An object is coloured if at least this share of its pixels has at least this spread of the channels, of
+255."""
 DUSK_BELOW, DAY_FROM = 50.0, 60.0  # mean luma of the picture
 MAX_GAIN = 1.25
 GREY_SPREAD = (
@@ -33,7 +34,7 @@ MIN_GREY = 0.1  # of the picture; with less there is nothing to balance by
 
 
 class CameraLight:
-    """Measures at most one sample a second, when it is asked. One thread."""
+    """Measures light and white balance of one camera, at most once a second, when called. One thread."""
 
     def __init__(self) -> None:
         self.light = Light.INFRARED  # until a sample proves colours
@@ -71,7 +72,7 @@ class CameraLight:
         return Light.DUSK if float(sample.mean()) < dark else Light.DAY
 
     def _learn(self, nearly_grey: NDArray[np.uint8], elapsed_s: float) -> None:
-        """``nearly_grey``: shape (pixels, 3), BGR."""
+        """Learn the white balance from ``nearly_grey``, shape (pixels, 3), BGR."""
         if len(nearly_grey) < MIN_GREY * SAMPLE[0] * SAMPLE[1]:
             return
         grey = np.median(nearly_grey, axis=0)

@@ -104,7 +104,7 @@ class _OpenPassage:
 
 
 class PassageObserver:
-    """The passages of one camera. Its pipeline's thread calls everything.
+    """Makes the passages of one camera. The thread of its pipeline calls all methods.
 
     ``save`` gets each passage. ``seal_to``: X25519 public key to which pictures are sealed. Without
     ``with_crops`` no picture is stored, but colours are still named. Without ``ground`` there is no speed
@@ -290,7 +290,7 @@ class PassageObserver:
         return self._ground_speed.motion(path.places, standing, group, path.aspect)
 
     def _crop(self, best: _BestView | None) -> tuple[bytes | None, bytes | None]:
-        """The JPEG of the best view, sealed if there is a key, and the SHA-256 of the plain JPEG."""
+        """Return the JPEG of the best view, sealed if there is a key, and the SHA-256 of the plain JPEG."""
         if best is None or not self._with_crops:
             return None, None
         try:

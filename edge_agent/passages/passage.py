@@ -99,7 +99,7 @@ class RuleReport(NamedTuple):
 class ScenePicture:
     """A whole picture of a camera, for all passages in it."""
 
-    serial: int  # random; the store recognises by it a picture that it has
+    serial: int  # random; by it the store recognises a picture that is already stored
     taken_mono: float
     payload: bytes  # JPEG, or sealed
 
@@ -127,7 +127,7 @@ class Passage:
     path: tuple[PathPoint, ...]
     entry: Side
     exit: Side
-    direction_deg: float | None  # clockwise from the top of the picture; None: it came to no other place
+    direction_deg: float | None  # clockwise from the top of the picture; None: it did not leave its place
     width: float  # mean of the box, share of the picture's width
     height: float  # share of the picture's height
     speed: float  # lengths of the object a second while it moved; 0: it did not

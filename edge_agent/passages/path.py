@@ -9,11 +9,11 @@ from edge_agent.core.model import Box
 from edge_agent.passages.passage import PathPoint, Side
 
 FIRST_STEP_S = 0.4  # between two points at first, and always while the object moves
-MAX_POINTS = 32  # while the object is followed; then they are thinned, and the step of standing doubles
+MAX_POINTS = 32  # while the object is followed; beyond it, points are thinned, and the time step doubles
 STORED_POINTS = 16
-MOVES = 0.25  # own lengths since the last point: an object that came this far gets the next one at once
+MOVES = 0.25  # lengths of the object; one that moved this far since the last point gets the next at once
 AT_SIDE = 0.06  # of the picture: a box that comes this near to a side touches it
-MIN_DISTANCE = 0.5  # own lengths; a shorter way has no direction
+MIN_DISTANCE = 0.5  # lengths of the object; a shorter way has no direction
 
 
 class PathRecorder:
@@ -26,11 +26,11 @@ class PathRecorder:
         self._step_s = FIRST_STEP_S
         self._places = [(0.0, box)]
         self.first_box = self.last_box = box
-        self.lengths = 0.0  # way so far, in own lengths
+        self.lengths = 0.0  # length of the way so far, in lengths of the object
         self._widths, self._heights, self._boxes = box.width, box.height, 1
 
     def add(self, box: Box, now_mono: float) -> None:
-        """Note the place, if the last point is old enough.
+        """Note the position, if the last point is old enough.
 
         An object that stands for an hour needs few points; the seconds in which it came and left need many.
         """
@@ -40,7 +40,7 @@ class PathRecorder:
             self._append(box, now_mono)
 
     def finish(self, now_mono: float) -> tuple[PathPoint, ...]:
-        """The path from the first to the last place, at most ``STORED_POINTS`` points."""
+        """Return the path from the first to the last position, at most ``STORED_POINTS`` points."""
         if now_mono > self._last_mono:
             self._append(self.last_box, now_mono)
         points = self._points()
@@ -68,7 +68,7 @@ class PathRecorder:
 
     @property
     def has_moved(self) -> bool:
-        """Whether the last place is ``MIN_DISTANCE`` own lengths from the first."""
+        """Whether the last position is at least ``MIN_DISTANCE`` lengths of the object from the first."""
         own = max(self.width, self.height * self.aspect)
         return hypot(*self._way) >= MIN_DISTANCE * own
 
@@ -95,22 +95,22 @@ class PathRecorder:
         return [PathPoint(after_s, *box.foot) for after_s, box in self._places]
 
     def _lengths_to(self, box: Box) -> float:
-        """From the last point to the foot of ``box``, in own lengths."""
+        """Return the distance from the last point to the foot of ``box``, in lengths of the object."""
         (last_x, last_y), (x, y) = self._places[-1][1].foot, box.foot
         own = max(box.width, box.height * self.aspect, 1e-6)
         return hypot(x - last_x, (y - last_y) * self.aspect) / own
 
 
 def side_of(box: Box) -> Side:
-    """The side of the picture that the box is nearest to, if it is within ``AT_SIDE``."""
+    """Return the side of the picture nearest to the box, if within ``AT_SIDE``; else ``INSIDE``."""
     gaps = {Side.LEFT: box.x1, Side.RIGHT: 1 - box.x2, Side.TOP: box.y1, Side.BOTTOM: 1 - box.y2}
     side = min(gaps, key=lambda each: gaps[each])
     return side if gaps[side] <= AT_SIDE else Side.INSIDE
 
 
 def thinned(points: Sequence[PathPoint], most: int) -> list[int]:
-    """Return the indexes of at most ``most`` points. Repeatedly drops the point that is nearest to where
-    the object would have been at that time if it had moved evenly between the neighbouring points. This is
+    """Return the indexes of at most ``most`` points. Repeatedly drops the point that is nearest to the place
+    that the object would have had at that time with an even movement between the neighbouring points. This is
     the method of Visvalingam and Whyatt (1993) with the synchronised distance of Meratnia and de By (EDBT
     2004) in place of the area, so that a stop on a straight way is kept too.
     """
@@ -126,7 +126,7 @@ def thinned(points: Sequence[PathPoint], most: int) -> list[int]:
 
 
 def _offset(a: PathPoint, b: PathPoint, c: PathPoint) -> float:
-    """Distance of ``b`` from the place of an even movement from ``a`` to ``c`` at the time of ``b``."""
+    """Return how far ``b`` is from where an even movement from ``a`` to ``c`` is at the time of ``b``."""
     whole_s = c.after_s - a.after_s
     share = (b.after_s - a.after_s) / whole_s if whole_s > 0 else 0.5
     return hypot(a.x + share * (c.x - a.x) - b.x, a.y + share * (c.y - a.y) - b.y)

@@ -49,7 +49,7 @@ _DAMAGE = (
     TypeError,
     OverflowError,
 )
-"""What a damaged row raises."""
+"""The errors that a damaged row causes."""
 
 _Match = tuple[tuple[Any, ...], PassageDetail, Mapping[int, str]]
 """A row, its detail, and the names of cameras."""
@@ -92,16 +92,16 @@ class PassageReader:
         self._pause = pause
 
     def find(self, wanted: PassageFilter) -> Iterator[StoredPassage]:
-        """Yield the passages, the newest first; none before the first was stored.
+        """Yield the passages that fit, the newest first; nothing if no passage was ever stored.
 
         Raises ``PassageReadError``."""
         for match in self._matching(wanted):
             yield self._decoded(match)
 
     def best(self, wanted: PassageFilter, limit: int, *, oldest_first: bool = False) -> FoundPassages:
-        """Count all, and return the newest, or the oldest; or with a colour those with the largest share of
-        it, the best first. A row that is deleted meanwhile is counted, but not returned. Raises
-        ``PassageReadError``."""
+        """Count all passages that fit, and return up to ``limit`` of them: the newest, or the oldest. With a
+        wanted colour, return those with the largest share of it, the best first. A row that is deleted
+        meanwhile is counted, but not returned. Raises ``PassageReadError``."""
         if wanted.colour is not None:
             total, ids = self._most_coloured(wanted, limit)
         elif detail_conditions(wanted):
@@ -156,7 +156,7 @@ class PassageReader:
                         yield row, detail, names
 
     def of_ids(self, ids: Sequence[int]) -> list[StoredPassage]:
-        """Return the passages with these ids, without those that are gone. Raises ``PassageReadError``."""
+        """Return those passages with these ids that are still stored. Raises ``PassageReadError``."""
         query = f"SELECT {_COLUMNS} FROM passage WHERE id = ?"
         with self._opened() as (rows, names):
             found = [rows.execute(query, (each,)).fetchone() for each in ids if abs(each) < 1 << 63]
@@ -228,8 +228,8 @@ class PassageReader:
         counted: bool = False,
     ) -> Iterator[tuple[str, list[object]]]:
         """Yield conditions and their values, which together select all rows that fit by their columns, the
-        newest or the oldest first; ``pause`` between two. ``counted``: at most a few of their rows are
-        read."""
+        newest or the oldest first. Calls ``pause`` between two. ``counted``: the caller mostly counts the
+        rows, so the slices may be larger."""
         terms, values = column_conditions(wanted, names)
         ranges = start_ranges(wanted)
         began = False
@@ -261,7 +261,7 @@ class PassageReader:
 def _bounds(
     rows: sqlite3.Connection, wanted: StartRange, size: int, *, oldest_first: bool
 ) -> Iterator[tuple[int, int]]:
-    """Yield the first and last start of each slice of about so many rows, the newest or the oldest first."""
+    """Yield the first and last start of slices of about ``size`` rows, the newest or the oldest first."""
     indexed = f"AND {wanted.indexed_term}" if wanted.indexed_term else ""
     query = (
         f"SELECT start FROM passage WHERE start BETWEEN ? AND ? {indexed}"
@@ -290,7 +290,7 @@ def _detail_of(row: tuple[Any, ...]) -> PassageDetail:
 
 
 def _decoded(row: tuple[Any, ...], detail: PassageDetail, names: Mapping[int, str]) -> StoredPassage:
-    """Raises one of ``_DAMAGE``, also for a field of the detail."""
+    """Return the row as a passage. Raises one of ``_DAMAGE`` if the row or its detail is damaged."""
     key, camera, track, kind, start, clock, direction, speed, duration, _ = row
     detail.check()
     return StoredPassage(

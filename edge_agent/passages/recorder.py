@@ -26,7 +26,7 @@ WRITE_EVERY_S = 60.0
 MAX_WAITING = 2000
 """Passages of about 3 kB that wait for a disk that fails; beyond it the oldest are dropped and counted."""
 MAX_SCENE_BYTES_WAITING = 8_000_000
-"""Of the whole pictures that wait for the next write; beyond it passages go without theirs."""
+"""Limit of the whole pictures that wait for the next write; beyond it passages are stored without them."""
 IDLE_S = 10.0  # longest sleep of the thread, which has to call ``beat``
 MAX_SILENCE_S = 120.0  # one sync can take this long on a worn card
 
@@ -49,7 +49,10 @@ def no_passages(camera: Camera) -> NoPassages:
 
 
 class PassageRecorder:
-    """Any thread calls ``add`` and reads the counts; the thread ``passages`` writes."""
+    """Collects passages, and writes them on the thread ``passages``.
+
+    Any thread may call ``add`` and read the counts.
+    """
 
     def __init__(
         self, settings: Settings, clock: Clock, boot_id: str, clock_synced: Callable[[], bool]
@@ -67,7 +70,7 @@ class PassageRecorder:
         self.loop = SupervisedThread("passages", self._run, max_silence_s=MAX_SILENCE_S)
 
     def observer(self, camera: Camera) -> PassageObserver | NoPassages:
-        """Return what makes the passages of a camera."""
+        """Return the stage that makes the passages of a camera, or one that does nothing."""
         if not (self._settings.enabled and camera.report.passages):
             return NoPassages()
         with_crops = self._settings.crops and camera.report.snapshots is not SnapshotPolicy.NONE
@@ -91,7 +94,7 @@ class PassageRecorder:
             self._drop_excess()
 
     def write(self) -> None:
-        """Write what waits, and remove what is too old.
+        """Write the waiting passages, and remove those that are too old.
 
         Never raises; after a failure the passages wait for the next call.
         """
@@ -121,7 +124,7 @@ class PassageRecorder:
         return None if why is None else problem_text("passages-not-stored", why=why, missed=missed)
 
     def _bounded(self, passage: Passage) -> Passage:
-        """The passage, without its whole picture if too many bytes of them wait."""
+        """Return the passage, without its whole picture if too many bytes of whole pictures wait."""
         if passage.scene is None:
             return passage
         picture = passage.scene.picture

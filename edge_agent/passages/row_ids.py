@@ -14,8 +14,8 @@ from edge_agent.wire.searches import FIRST_LASTING_ID
 
 FILE = "row-ids.json"
 GAP = FIRST_LASTING_ID
-"""Where the wall clock is behind: more rows than a gateway stores between two openings of its files. Four
-busy cameras have 12 million in a year."""
+"""Distance of the new first id from the last one if the wall clock is behind. A gateway stores fewer rows
+between two openings of its files: four busy cameras have 12 million in a year."""
 _EPOCH_MS = round(datetime(2020, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
 
@@ -26,11 +26,11 @@ class ReservedIds(msgspec.Struct, frozen=True):
 
 
 def reserve_first_id(folder: Path, newest: int, clock: Clock) -> int:
-    """An id above all that were used before, for an opening of the files; ``newest``: the largest id in them,
-    or 0.
+    """Return an id above all earlier ones: the first id of this opening of the files.
 
-    It is the number of milliseconds since 2020, which grows faster than rows come, and is below 2**53 in
-    every year that a date can have. The file covers the case of a clock that has gone back or was never set.
+    ``newest``: the largest id in the files, or 0. The result is the number of milliseconds since 2020, which
+    grows faster than rows come, and is below 2**53 in every year that a date can have. ``FILE`` covers the
+    case of a clock that was set back or never set.
     """
     record = read_record(folder / FILE, ReservedIds)
     last, by_clock = 0 if record is None else record.first, wall_ms(clock) - _EPOCH_MS

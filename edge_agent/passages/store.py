@@ -38,7 +38,7 @@ PRUNE_SHARE = 0.02  # of the rows or pictures, removed at once when there are to
 AGE_CHECK_S = 3600.0  # between two searches for what is too old
 DAY_MS = 86_400_000
 
-LONG_MS = 3_600_000  # an object that stays for longer has a place in a second index
+LONG_MS = 3_600_000  # rows of objects that stay for longer are in a second index
 
 ROWS_SCHEMA = f"""
 CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
@@ -68,8 +68,8 @@ CREATE TABLE IF NOT EXISTS hold (
     bytes INTEGER NOT NULL    -- of its picture
 )
 """
-"""Passages that are not deleted until then (``edge_agent/passages/holds.py``). Files of older agents lack the
-table."""
+"""Passages that are not deleted before ``until`` (``edge_agent/passages/holds.py``). Files of older agents
+lack the table."""
 _CROPS_SCHEMA = "CREATE TABLE crop (id INTEGER PRIMARY KEY, jpeg BLOB NOT NULL);"
 
 
@@ -142,7 +142,7 @@ class PassageStore:
     def _opened(self) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         if self._rows is None or self._crops is None or not self._files_exist():
             self.close()
-            if not (self._folder / ROWS_FILE).exists():  # nothing says any more how old its pictures are
+            if not (self._folder / ROWS_FILE).exists():  # without rows the age of the pictures is unknown
                 self._delete(CROPS_FILE)
             self._rows = open_file(self._folder / ROWS_FILE)
             self._crops = open_file(self._folder / CROPS_FILE)
@@ -178,7 +178,7 @@ class PassageStore:
     def _insert(
         self, rows: sqlite3.Connection, crops: sqlite3.Connection, passage: Passage, synced: bool
     ) -> int:
-        """Return the id of the row."""
+        """Store a passage and its picture; return the id of the row."""
         shift_ms = self._shift_ms()
         row_id = self._open_ids.pop(passage.track, None)
         if row_id is None:
@@ -204,7 +204,7 @@ class PassageStore:
             self._open_ids[passage.track] = row_id
         if passage.crop is not None:
             crops.execute("INSERT OR REPLACE INTO crop VALUES (?, ?)", (row_id, passage.crop))
-        else:  # of an object that stays, an earlier row may have had a picture
+        else:  # the replaced row of an object that stays may have had a picture
             crops.execute("DELETE FROM crop WHERE id = ?", (row_id,))
         return row_id
 

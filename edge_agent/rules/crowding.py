@@ -21,7 +21,10 @@ GROWTH = 1.2  # an update is due when the count reaches this many times the repo
 
 
 class SustainedCondition:
-    """Tracks since when a condition holds. A lapse under ``LAPSE_S`` is ignored, unless there are many."""
+    """Tracks since when a condition holds.
+
+    Lapses under ``LAPSE_S`` are ignored while the condition holds for ``MIN_TIME_SHARE`` of the time.
+    """
 
     def __init__(self) -> None:
         self.since_mono: float | None = None
@@ -102,7 +105,7 @@ class CrowdWatch:
             self._crowd, self._crowd_mono = tuple(self._inside.values()), now
 
     def _here(self, track: Track) -> Track | None:
-        """The track if it is in the zone, else None. A lost track stays where it was last seen."""
+        """Return the track if it is in the zone, else None. A lost track counts where it was last seen."""
         if track.state is TrackState.LOST:
             return self._inside.get(track.id)
         counts = self._filter.accepts(track) and self._rule.zone.contains(track.box.foot)

@@ -17,20 +17,19 @@ from edge_agent.rules.movement import is_at_edge
 
 SAMPLE_S = 1.0
 MAX_SAMPLE_S = 10.0
-"""Seconds for which a sample stands at most: a still scene is analysed at keyframes only, a lost camera not
-at all."""
+"""Longest time for which one sample counts. The next sample may come late: a still scene is analysed at
+keyframes only, a lost camera not at all."""
 LONG_S = 300.0
-"""A vehicle that has stood for so long waits for no light: it is parked, or the traffic stands. The centre
-compares it with what the camera usually shows."""
+"""A vehicle that has stood for this long does not wait for a traffic light: it is parked or in a jam. The
+centre compares the number of such vehicles with the usual one of the camera."""
 SETTLED_S = 1.0  # age of a track from which on its speed is measured, not assumed
-_STEP_S = 0.2  # of the way on the road by which a speed is measured
+_STEP_S = 0.2  # a speed on the road is measured over the way of this time
 _LOWEST, _PER_DOUBLING, _BUCKETS = 0.05, 4, 48
 """Speeds from 0.05 to 200 in steps of 19 %: the median of a minute is exact to half of that."""
 
 
 class SpeedHistogram:
-    """The distribution of speeds, by the time for which they were driven. Its memory is limited, whatever
-    it gets."""
+    """The distribution of speeds, weighted by the time for which they were driven; of fixed size."""
 
     def __init__(self) -> None:
         self._seconds = [0.0] * _BUCKETS
@@ -56,7 +55,7 @@ class FlowSampler:
         """``ground``: with it, speeds are measured in metres a second too."""
         self._plane = None if ground is None else GroundPlane(ground.points, ground.metres)
         self._sampled_mono: float | None = None
-        self._stood: dict[str, float] = {}  # since when, by track that was seen to arrive
+        self._stood: dict[str, float] = {}  # track id -> time since which the vehicle stands
         self.reset()
 
     def reset(self) -> None:
@@ -92,7 +91,7 @@ class FlowSampler:
                 self._rate(track, aspect, now, seconds)
 
     def numbers(self) -> FlowNumbers | None:
-        """The means of the interval; None: there was no traffic."""
+        """Return the means of the interval; None: there was no traffic."""
         watched_s = self._watched_s
         if self._moving_s + self._standing_s + self._long_s <= 0:
             return None

@@ -56,7 +56,7 @@ class LineCounts:
     def __init__(
         self, rule: LineRule, timezone: tzinfo, folder: Path | None, turns: TurnTracker | None = None
     ) -> None:
-        """``turns``: those of the camera; None: turning movements are not reported."""
+        """``turns``: the turning movements of the camera; None: they are not reported."""
         self._ref = RuleRef(rule.id, rule.kind.value, rule.severity)
         self._line = rule.line.id
         self._every_s = rule.counts_s
@@ -171,7 +171,7 @@ smaller inside share: fewer double counts, but more objects are missed in dense 
 
 @dataclass(slots=True)
 class _LineTrack:
-    """A live track, and its crossings that wait until the rule accepts it."""
+    """A live track, and its crossings that wait until the rule accepts the track."""
 
     track: Track
     detector: CrossingDetector = field(default_factory=CrossingDetector)
@@ -182,9 +182,9 @@ class _LineTrack:
 class LineWatch:
     """One rule on one camera. For one thread.
 
-    Only positions where the track was really seen count, not predicted ones: when a lost track is seen again,
-    the straight line from its last position may cross. The day's counts are stored in ``folder``; None: they
-    do not survive a restart. ``turns`` is shared by the lines of the camera.
+    Only positions where the track was seen count, not predicted ones. When a lost track is seen again, the
+    straight way from its last seen position may be a crossing. The day's counts are stored in ``folder``;
+    None: they do not survive a restart. ``turns`` is shared by the lines of the camera.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""How tracks move: without jumps, over a line, and on from a lost track to a new one of the same object.
+"""Movement of tracks: steps without jumps, line crossings, and handovers from a lost track to a new one.
 
 At lines, lengths are in picture heights on both axes: in 0..1 of a wide picture, distances to a slanted line
 would be distorted.
@@ -15,7 +15,7 @@ from typing import Literal
 from edge_agent.config.model.settings import CrossingMode, Line
 from edge_agent.core.model import Box
 
-MAX_STEPS = 5  # more: longer jumps are ignored, but an object that is seen briefly has not moved yet
+MAX_STEPS = 5  # more: longer jumps are ignored, but a briefly seen object does not count as moved
 MIN_STEPS = 3
 MAX_GAP_S = 1.0  # of a longer gap between two sightings, only this much counts
 
@@ -83,7 +83,7 @@ class LineCrossing:
 
 
 class CrossingLine:
-    """One line in a picture of one shape, ``aspect`` times as wide as high."""
+    """A line in a picture that is ``aspect`` times as wide as high."""
 
     def __init__(self, line: Line, mode: CrossingMode, aspect: float) -> None:
         self.aspect = aspect
@@ -116,7 +116,10 @@ class CrossingDetector:
         self._through_mono: float | None = None  # of the last change of sides, if between the line's ends
 
     def update(self, place: LinePosition, mono: float) -> LineCrossing | None:
-        """The object was seen at ``place``. Between two sightings it is assumed to move straight."""
+        """Note that the object was seen at ``place``; return the crossing that this completes, or None.
+
+        Between two sightings the object is assumed to move straight.
+        """
         last, self._last = self._last, place
         if last is not None and (last.off > 0) != (place.off > 0):
             share = last.off / (last.off - place.off)
@@ -133,9 +136,9 @@ class CrossingDetector:
 
 
 REACH, REACH_PER_S, MAX_REACH = 0.5, 0.85, 1.5
-"""How far from the lost track a new one may appear, in own sizes: at once, more for every second, and at
-most. A walker moves 0.85 own heights a second (docs/design/tracking.md). Larger: more stays continue, and
-more stays are continued by another object."""
+"""How far from a lost track a new one may appear, in sizes of the object: at once, more for every second, and
+at most. A walker moves 0.85 of its height a second (docs/design/tracking.md). Larger: more stays continue,
+but more of them with another object."""
 MAX_SIZE_RATIO = 2.5  # the longer side of one box over the other's; a half hidden person is half as high
 EDGE = 0.02  # of the picture; an object at the edge has left or is entering, so it is never the same object
 
@@ -164,7 +167,7 @@ def is_at_edge(box: Box) -> bool:
 
 
 def handover_distance(gone: LostTrack, new: NewTrack, aspect: float, grace_s: float) -> float | None:
-    """The distance of the two tracks in own sizes, if they may be the same object; else None.
+    """Return the distance of the two tracks in sizes of the object, if they may be the same; else None.
 
     The new track must have begun after the other was last seen: two tracks at the same time are two objects.
     """
@@ -184,5 +187,5 @@ def handover_distance(gone: LostTrack, new: NewTrack, aspect: float, grace_s: fl
 
 
 def _size(box: Box, aspect: float) -> float:
-    """The longer side, in picture heights."""
+    """Return the longer side of the box, in picture heights."""
     return max(box.width * aspect, box.height)

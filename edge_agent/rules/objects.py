@@ -58,7 +58,10 @@ class ObjectReporter:
             del self._open_events[track_id]
 
     def _update_track(self, track: Track, now: float) -> Iterator[ObjectObservation]:
-        """The state changes after each yield: only then the sink has stored the observation."""
+        """Yield the start or update of a track's event, if one is due.
+
+        The state changes after the yield, because only then the sink has stored the observation.
+        """
         if not track.confirmed or track.label is None or track.parked_before:
             return
         open_event = self._open_events.get(track.id)
@@ -76,7 +79,7 @@ class ObjectReporter:
 
 
 def _in_view(track: Track, open_event: _OpenObjectEvent) -> Track:
-    """The track with its last visible box: a predicted box may have left the picture."""
+    """Return the track with its last visible box, because a predicted box may be outside the picture."""
     return track if track.box.clipped().area > 0 else replace(track, box=open_event.track.box)
 
 
@@ -85,7 +88,7 @@ def _labelled(track: Track, open_event: _OpenObjectEvent) -> Track:
 
 
 def _why(track: Track) -> str:
-    """``left`` when it was last seen at the picture's edge, ``lost`` when it vanished inside the picture."""
+    """Return ``left`` if the track was last seen at the picture's edge, ``lost`` if it vanished inside."""
     return "left" if is_at_edge(track.box) else "lost"
 
 

@@ -101,8 +101,10 @@ class EventThrottle:
         self._last_start_mono: float | None = None
 
     def event_id(self, track_id: str, since_mono: float) -> str:
-        """An id that is unique over restarts, as track ids are, and also when the rule is replaced while the
-        track continues: the new rule does not know earlier events."""
+        """Return an id that is unique over restarts, because track ids are, and over replaced rules.
+
+        A new rule does not know the events that an earlier rule started for the same track.
+        """
         return f"{self.ref.id}-{track_id}-{round(since_mono * 1000)}"
 
     def may_start(self, now: float) -> bool:

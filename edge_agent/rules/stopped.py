@@ -18,7 +18,7 @@ from edge_agent.rules.movement import MotionFilter, centre_distance, centre_offs
 from edge_agent.rules.schedule import Arming, EventThrottle, OpenRuleEvent
 from edge_agent.rules.track_filter import TrackFilter
 
-# Own sizes, centre to centre.
+# Distances between centres of boxes, in sizes of the vehicle.
 MOVED = 1.0  # more: a vehicle that stops at once is missed; less: pushing a parked bike counts
 STANDS = 0.35  # more: a slow queue counts as standing; less: a half hidden vehicle counts as moved
 SAME_PLACE = 0.5
@@ -26,7 +26,7 @@ SAME_SIZE = 2.0  # ratio of areas
 
 MOVED_IN_S = 20.0  # slower movement is the drift of a jittering box
 STOOD_S = 3.0
-MOVED_ON_S = 1.0  # a box that is off its place for a shorter time has jumped
+MOVED_ON_S = 1.0  # a box that is elsewhere for a shorter time has only jumped
 FOUND_AGAIN_S = 60.0  # a still scene is analysed about once a minute
 
 
@@ -42,7 +42,8 @@ class _Vehicle:
     stood_mono: float  # when it was last at its place
     motion_filter: MotionFilter = field(default_factory=MotionFilter)
     labelled_box: Box | None = None  # when it first had one of the rule's labels
-    displacement: tuple[float, float] = (0.0, 0.0)  # since then, in own sizes; old movement fades
+    # Movement since ``labelled_box``, in sizes of the object; older movement counts less.
+    displacement: tuple[float, float] = (0.0, 0.0)
     moved: bool = False
     off_mono: float | None = None
     open_event: OpenRuleEvent | None = None
@@ -68,7 +69,7 @@ class _Vehicle:
 
     @property
     def has_moved_on(self) -> bool:
-        """Whether it was seen elsewhere for ``MOVED_ON_S``."""
+        """Whether the vehicle was seen elsewhere for ``MOVED_ON_S``."""
         return self.off_mono is not None and self.seen_mono - self.off_mono >= MOVED_ON_S
 
     @property
@@ -76,12 +77,12 @@ class _Vehicle:
         return self.moved and self.off_mono is None and self.stood_mono - self.since_mono >= STOOD_S
 
     def stop_here(self) -> None:
-        """Make its present position the place where it may stand."""
+        """Make the present position the place where the vehicle may stand."""
         self.place, self.off_mono, self.open_event = self.track.box, None, None
         self.since_mono = self.stood_mono = self.seen_mono
 
     def is_at(self, place: Box) -> bool:
-        """Whether it was at that place, with about the same size, when it was first seen."""
+        """Whether the vehicle was first seen at ``place``, with about the size of that box."""
         sizes = sorted((self.first.area, place.area))
         return centre_distance(place, self.first) <= SAME_PLACE and sizes[1] <= SAME_SIZE * sizes[0]
 
@@ -161,7 +162,7 @@ class StoppedWatch:
             yield from self._start_or_update(vehicle, now)
 
     def _may_report(self, vehicle: _Vehicle, now: float) -> bool:
-        """Whether it is seen at its place now, and the rule accepts it."""
+        """Whether the vehicle is seen at its place now, and the rule accepts its track."""
         if self._armed_mono is None or vehicle.stood_mono < now or not vehicle.moved:
             return False
         return self._filter.accepts(vehicle.track)
@@ -182,7 +183,7 @@ class StoppedWatch:
             vehicle.open_event = self._throttle.started(event_id, track.label, now)
 
     def _since(self, vehicle: _Vehicle) -> float:
-        """The time since which it stands, counted from the time when the rule was armed."""
+        """Return the time since which the vehicle stands, but not before the rule was armed."""
         if self._armed_mono is None or vehicle.open_event is not None:
             return vehicle.since_mono
         return max(vehicle.since_mono, self._armed_mono)

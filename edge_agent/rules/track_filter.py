@@ -1,4 +1,4 @@
-"""Which tracks a rule is about."""
+"""Decides which tracks a rule considers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class TrackFilter:
     def accepts(self, track: Track) -> bool:
         """Whether the track is confirmed, has one of the labels, and now has the least score.
 
-        Its score is a mean that changes with each inference: what is refused now may be accepted later.
+        The score is a mean that changes with each inference, so a track refused now may be accepted later.
         """
         return track.confirmed and self.has_label(track) and track.score >= self._min_score
 

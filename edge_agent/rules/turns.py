@@ -134,5 +134,5 @@ class TurnTracker:
 
     def _decide(self, track_id: str) -> None:
         movement, counter = self._open.pop(track_id)
-        if self.has_turns:  # else it would only cause a further report of the crossings
+        if self.has_turns:  # else the movement would only repeat the counts of crossings
             counter.add_movement(movement)

@@ -69,8 +69,10 @@ class _ZonePath:
     def recent_movement(
         self, least: float, own: Vector, now: float
     ) -> tuple[_Point, tuple[Vector, Vector]] | None:
-        """The begin and both measures of the movement over the last ``least`` widths and ``MIN_OWN_SIZES``;
-        None if it has not moved that far in ``REMEMBERED_S``."""
+        """Return the begin and both measures of the latest movement over ``least`` and ``MIN_OWN_SIZES``.
+
+        ``least``: in widths of the picture. None if the track has not moved that far in ``REMEMBERED_S``.
+        """
         for point in reversed(self.path):
             if now - point.mono > REMEMBERED_S:
                 return None
@@ -82,13 +84,13 @@ class _ZonePath:
         return None
 
     def latest_step(self, now: float) -> Vector | None:
-        """The last step, if it was within ``PROGRESS_WITHIN_S``; else None."""
+        """Return the last step, if it was within ``PROGRESS_WITHIN_S``; else None."""
         if len(self.path) < 2 or now - self.path[-1].mono > PROGRESS_WITHIN_S:
             return None
         return _from(self.path[-2].at, self.path[-1].at)
 
     def forget(self) -> None:
-        """Forget its movement and its event."""
+        """Forget the track's movement and event."""
         self.path.clear()
         self.open_event, self.reported_once = None, False
 
@@ -136,7 +138,10 @@ class WrongWayWatch:
         zone_path.follow(track, foot, inside, far / STEPS_PER_DISTANCE, now)
 
     def _judge(self, zone_path: _ZonePath, now: float) -> Iterator[RuleObservation]:
-        """State changes after the yield: only then the sink has stored the observation."""
+        """Yield the start, update or end of the event, if one is due.
+
+        The state changes after the yield, because only then the sink has stored the observation.
+        """
         if now - zone_path.inside_mono > GRACE_S:
             yield from self._end(zone_path, "left")
             zone_path.forget()
@@ -185,7 +190,7 @@ class WrongWayWatch:
         return max(track.box.width, 1e-6), max(track.box.height * self._aspect, 1e-6)
 
     def _angle(self, movement: Vector) -> float:
-        """The angle between a movement and the arrow, in degrees."""
+        """Return the angle between a movement and the arrow, in degrees."""
         (x1, y1), (x2, y2) = self._rule.arrow
         arrow = x2 - x1, (y2 - y1) * self._aspect
         lengths = hypot(*movement) * hypot(*arrow)

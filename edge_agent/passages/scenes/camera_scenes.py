@@ -22,8 +22,8 @@ MAX_SCENE_BYTES = 40_000
 QUALITIES = (50, 30)
 """JPEG qualities, tried in this order; then the picture is halved."""
 GOOD_ENOUGH = 0.5
-"""Share of the quality (area of the box) of an object's best view, from which a picture serves: the object is
-then at least 0.7 times as long in it as at its best. A larger share stores more pictures."""
+"""A picture is good enough for an object if the object has this share of the quality (area of the box) of its
+best view: it is then at least 0.7 times as long. A larger share stores more pictures."""
 BURST = 12
 EVERY_S = 10.0
 """A camera takes at most one picture in ``EVERY_S`` on average, and ``BURST`` more at once, whatever passes:
@@ -63,7 +63,7 @@ class CameraScenes:
         return self._in_newest.get(track.id)
 
     def forget(self, track: Track) -> None:
-        """The track was another object until now: the newest picture does not show this one."""
+        """Note that the track was another object until now: the newest picture does not show this object."""
         self._in_newest.pop(track.id, None)
 
     def _take(self, frame: Frame, tracks: Tracks) -> None:
@@ -86,7 +86,7 @@ class CameraScenes:
         }
 
     def _is_allowed(self, now_mono: float) -> bool:
-        """Count one more picture, if there may be one."""
+        """Return whether one more picture may be taken now, and count it if so."""
         refill = (now_mono - self._allowed_mono) / EVERY_S
         self._allowed = min(float(BURST), self._allowed + refill)
         self._allowed_mono = now_mono

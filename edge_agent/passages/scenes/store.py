@@ -81,7 +81,10 @@ def read_scene(state_dir: Path, passage: int) -> StoredScene | None:
 
 
 class SceneStore:
-    """Writes the pictures. One thread, that of the rows; ``read_scene`` reads beside it. Never raises."""
+    """Writes the pictures, on the thread that writes the rows. Never raises.
+
+    ``read_scene`` may read at the same time.
+    """
 
     def __init__(self, folder: Path, settings: Passages, clock: Clock) -> None:
         """Does not access the disk. ``folder``: that of the rows."""
@@ -96,7 +99,7 @@ class SceneStore:
         """Store the pictures of these rows in one transaction, each picture once. ``stored``: id of the row,
         and the passage."""
         named: list[tuple[int, Passage, PassageScene]] = []
-        without: list[int] = []  # of an object that stays, an earlier row may have had a picture
+        without: list[int] = []  # rows whose object stays may have had a picture when stored before
         for row_id, each in stored:
             if each.scene is None:
                 without.append(row_id)
@@ -137,8 +140,8 @@ class SceneStore:
             file.executemany("DELETE FROM place WHERE passage = ?", [(each,) for each in passages])
 
     def _scene_id(self, file: sqlite3.Connection, scene: PassageScene, synced: bool) -> int | None:
-        """The row of the picture, stored if it is new; None: it is too old to be stored again, because the
-        object has stayed for hours."""
+        """Return the row of the picture, which is stored if it is new. None: the picture is too old to be
+        stored again, because the object has stayed for hours."""
         picture = scene.picture
         known = file.execute("SELECT id FROM scene WHERE serial = ?", (picture.serial,)).fetchone()
         if known is not None:
@@ -203,7 +206,7 @@ class SceneStore:
 
 
 def _delete(file: sqlite3.Connection, condition: str, values: Sequence[object]) -> None:
-    """Delete pictures, and the places in them."""
+    """Delete the pictures that meet the condition, and their rows in the table ``place``."""
     ids = [row[0] for row in file.execute(f"SELECT id FROM scene WHERE {condition}", tuple(values))]
     file.executemany("DELETE FROM place WHERE scene = ?", [(each,) for each in ids])
     file.executemany("DELETE FROM scene WHERE id = ?", [(each,) for each in ids])
