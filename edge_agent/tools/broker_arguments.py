@@ -29,7 +29,8 @@ def add_root_argument(parser: CommandParser) -> None:
 
 
 def add_gateway_arguments(parser: CommandParser, *, required: bool) -> None:
-    """Add ``--gateway`` and ``--ward`` of one gateway. Not ``required``: the command itself checks them."""
+    """Add ``--gateway`` and ``--ward``, which name one gateway. If they are not ``required``, the command
+    itself must check whether they were given."""
     extra = "" if required else "; default: none, needed to send"
     for name in ("gateway", "ward"):
         parser.add_value(f"--{name}", "ID", f"id of the {name}{extra}", type=topic_id, required=required)
@@ -68,7 +69,7 @@ def broker_url(text: str) -> str:
 
 
 def topic_id(text: str) -> str:
-    """Check an option for one level of topics, and return it."""
+    """Check an option that becomes one level of a topic, and return it unchanged."""
     if re.fullmatch(r"[a-z0-9-]{1,63}", text) is None:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not an id: 1 to 63 characters of a-z, 0-9 and -; nothing was sent"
@@ -87,12 +88,13 @@ def seconds(text: str) -> float:
 
 
 def broker_of(url: str) -> Broker:
-    """Parse an address. Raises InvalidValue unless ``broker_url`` has checked it."""
+    """Parse a broker's address. Raises InvalidValue for a wrong one; ``broker_url`` has refused those."""
     return BrokerAddress().read_text(url)
 
 
 def mqtt_of(args: argparse.Namespace, broker: Broker) -> Mqtt:
-    """Make the settings from the options. Raises UsageError, and OSError with the file's name."""
+    """Make the MQTT settings from the options. Raises UsageError for options that do not fit together, and
+    OSError with the file's name."""
     for option, needed in (("password_file", "username"), ("key_file", "cert_file")):
         if getattr(args, option) is not None and getattr(args, needed) is None:
             raise UsageError(f"{_said(option)} needs {_said(needed)}; nothing was sent")

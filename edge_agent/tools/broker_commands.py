@@ -335,7 +335,7 @@ def _add_processes(simulate: CommandParser) -> None:
 
 
 def changes_of(args: argparse.Namespace) -> dict[str, object]:
-    """The keys of the scenario that the command line changes."""
+    """Return the keys of the scenario that the command line changes, with their new values."""
     names = [name.replace("-", "_") for name, *_ in CHANGES]
     found: dict[str, object] = {
         name: getattr(args, name)

@@ -1,7 +1,7 @@
 """Access to a camera: the login, the record of failed logins, and the interface to its settings.
 
-The vendor's own interface comes first, because RTSP has the same users; ONVIF often has separate ones. So
-one login is enough, and it shows whether the agent's login will work.
+The vendor's own interface is tried first, because it has the same users as RTSP, whereas ONVIF often has
+separate users. So one login is enough, and it shows whether the agent can log in at RTSP.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ def open_journal(state_dir: Path, lang: Lang) -> LoginJournal:
 
 
 def login_of(args: argparse.Namespace, lang: Lang) -> Credentials | None:
-    """Read the login from options and terminal. The password is never an option: all users can see those."""
+    """Read the login from the options and the terminal; return None without ``--camera-username``.
+
+    The password comes from a file or the terminal, because every user of the machine can see options.
+    """
     if args.camera_username is None:
         if args.camera_password_file is not None:
             raise setup_error("password-alone")
@@ -79,8 +82,8 @@ def progress(text: str) -> None:
 def vendor_interface(
     web: CameraHttpClient, base: str, login: Credentials
 ) -> tuple[SetupInterface, Vendor] | None:
-    """Find the vendor's interface without a login. ``base``: URL of the web page, such as
-    ``http://10.0.0.11``. Raises ``NoAnswer``."""
+    """Find the vendor's interface without a login; return None if it is neither Hikvision's nor Dahua's.
+    ``base``: URL of the web page, such as ``http://10.0.0.11``. Raises ``NoAnswer``."""
     if Isapi.answers(web, base):
         return Isapi(web, base, login), Vendor.HIKVISION
     if Dahua.answers(web, base):
@@ -91,7 +94,7 @@ def vendor_interface(
 def open_interface(
     web: CameraHttpClient, base: str, device_url: str, clock: Clock, login: Credentials
 ) -> tuple[SetupInterface, Vendor]:
-    """Open an interface. Raises ``CameraSetupError`` when none can be reached."""
+    """Open the vendor's own interface, else ONVIF. Raises ``CameraSetupError`` if neither answers."""
     try:
         found = vendor_interface(web, base, login)
     except NoAnswer:

@@ -62,8 +62,8 @@ def ntp_server(text: str | None, camera_host: str, port: int = NTP_PORT) -> str 
 def serving_address(camera_host: str, port: int = NTP_PORT, sysroot: Path = Path("/")) -> str | None:
     """Return the address at which this gateway serves the time to that camera; None if it does not.
 
-    Chrony answers only the networks in its ``allow`` lines, which may name the cameras and not the gateway.
-    So the configuration is read, and chrony is not asked.
+    Chrony answers only the networks in its ``allow`` lines. They may name the cameras' network but not the
+    gateway's address. So if chrony does not answer at that address, its configuration is read.
     """
     address = own_address(camera_host)
     if address is None or gives_time(address, port):
@@ -72,7 +72,7 @@ def serving_address(camera_host: str, port: int = NTP_PORT, sysroot: Path = Path
 
 
 def is_allowed(camera_host: str, sysroot: Path = Path("/")) -> bool:
-    """Whether chrony's configuration lets that address ask."""
+    """Return whether chrony's configuration allows queries from ``camera_host``."""
     try:
         lines = (sysroot / CHRONY).read_text(encoding="utf-8", errors="replace").splitlines()
         camera = ipaddress.ip_address(camera_host)
@@ -90,7 +90,7 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
 
 
 def own_address(camera_host: str) -> str | None:
-    """This gateway's address on the route to the camera; nothing is sent. None: there is no route."""
+    """Return this gateway's address on the route to the camera, or None without a route. Sends nothing."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
             way.connect((camera_host, NTP_PORT))
@@ -100,7 +100,7 @@ def own_address(camera_host: str) -> str | None:
 
 
 def gives_time(address: str, port: int = NTP_PORT) -> bool:
-    """Whether a synchronised NTP server answers there. Blocks up to ``ANSWER_S``."""
+    """Return whether a synchronised NTP server answers at ``address``. Blocks up to ``ANSWER_S``."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
             client.settimeout(ANSWER_S)
@@ -151,7 +151,8 @@ def run_configure(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def _write_hint(ntp: str | None, host: str, out: TextIO, lang: Lang) -> None:
-    """Print a note if the time server does not answer, or if the gateway itself could be it."""
+    """Print a note if the server in ``ntp`` does not answer, or, if ``ntp`` is None, that the gateway could
+    be the time server."""
     if ntp is not None:
         if not gives_time(ntp):
             out.write(f"  {say(CAMERAS, 'ntp-silent', lang, server=ntp)}\n")
@@ -174,7 +175,7 @@ def _agreed(yes: bool, camera_id: str, out: TextIO, lang: Lang) -> bool:
 
 
 def _device_url(host: str, base: str) -> str:
-    """Return the URL of ONVIF as the camera reports it, else the usual one."""
+    """Return the ONVIF URL that the camera reports, or the usual one if the camera reports none."""
     try:
         announced = ask_onvif(host, Ports().discovery, 0.5)
     except OSError:

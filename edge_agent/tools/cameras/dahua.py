@@ -53,7 +53,7 @@ class Dahua(VendorInterface):
     def set_stream(self, url: str, gov_length: int | None) -> None:
         at = self._place(url)
         if self._smart(url):
-            # First, because while it is on the camera chooses the keyframe interval.
+            # Switched off first: while the smart codec is on, the camera chooses the keyframe interval.
             self._set({f"SmartEncode[{self._channel(url)}].Enable": "false"})
         values = {f"{at}.Compression": "H.264"}
         if gov_length is not None:

@@ -44,7 +44,8 @@ class ConfiguredCameras:
 
     @classmethod
     def read(cls, config: Path) -> ConfiguredCameras:
-        """Read the cameras; none without a configuration. Raises ConfigError when it cannot be read."""
+        """Read the cameras; there are none if ``config`` does not exist. Raises ConfigError if it cannot be
+        read."""
         if not config.exists():
             return cls(())
         cameras = merged_tree(config).entries.get("cameras")
@@ -184,7 +185,7 @@ def write_json(found: Sequence[DiscoveredCamera], configured: Mapping[str, str],
     for camera in found:
         groups = {"known": camera.known, "guessed": camera.guessed, "advice": camera.advice}
         texts = {name: [each.text() for each in facts] for name, facts in groups.items()}
-        # ``told``: the name of ``reported`` before.
+        # ``told`` is the former name of ``reported``; scripts may still read it.
         streams = [{**asdict(stream), "told": stream.reported} for stream in camera.streams]
         identity = None if camera.identity is None else msgspec.to_builtins(camera.identity)
         row = {
@@ -199,7 +200,7 @@ def write_json(found: Sequence[DiscoveredCamera], configured: Mapping[str, str],
 
 
 def _name_of(camera: DiscoveredCamera, lang: Lang) -> str:
-    """Vendor and model. The model often begins with the vendor."""
+    """Return vendor and model, or the model alone if it begins with the vendor's name."""
     if camera.model.lower().startswith(camera.vendor.lower()):
         return camera.model
     return f"{named(CAMERAS, 'vendor', camera.vendor, lang)} {camera.model}".strip()

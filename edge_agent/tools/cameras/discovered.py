@@ -45,7 +45,10 @@ def vendor_of(*texts: str) -> Vendor:
 
 
 def vendor_of_challenge(challenge: str) -> Vendor:
-    """Find the vendor by the realm of a 401, as observed on their cameras; it is not documented."""
+    """Find the vendor by the realm in a camera's 401 answer.
+
+    The realms were observed on the vendors' cameras; the vendors do not document them.
+    """
     if re.search(r'realm="Login to [0-9A-Za-z]+"', challenge):
         return Vendor.DAHUA
     if re.search(r'realm="(IP Camera|DS-|Hikvision|IPC?\()', challenge, re.IGNORECASE):
@@ -54,13 +57,16 @@ def vendor_of_challenge(challenge: str) -> Vendor:
 
 
 def template_urls(vendor: Vendor, host: str, port: int = 554) -> dict[str, str]:
-    """URLs of ``main`` and ``sub``; empty for a vendor whose URLs are not known."""
+    """Return the URLs by ``main`` and ``sub``; empty if the vendor's URLs are not known."""
     where = host if port == 554 else f"{host}:{port}"
     return {kind: f"rtsp://{where}{path}" for kind, path in _TEMPLATES.get(vendor, {}).items()}
 
 
 def stream_key(url: str) -> tuple[object, ...]:
-    """A key that is equal for two URLs of the same stream, whatever parameters the camera adds."""
+    """Return a key that is equal for two URLs of the same stream.
+
+    For Hikvision and Dahua, parameters that the camera adds do not change the key.
+    """
     parts = urlsplit(url)
     if match := re.search(r"/Streaming/(?:Unicast/)?Channels/(\d+)(\d\d)\b", parts.path, re.IGNORECASE):
         return "hikvision", int(match[1]), int(match[2])
@@ -71,7 +77,7 @@ def stream_key(url: str) -> tuple[object, ...]:
 
 
 def same_stream(url: str, reported: str) -> bool:
-    """Whether the configuration's ``url`` is the stream that the camera reports as ``reported``."""
+    """Return whether the configuration's ``url`` and the camera's ``reported`` URL are the same stream."""
     key, reported_key = stream_key(url), stream_key(reported)
     if key == reported_key:
         return True
@@ -102,14 +108,14 @@ class DiscoveredStream:
 
 @dataclass(frozen=True, slots=True)
 class DiscoveredCamera:
-    """One device. All its text is clean."""
+    """One device that the search found. Its texts are single printable lines, made by ``onvif.web.clean``."""
 
     host: str
     state: DiscoveryState
     vendor: Vendor
     model: str = ""
     known: tuple[Fact, ...] = ()  # reported by the camera
-    guessed: tuple[Fact, ...] = ()  # concluded from how it answers
+    guessed: tuple[Fact, ...] = ()  # concluded from the form of its answers
     base: str = ""  # base URL of its web page: http://10.0.0.11
     device_url: str | None = None  # where ONVIF answers; None: nowhere
     streams: tuple[DiscoveredStream, ...] = ()

@@ -29,7 +29,8 @@ class DropInEntry:
 
 
 def select(found: Sequence[DiscoveredCamera], words: str) -> list[DiscoveredCamera]:
-    """Select by ``all``, or by numbers and addresses, separated by commas. Raises ``CameraSetupError``."""
+    """Select cameras by ``all``, or by numbers in the list and addresses, separated by commas. Raises
+    ``CameraSetupError`` for a word that is not in the list."""
     if words.strip() == "all":
         return list(found)
     picked: list[DiscoveredCamera] = []
@@ -45,7 +46,10 @@ def select(found: Sequence[DiscoveredCamera], words: str) -> list[DiscoveredCame
 def assign_ids(
     cameras: Sequence[DiscoveredCamera], taken: set[str], earlier: dict[str, str]
 ) -> list[DropInEntry]:
-    """Assign ``cam-1`` and so on, without the used ids; a host that had an id in the file keeps it."""
+    """Assign the ids ``cam-1`` and so on, skipping those in ``taken``.
+
+    A host in ``earlier`` (host -> id, from the drop-in that is replaced) keeps its id.
+    """
     entries, used, number = [], taken | set(earlier.values()), 0
     for camera in cameras:
         id_ = earlier.get(camera.host)
@@ -128,7 +132,7 @@ def write(
 
 
 def _put(path: Path, data: bytes, mode: int, like: Path) -> None:
-    """Write atomically; the file has its permissions from the first moment."""
+    """Write the file atomically; it has its final permissions as soon as it exists at ``path``."""
     try:
         if not path.parent.exists():
             path.parent.mkdir(mode=0o700 if path.parent.name == CREDENTIALS else 0o755)

@@ -25,14 +25,14 @@ CAMERAS: Sentences = {
     ),
     "line-known": ("known: {fact}", "biết chắc: {fact}"),
     "line-guessed": ("guessed: {fact}", "phỏng đoán: {fact}"),
-    # --- known ---
+    # --- what the camera reported ---
     "announces": ("announces itself by WS-Discovery", "tự thông báo bằng WS-Discovery"),
     "answers-sadp": ("answers Hikvision's search (SADP)", "trả lời lệnh tìm của Hikvision (SADP)"),
     "answers-isapi": ("answers as Hikvision (ISAPI)", "trả lời như camera Hikvision (ISAPI)"),
     "answers-onvif": ("answers ONVIF", "trả lời ONVIF"),
     "not-activated": ("says that it is not activated", "camera báo chưa kích hoạt"),
     "reported-by": ("model and streams by {name}", "mẫu camera và luồng đọc qua {name}"),
-    # --- guessed ---
+    # --- what the search guessed from the answers ---
     "vendor-by-rtsp": ("vendor by its RTSP answer", "phỏng đoán hãng theo trả lời RTSP"),
     "vendor-by-login": (
         "vendor by how it asks for a login",
@@ -350,7 +350,7 @@ def setup_error(key: str, **figures: str | float) -> CameraSetupError:
 
 
 def reason_of(error: Exception) -> str:
-    """What an error says, as a figure of a sentence: with its code or its translation."""
+    """Return the text of an error, to be put into a sentence; it keeps the error's code or translation."""
     text = error.args[0] if error.args else None
     return text if isinstance(text, str) else str(error)
 

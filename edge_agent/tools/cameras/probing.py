@@ -1,7 +1,8 @@
 """Finds devices by multicast, or by connections to each address of a subnet, without logins.
 
-WS-Discovery is the library's. There is no maintained library and no public document for Hikvision's SADP; its
-form is known from the vendor's own tool. Only its query is sent, none of its commands.
+The library `onveef` implements WS-Discovery. For Hikvision's SADP there is no maintained library and no
+public document: its format is known from the vendor's own tool. The search sends only SADP's query, none of
+its commands.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ MAX_DEVICES = 256
 SITE_NETWORKS = tuple(
     map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"))
 )
-"""RFC 1918, and link-local addresses, which cameras take without DHCP. No other network is probed."""
+"""Private addresses (RFC 1918), and link-local ones, which cameras give themselves without DHCP. The search
+probes no other network."""
 
 _LOOPBACK = ipaddress.IPv4Network("127.0.0.0/8")
 SMALLEST_PREFIX = 22
@@ -45,7 +47,7 @@ _SADP_QUESTION = '<?xml version="1.0" encoding="utf-8"?><Probe><Uuid>{}</Uuid><T
 
 @dataclass(frozen=True, slots=True)
 class OnvifDevice:
-    """The answer to a WS-Discovery probe, as clean text."""
+    """The answer of a device to a WS-Discovery probe; its texts are single printable lines."""
 
     host: str
     device_url: str
@@ -91,10 +93,10 @@ def parse_subnet(text: str) -> ipaddress.IPv4Network:
 
 
 def usable_host(text: str, loopback: bool) -> str | None:
-    """Return an IPv4 address that a camera can have; never a name, which would need a DNS query.
+    """Return ``text`` if it is an IPv4 address that a camera can have, else None.
 
-    ``loopback``: allow this machine's own addresses, for tests. Otherwise a device could make us query our
-    own services.
+    A host name gives None, because it would need a DNS query. ``loopback``, for tests, allows 127.0.0.0/8;
+    otherwise a device could make the search query services of this gateway.
     """
     try:
         address = ipaddress.IPv4Address(text)
@@ -125,7 +127,7 @@ def search_onvif(addresses: Sequence[str], listen_s: float = LISTEN_S) -> list[O
 
 
 def ask_onvif(host: str, port: int, listen_s: float = 1.0) -> OnvifDevice | None:
-    """Send the same probe to one address."""
+    """Send the WS-Discovery probe to one address; return None if no device answers from there."""
     found = wsdiscovery.probe_device(host, timeout_s=listen_s, types="", port=port)
     return next(
         (device for device in _onvif_devices(found, _on_loopback([host])) if device.host == host), None
@@ -145,7 +147,8 @@ def _onvif_devices(answers: Iterable[wsdiscovery.DiscoveredDevice], loopback: bo
 
 
 def scope_value(scopes: list[str], name: str) -> str:
-    """VALUE of ``onvif://www.onvif.org/NAME/VALUE``, percent-decoded and clean; empty when there is none."""
+    """Return VALUE of the scope ``onvif://www.onvif.org/NAME/VALUE``, percent-decoded, as one printable line;
+    empty if there is no such scope."""
     start = f"onvif://www.onvif.org/{name}/"
     for scope in scopes:
         if scope.lower().startswith(start):
@@ -191,7 +194,7 @@ def search_sadp(
 
 
 def parse_sadp(data: bytes, sender: str, loopback: bool = False) -> SadpDevice | None:
-    """Parse a ProbeMatch. None for any other message, such as our own query."""
+    """Parse a ProbeMatch. Return None for any other message, such as the gateway's own query."""
     root = parsers.parse_xml(data)
     if root is None or not root.tag.endswith("ProbeMatch"):
         return None
@@ -215,7 +218,7 @@ def parse_sadp(data: bytes, sender: str, loopback: bool = False) -> SadpDevice |
 @dataclass(frozen=True, slots=True)
 class OpenPorts:
     host: str
-    http: bool  # else only RTSP
+    http: bool  # False: only the RTSP port is open
 
 
 def sweep(network: ipaddress.IPv4Network, ports: Ports, progress: Callable[[Fact], None]) -> list[OpenPorts]:

@@ -46,7 +46,7 @@ ACTIVATE_STATUS = "/ISAPI/System/activateStatus"
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Where to search. Without ``subnet`` only cameras that answer to multicast are found."""
+    """The networks and addresses to search; without ``subnet``, only cameras that answer multicast."""
 
     subnet: ipaddress.IPv4Network | None = None
     addresses: Sequence[str] | None = None  # of this gateway's interfaces; None: all of them
@@ -84,7 +84,10 @@ class Discovery:
             return [found for found in threads.map(identify, hosts) if found is not None]
 
     def log_in(self, found: DiscoveredCamera, login: Credentials) -> DiscoveredCamera:
-        """Add what a camera reports only after a login. At most two logins; never raises for one camera."""
+        """Add what a camera reports only after a login, for which it makes at most two logins.
+
+        Raises no error for a camera that refuses or fails: its state and advice then give the reason.
+        """
         if found.state not in (DiscoveryState.READY, DiscoveryState.ONVIF_OFF):
             return found
         try:
@@ -143,7 +146,7 @@ class Discovery:
         except (NoAnswer, NotOnvif) as error:
             if found.device_url is None:
                 return found
-            # It announced itself, but does not answer correctly.
+            # The camera announced itself by WS-Discovery, but its ONVIF does not answer correctly.
             return replace(
                 found, device_url=None, advice=(*found.advice, fact("error", error=reason_of(error)))
             )
@@ -153,7 +156,7 @@ class Discovery:
 
 
 def _from_vendor(found: DiscoveredCamera, panel: SetupInterface, vendor: Vendor) -> DiscoveredCamera:
-    """Query the vendor's own interface. RTSP accepts the same users, so the login is then proven."""
+    """Query the vendor's own interface. If it accepts the login, so will RTSP, which has the same users."""
     identity = panel.identity()
     streams, advice = [], [*found.advice]
     port = _rtsp_port(found)
@@ -207,14 +210,15 @@ def _from_onvif(found: DiscoveredCamera, onvif: Onvif) -> DiscoveredCamera:
 
 
 def _base(host: str, announced: OnvifDevice | None, port: int) -> str:
-    """Base URL of the web page: the host and port of ONVIF, because one server usually serves both."""
+    """Return the base URL of the web page: that of ONVIF, because one server usually serves both; without
+    ``announced``, ``host`` at ``port``."""
     if announced is not None:
         return announced.device_url.partition("/onvif")[0].rstrip("/")
     return f"http://{host}" if port == 80 else f"http://{host}:{port}"
 
 
 def _named(host: str, announced: OnvifDevice | None, sadp: SadpDevice | None) -> DiscoveredCamera:
-    """A camera with the facts that it reported in the search."""
+    """Return a camera with the facts from its answers to WS-Discovery and SADP."""
     vendor, model = Vendor.OTHER, ""
     known: list[Fact] = []
     if announced is not None:
@@ -235,7 +239,10 @@ def _named(host: str, announced: OnvifDevice | None, sadp: SadpDevice | None) ->
 
 
 def _with_activation(found: DiscoveredCamera, web: CameraHttpClient, base: str) -> DiscoveredCamera:
-    """Hikvision reports without a login whether a password is set; a camera that has one may refuse."""
+    """Add whether a Hikvision camera has a password, which it reports without a login.
+
+    A camera with a password may refuse the query; the camera is then returned unchanged.
+    """
     try:
         answer = web.ask("GET", base + ACTIVATE_STATUS)
     except NoAnswer:
@@ -267,7 +274,7 @@ def _with_fingerprint(found: DiscoveredCamera, web: CameraHttpClient, base: str)
 
 
 def _ask_rtsp(host: str, port: int) -> tuple[bool, str]:
-    """Whether RTSP answers, and its WWW-Authenticate header, without a login."""
+    """Return whether RTSP answers a request without a login, and the answer's WWW-Authenticate header."""
     question = f"DESCRIBE rtsp://{host}:{port}/ RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n"
     with contextlib.suppress(OSError), socket.create_connection((host, port), 2.0) as connection:
         connection.settimeout(2.0)
@@ -279,7 +286,7 @@ def _ask_rtsp(host: str, port: int) -> tuple[bool, str]:
 
 
 def _judged(found: DiscoveredCamera, speaks_rtsp: bool, ports: Ports) -> DiscoveredCamera | None:
-    """Add state, advice and URLs from templates. None: it does not seem to be a camera."""
+    """Add state, advice and URLs from templates. Return None if the device does not seem to be a camera."""
     templates = tuple(
         DiscoveredStream(kind, url, reported=False)
         for kind, url in template_urls(found.vendor, found.host, ports.rtsp).items()
@@ -302,7 +309,7 @@ def _judged(found: DiscoveredCamera, speaks_rtsp: bool, ports: Ports) -> Discove
 
 
 def _main_and_sub(profiles: list[MediaProfile]) -> list[tuple[str, MediaProfile]]:
-    """The largest stream, and the smallest of the others that is wide enough to show people."""
+    """Return the largest stream, and the smallest of the others that is at least ``ENOUGH_WIDTH`` wide."""
     sized = [profile for profile in profiles if profile.width and profile.height]
     if not sized:
         return list(zip((MAIN, SUB), profiles, strict=False))

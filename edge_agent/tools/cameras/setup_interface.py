@@ -42,9 +42,9 @@ class StreamSettings:
 @dataclass(frozen=True, slots=True)
 class ClockSettings:
     offset_s: float  # camera minus gateway
-    zone_wrong: bool  # its local time is not the site's, although its UTC may be right
+    zone_wrong: bool  # the camera's local time is not the site's, although its UTC may be right
     ntp: bool  # the camera follows an NTP server, or is set to
-    ntp_server: str  # clean; empty or 0.0.0.0: none
+    ntp_server: str  # one printable line; empty or 0.0.0.0: none
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,8 @@ class SetupInterface(Protocol):
         """Settings of the stream at the configuration's ``url``. Raises ``NoSuchStream``."""
 
     def set_stream(self, url: str, gov_length: int | None) -> None:
-        """Set H.264, the smart codec off where possible, and the keyframe interval; None: unchanged."""
+        """Set the codec to H.264, switch the smart codec off where possible, and set the keyframe interval
+        in frames. ``gov_length`` None leaves the interval unchanged."""
 
     def clock(self, site: SiteTime) -> ClockSettings: ...
 
@@ -89,17 +90,18 @@ class VendorInterface:
 
     @classmethod
     def answers(cls, web: CameraHttpClient, base: str) -> bool:
-        """Whether the interface is there: it requires a login."""
+        """Return whether the camera has this interface: it then requires a login at ``login_path``."""
         return web.ask("GET", f"{base}{cls.login_path}").asks_for_digest
 
 
 def codec_name(text: str) -> str:
-    """``H.264`` and ``h264`` are H264."""
+    """Normalise the name of a codec: ``H.264`` and ``h264`` become H264."""
     return clean(text, 12).upper().replace("H.26", "H26")
 
 
 def posix_zone(offset: timedelta) -> str:
-    """``CST-7:00:00``, as Hikvision writes every zone east of Greenwich; POSIX counts to the west."""
+    """Return ``CST-7:00:00`` for UTC+7, as Hikvision writes a zone. POSIX counts offsets to the west, so a
+    zone east of Greenwich has a minus sign; Hikvision uses the name CST for every zone."""
     sign = "-" if offset >= timedelta(0) else "+"
     minutes = abs(offset) // timedelta(minutes=1)
     return f"CST{sign}{minutes // 60}:{minutes % 60:02}:00"

@@ -21,7 +21,7 @@ GUESSED_FPS = 25.0
 RIGHT_CLOCK_S = 3.0  # cameras report whole seconds, and one may pass during the query
 
 NTP_READS, NTP_READ_S = 4, 3.0
-"""The clock is read so many times, so many seconds apart, until NTP has set it."""
+"""How often at most, and how many seconds apart, the clock is read until NTP has set it."""
 
 _SMART = {Vendor.HIKVISION: "smart-hikvision", Vendor.DAHUA: "smart-dahua", Vendor.OTHER: "smart-other"}
 
@@ -80,8 +80,11 @@ def read(panel: SetupInterface, url: str, site: SiteTime) -> CurrentSettings:
 def plan(
     now: CurrentSettings, panel: SetupInterface, vendor: Vendor, ntp: str | None, clock_trusted: bool
 ) -> SetupPlan:
-    """Plan the changes. ``ntp``: the server to use, None: unchanged. Without ``clock_trusted`` the gateway's
-    own time may be wrong, and the camera's clock is not set."""
+    """Plan the changes. ``ntp``: the server to use; None leaves the camera's server unchanged.
+
+    If ``clock_trusted`` is False and ``ntp`` None, the camera's clock is not set, because the gateway's own
+    time may be wrong.
+    """
     stream = now.stream
     by_hand: list[Fact] = []
     gov_length = wanted_gov_length(stream)
@@ -108,7 +111,10 @@ def apply(
     ntp: str | None,
     wait: Callable[[float], object],
 ) -> tuple[list[SetupResult], list[str]]:
-    """Apply the plan; return the result of each change, and the errors. Never raises for the camera."""
+    """Apply the plan; return the result of each change, and the errors.
+
+    An error of the camera is never raised; it ends the changes and is among the returned errors.
+    """
     errors: list[str] = []
     tried: set[SetupStep] = set()
     for step in SetupStep:
@@ -163,8 +169,8 @@ def _judged(change: SetupChange, after: CurrentSettings, tried: set[SetupStep]) 
 
 
 def wanted_gov_length(stream: StreamSettings) -> int | None:
-    """The interval to set; None if it is short enough. It is not shortened further, because each keyframe
-    costs bytes."""
+    """Return the keyframe interval to set, in frames; None if the present interval is unknown or at most
+    ``KEYFRAME_S`` long. An interval is not shortened further, because each keyframe costs bytes."""
     if stream.gov_length is None:
         return None
     longest = max(1, int((stream.fps or GUESSED_FPS) * KEYFRAME_S))
@@ -172,7 +178,7 @@ def wanted_gov_length(stream: StreamSettings) -> int | None:
 
 
 def _changes(now: CurrentSettings, gov_length: int | None, ntp: str | None) -> Iterator[SetupChange]:
-    """Changes of the stream and of NTP that are needed."""
+    """Yield the changes of the stream and of NTP that are needed."""
     stream, clock = now.stream, now.clock
     if stream.codec != "H264":
         after = fact("value", value="H264")

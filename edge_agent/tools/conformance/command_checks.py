@@ -53,14 +53,14 @@ class GatewayObserver:
 
     @property
     def messages(self) -> list[SubscribedMessage]:
-        """All messages so far, with the part of their topic below ``up/``."""
+        """Return all messages so far; ``topic`` of each is only the part below ``up/``."""
         for message in self._client.receive_all():
             self._add(message)
         return list(self._messages)
 
     def wait_until(self, until: Callable[[list[SubscribedMessage]], bool], within_s: float) -> bool:
-        """Wait until ``until`` holds for the received messages, checked with every message; False after the
-        timeout or the end of the connection."""
+        """Wait until ``until`` is true for all received messages; it is called again after each message.
+        Return False after the timeout or when the connection ends."""
         deadline = time.monotonic() + within_s
         with contextlib.suppress(ConnectionClosed):
             while not until(self._messages):
@@ -112,7 +112,7 @@ class CommandTester:
             raise CommandsNotAllowed(f"the broker refuses it (reason 0x{reason:02x})")
 
     def run_command(self, document: dict[str, Any], as_type: str | None = None) -> list[Reply]:
-        """Send a command and return its new replies. Raises ContractBroken if the last one is missing."""
+        """Send a command and return its new replies. Raises ContractBroken if no final reply comes."""
         topic, before = f"reply/{document['id']}", len(self._replies(document["id"]))
         self.send(as_type or document["type"], msgspec.json.encode(document))
 
@@ -151,7 +151,8 @@ def rebirth(tester: CommandTester) -> str:
 
 
 def rules(tester: CommandTester) -> str:
-    """An agent that is older than this command rejects it; the centre then shows no rules."""
+    """Check the answer to ``rules``. An agent that is older than this command rejects it, which is allowed:
+    the centre then shows no rules."""
     last = tester.run_command(tester.document("rules"))[-1]
     if last.status == "rejected" and last.code == "unknown-type":
         raise NothingObserved("this agent does not know the command")
@@ -209,7 +210,8 @@ def bad_arguments(tester: CommandTester) -> str:
 
 
 def unsigned(tester: CommandTester) -> str:
-    """Send an unsigned configuration, which the gateway must refuse; it is not valid either."""
+    """Send an unsigned configuration, which the gateway must refuse. The configuration is also invalid, so
+    a gateway that does not refuse it cannot use it."""
     args = {"version": 1, "config": "version: 1", "sha256": "0" * 64}
     return _rejected(tester, tester.document("set-config", args=args), "unsigned")
 
@@ -220,7 +222,7 @@ def unsigned_search(tester: CommandTester) -> str:
     texts = []
     for type_ in ("search", "passage-times"):
         last = tester.run_command(tester.document(type_, args=args))[-1]
-        if last.code == "unknown-type":  # an agent of before this type
+        if last.code == "unknown-type":  # this agent is older than the command
             continue
         if (last.status, last.code) != ("rejected", "unsigned"):
             answer = f"{last.status} ({last.code})"
@@ -232,7 +234,7 @@ def unsigned_search(tester: CommandTester) -> str:
 
 
 def noise(tester: CommandTester) -> str:
-    """The gateway survives messages that are no documents, and oversized ones."""
+    """Check that the gateway still answers ``status`` after oversized messages and ones that are no JSON."""
     for payload in (b"\xff\x00 no document", b"[" * 5000, b" " * OVERSIZED_BYTES):
         tester.send("status", payload)
     return status(tester)

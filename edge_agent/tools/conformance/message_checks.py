@@ -132,7 +132,7 @@ def heartbeat(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> 
 
 
 def one_session(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
-    """State, birth and heartbeats of one connection have the same session."""
+    """Check that state, birth and heartbeats of one connection have the same session."""
     states = [decoded(each, wire.State) for each in on_topic(messages, "state")]
     beats = [decoded(each, wire.Heartbeat) for each in on_topic(messages, "heartbeat")]
     if not states or not beats:
@@ -172,8 +172,8 @@ def _check_envelope(event: ObservedEvent, gateway: ProbedGateway) -> None:
 
 
 def no_gap(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
-    """In each epoch no number between the lowest and the highest received is missing, except those that a
-    ``loss`` announces."""
+    """Check that in each epoch no number between the lowest and the highest received one is missing; numbers
+    that a ``loss`` announces may be missing."""
     epochs: dict[str, list[tuple[int, int]]] = {}  # as ranges, to bound memory whatever the gateway sends
     for event in _events_seen(messages):
         epochs.setdefault(event.envelope.epoch, []).append((event.number, event.number))
@@ -185,7 +185,8 @@ def no_gap(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str
 
 
 def _without_gap(epoch: str, ranges: list[tuple[int, int]]) -> tuple[int, int]:
-    """First and last number of the sorted ranges, without a gap between them."""
+    """Return the first and the last number of the sorted ranges. Raises NothingObserved if they have a gap,
+    because a missing event may still come."""
     first, last = ranges[0]
     for low, high in ranges:
         if low > last + 1:
@@ -197,7 +198,7 @@ def _without_gap(epoch: str, ranges: list[tuple[int, int]]) -> tuple[int, int]:
 
 
 def same_bytes(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
-    """An event that is sent again has the same bytes."""
+    """Check that an event that is sent again has the same bytes."""
     seen: dict[str, bytes] = {}
     again = 0
     for event in _events_seen(messages):
@@ -210,7 +211,7 @@ def same_bytes(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) ->
 
 
 def chain(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
-    """``prevhash`` is the SHA-256 of the previous event in its epoch."""
+    """Check that ``prevhash`` of an event is the SHA-256 of the previous event in its epoch."""
     by_number = {(each.envelope.epoch, each.number): each for each in _events_seen(messages)}
     links = 0
     for (epoch, number), event in by_number.items():

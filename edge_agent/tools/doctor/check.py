@@ -26,7 +26,7 @@ class CheckLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One fact about one thing. ``finding`` selects its sentences and its level in ``words``."""
+    """One finding of a check. ``finding`` is the key of its sentences and its level in ``words``."""
 
     check: str  # ``disk``, ``cam-1``, ``cam-1/picture``: as in --accept
     finding: str
@@ -71,6 +71,7 @@ class _Running:
 
 
 def run_checks(checks: Sequence[Check]) -> list[CheckResult]:
-    """All results in the order of ``checks``; takes as long as the slowest check, at most its timeout."""
+    """Run all checks in parallel and return their results in the order of ``checks``. Takes as long as the
+    slowest check, at most its timeout."""
     running = [_Running(check) for check in checks]
     return [result for each in running for result in each.results()]

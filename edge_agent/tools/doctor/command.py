@@ -83,10 +83,11 @@ def run_doctor(args: argparse.Namespace, out: TextIO, environment: DoctorEnviron
 
 
 class _ReportInput:
-    """The caller's input for the report. Files are read with its rights, and decoded with the agent's."""
+    """The caller's input for the report. Its files are read with the caller's rights by the constructor, and
+    decoded with the agent's rights by ``options``."""
 
     def __init__(self, args: argparse.Namespace) -> None:
-        """Raises EdgeAgentError."""
+        """Read the files. Raises EdgeAgentError for a file that cannot be read."""
         from edge_agent.tools.doctor.report import Photo
 
         self._args = args
@@ -96,7 +97,7 @@ class _ReportInput:
         self._signatures = {role: Photo.read(path, "--signature") for role, path in signed}
 
     def options(self) -> ReportOptions:
-        """Raises EdgeAgentError for a file that is no picture."""
+        """Decode the pictures. Raises EdgeAgentError for a file that is no picture."""
         args = self._args
         return ReportOptions(
             number=args.number,
@@ -128,7 +129,7 @@ def _write_report(summary: Doctor, args: argparse.Namespace, report: ResultFile,
 
 
 def _report_of_findings(args: argparse.Namespace) -> int:
-    """Make the report of stored findings; nothing is examined. Raises EdgeAgentError."""
+    """Make the report from stored findings, without an examination. Raises EdgeAgentError."""
     from edge_agent.tools.doctor.paper import make_report
     from edge_agent.tools.doctor.report import read_findings, result_file
 
@@ -144,21 +145,23 @@ def _report_of_findings(args: argparse.Namespace) -> int:
 
 
 def _warn_of_other_gateway(summary: Doctor, config: Path) -> None:
-    """Print a warning if the findings are of another gateway than the configuration, where there is one."""
+    """Print a warning if the findings and the configuration are of two gateways. Do nothing without a
+    valid configuration."""
     try:
         own = effective(config, no_secrets=True).gateway.id
     except ConfigError:
-        return  # as on a control machine
+        return  # a control machine, for example, has no configuration
     if own != summary.gateway:
         where = f"{config} is of {own}"
         print(f"edge-agent doctor: the findings are of {summary.gateway}, but {where}", file=sys.stderr)
 
 
 def load(path: Path) -> tuple[Settings, str | None]:
-    """Return the settings in force, and why passwords or keys could not be read, if so. Raises ConfigError.
+    """Return the settings in force, and the reason if passwords or keys could not be read, else None.
 
-    The agent's own user cannot read the passwords, which systemd passes to the agent; then everything else is
-    examined. Root can read every file, so a missing file is then a mistake in the configuration.
+    The agent's own user cannot read the passwords, because systemd passes them to the agent; the doctor then
+    examines everything else. Root can read every file, so for root such an error is a mistake in the
+    configuration, and is raised. Raises ConfigError.
     """
     settings = effective(path, no_secrets=True)
     try:
@@ -173,7 +176,7 @@ def load(path: Path) -> tuple[Settings, str | None]:
 
 
 def has_colours(out: TextIO, environ: Mapping[str, str]) -> bool:
-    """Whether to print colours: on a terminal, unless NO_COLOR is set (no-color.org)."""
+    """Return whether to print colours: only on a terminal, and not if NO_COLOR is set (no-color.org)."""
     return out.isatty() and not environ.get("NO_COLOR")
 
 
@@ -196,7 +199,7 @@ _WORDS = {
 
 
 def lines(found: Examination, lang: Lang, *, colour: bool) -> Iterator[str]:
-    """Yield the lines of the whole text."""
+    """Yield all lines that the command prints."""
     gateway, words = found.settings.gateway, _WORDS[lang]
     yield f"{site_name(gateway)}, {ward_text(gateway.ward_shown, lang)}"
     marks = [

@@ -92,7 +92,7 @@ def with_report(summary: Doctor, found: Examination, options: ReportOptions) -> 
 
 
 def without_pictures(summary: Doctor) -> Doctor:
-    """Return the document without its pictures, which are large and in the report, for printing."""
+    """Return the document without its pictures, to print it: they are large, and the report has them."""
     cameras = [structs.replace(each, picture=None) for each in summary.cameras]
     report = summary.report
     if report is not None:
@@ -102,7 +102,8 @@ def without_pictures(summary: Doctor) -> Doctor:
 
 
 def has_clock(document: Doctor) -> bool:
-    """Whether the examination had a time that can be right; a box without a battery may start in 2021."""
+    """Return whether the clock was set during the examination. A gateway without a battery for its clock may
+    start in 2021."""
     return not any(line.finding in ("clock-not-set", "clock-not-set-offline") for line in document.lines)
 
 

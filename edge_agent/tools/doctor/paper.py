@@ -35,7 +35,8 @@ _GAP = "." * 10
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """Phrases in the language of the paper, with those of a second language beside them if asked for."""
+    """Gives phrases in the language ``lang`` of the paper, each followed by its translation if ``also`` names
+    a second language."""
 
     lang: Lang
     also: Lang | None
@@ -48,7 +49,7 @@ class _Words:
         )
 
     def text(self, text: DoctorText | None, other: str = "") -> str:
-        """Return a text of the document as HTML. ``other``: for a document without it."""
+        """Return a text of the document as HTML; ``other`` if the document has no such text."""
         if text is None:
             return escape(other)
         return self.beside(_in(text, self.lang), None if self.also is None else _in(text, self.also))
@@ -145,8 +146,8 @@ def _follow_up(document: Doctor, earlier: Doctor | None, words: _Words) -> Itera
 
 
 def _changes(before: Doctor, now: Doctor, words: _Words) -> Iterator[tuple[str, ...]]:
-    """Yield name, former and present result of each check with another level or finding; an empty result:
-    it was not made."""
+    """Yield name, former and present result of each check with a level or finding that has changed. A result
+    is empty if that examination did not make the check."""
     for check in dict.fromkeys(line.check for line in (*now.lines, *before.lines)):
         was = [line for line in before.lines if line.check == check]
         is_ = [line for line in now.lines if line.check == check]
@@ -160,7 +161,7 @@ def _outcome(line: DoctorLine, words: _Words) -> str:
 
 
 def _moment(document: Doctor, lang: Lang) -> dict[str, str]:
-    """The figures of a sentence with the time of the examination; dots if the clock was not set."""
+    """Return hour, minute and date of the examination for a sentence; dots if the clock was not set."""
     at = _local_time(document)
     if not has_clock(document):
         return {"hour": _GAP, "minute": _GAP, "date": _GAP}
@@ -168,7 +169,8 @@ def _moment(document: Doctor, lang: Lang) -> dict[str, str]:
 
 
 def _local_time(document: Doctor) -> datetime:
-    """The time of the examination at the site. Stored findings come from outside. Raises EdgeAgentError."""
+    """Return the local time of the examination. Raises EdgeAgentError for an invalid time or zone, which
+    stored findings may have."""
     try:
         zone = ZoneInfo(document.timezone or "UTC")
         return datetime.fromisoformat(document.time).astimezone(zone)
@@ -217,14 +219,14 @@ def _today(document: Doctor, words: _Words) -> str:
 
 
 def _clock_remark(document: Doctor, words: _Words) -> str:
-    """A paragraph to follow the time of the examination; empty if the clock was right."""
+    """Return a paragraph on the clock, to follow the time of the examination; empty if it was right."""
     if all(line.check != "clock" or line.level == "green" for line in document.lines):
         return ""
     return f"</p><p><i>({words('clock' if has_clock(document) else 'no_clock')})</i>"
 
 
 def _ward(document: Doctor) -> str:
-    """The ward's name; empty if only its id is in the configuration, which no paper shows."""
+    """Return the ward's name; empty if the configuration has only the ward's id, which no report shows."""
     named = document.ward_name or ""
     return "" if named == document.ward else named
 
@@ -279,7 +281,7 @@ def _results(document: Doctor, words: _Words) -> Iterator[tuple[str, ...]]:
 
 
 def _label(line: DoctorLine, document: Doctor, words: _Words) -> str:
-    """The name of the check, with a capital letter unless it begins with the id of a camera."""
+    """Return the name of the check, with a capital letter unless it begins with the id of a camera."""
     label = line.label or DoctorText(en=line.check, vi=line.check)
     if line.check.partition("/")[0] not in {camera.id for camera in document.cameras}:
         label = DoctorText(en=label.en[:1].upper() + label.en[1:], vi=label.vi[:1].upper() + label.vi[1:])
@@ -309,7 +311,7 @@ def _accepted(document: Doctor, words: _Words) -> str:
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], words: _Words) -> str:
-    """``rows``: HTML."""
+    """Return a table as HTML. ``rows``: cells that are HTML already."""
     head = "".join(f"<th>{words(phrase)}</th>" for phrase in heads)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -365,7 +367,8 @@ def _font(name: str) -> str:
 
 
 def _image(content: str, kind: str, alt: str) -> str:
-    """``content``: base64. Stored findings come from outside: only base64 reaches the page."""
+    """Return an image as HTML. ``content``: base64. Raises EdgeAgentError for anything else, because stored
+    findings come from outside and must not put other text into the page."""
     try:
         base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError) as error:

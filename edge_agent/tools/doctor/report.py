@@ -24,7 +24,8 @@ from edge_agent.wire import Doctor
 PHOTO_SIDE = 1280
 MAX_PHOTO_BYTES = 64_000_000
 MAX_PIXELS = 50_000_000
-"""Read in the header before a decoder sees the file: 20 kB of PNG can become 1 GB of picture."""
+"""Limit of width times height, which are read from the header before the picture is decoded: 20 kB of PNG
+can become 1 GB of picture."""
 SIGNATURE_SIDE = 800
 MAX_FINDINGS_BYTES = 32_000_000
 
@@ -46,8 +47,8 @@ class Photo:
             raise _unreadable(f"{option} {path}", error) from error
 
     def scaled(self) -> bytes:
-        """Return a JPEG, upright as its EXIF data say, and without them: a phone writes its owner's name into
-        them. Raises EdgeAgentError for a file that is no picture."""
+        """Return a JPEG that is turned upright by the EXIF data, and has none: a phone writes its owner's
+        name into them. Raises EdgeAgentError for a file that is no picture."""
         return jpeg(self._decoded(PHOTO_SIDE, cv2.IMREAD_COLOR))  # type: ignore[arg-type]
 
     def signature(self) -> bytes:
@@ -83,7 +84,7 @@ class Photo:
 
 
 def _png_size(content: bytes) -> tuple[int, int] | None:
-    """(width, height) in the header; None: it is no PNG."""
+    """Return (width, height) from the header of a PNG file; None if ``content`` is no PNG."""
     if not content.startswith(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR") or len(content) < 24:
         return None
     return int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
@@ -130,10 +131,10 @@ KEPT = 10
 
 
 class ResultFile:
-    """A file of the caller: opened with root's rights, written with the agent's."""
+    """An output file that the caller names: opened with root's rights, written with the agent's."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file and leave its content until ``write``. Raises EdgeAgentError."""
+        """Open the file; its content stays until ``write`` replaces it. Raises EdgeAgentError."""
         self._path = path
         self._left_over = not path.exists()
         try:
@@ -153,7 +154,8 @@ class ResultFile:
             raise _unwritable(self._path, error) from error
 
     def close(self) -> None:
-        """Close the file; a new and empty file is removed, if that is allowed."""
+        """Close the file. Delete it if the constructor created it and ``write`` was never called; failing to
+        delete it is no error."""
         with contextlib.suppress(OSError):
             self._file.close()
             if self._left_over:
@@ -162,7 +164,7 @@ class ResultFile:
 
 @contextlib.contextmanager
 def result_file(path: Path | None) -> Iterator[ResultFile | None]:
-    """Open the file at ``path``; None for None. Raises EdgeAgentError."""
+    """Open the file at ``path`` for the ``with`` block; None if ``path`` is None. Raises EdgeAgentError."""
     if path is None:
         yield None
         return
@@ -171,7 +173,7 @@ def result_file(path: Path | None) -> Iterator[ResultFile | None]:
 
 
 def delete_oldest(pages: Iterable[Path]) -> None:
-    """Delete the oldest of these pages beyond ``KEPT``, with their documents."""
+    """Delete the oldest pages so that ``KEPT`` remain, with the document beside each."""
     for old in by_age(pages)[:-KEPT]:
         with contextlib.suppress(OSError):
             old.unlink()
@@ -179,9 +181,11 @@ def delete_oldest(pages: Iterable[Path]) -> None:
 
 
 def store_report(state_dir: Path, document: Doctor, page: bytes) -> None:
-    """Store a copy in ``state_dir/reports`` with the whole document beside it, and delete the oldest
-    ones without a signature beyond ``KEPT``. A disk error is printed and is no failure: the report itself was
-    written."""
+    """Store a copy of the report in ``state_dir/reports`` with the whole document beside it. Then delete the
+    oldest copies without a signature, so that ``KEPT`` of them remain.
+
+    A disk error is printed but not raised, because the report itself has been written.
+    """
     folder = state_dir / FOLDER
     stamp = document.time[:19].replace("-", "").replace(":", "")
     path = folder / f"{document.gateway}-{stamp}Z.html"

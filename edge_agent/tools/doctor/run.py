@@ -35,14 +35,14 @@ SHORT_S = 10.0  # timeout of checks that read and write only on the gateway
 
 @dataclass(frozen=True, slots=True)
 class DoctorEnvironment:
-    """Sources of the gateway's own facts; tests replace them."""
+    """Where the doctor reads clock, files and kernel of the gateway, and its timeouts; tests replace them."""
 
     clock: Clock = field(default_factory=SystemClock)
     sysroot: Path = Path("/")
     kernel: Callable[[], KernelSync | None] = read_kernel_sync
     session_within_s: float = 35.0
-    """Longest wait until an agent without a session gets one, after all other checks: by default the agent
-    waits up to 30 s before its first attempt (``mqtt.spread_s``)."""
+    """After all other checks, longest wait until an agent without an MQTT session has one. By default an
+    agent waits up to 30 s before its first attempt to connect (``mqtt.spread_s``)."""
     confirmed_within_s: float = 15.0  # longest wait until the centre confirms the agent's test event
 
 
@@ -70,8 +70,8 @@ class Examination:
 
 
 def disk_before_first_start(settings: Settings, sysroot: Path) -> Sequence[CheckResult] | None:
-    """Check the disk before the state directory exists, in a folder where only root may write. None: the
-    directory exists."""
+    """Check the disk before the agent's first start, in the folder in which the state directory will be
+    created and only root may write. Return None if the state directory exists."""
     if settings.state_dir.exists():
         return None
     return run_checks([Check("disk", SHORT_S, lambda: box.check_disk(settings, sysroot))])
@@ -86,8 +86,9 @@ def examine(
 ) -> Examination:
     """Run all checks. Takes under 20 s; longer if the agent has no session, or the centre confirms nothing.
 
-    ``unread``: why passwords or keys could not be read, if so; ``agent``: the agent's user, if this process
-    of root continues with its rights; ``first``: result of ``disk_before_first_start``.
+    ``unread``: why passwords or keys could not be read; None if all were read. ``agent``: the agent's user,
+    if root started this process and it now has only that user's rights. ``first``: result of
+    ``disk_before_first_start``.
     """
     began_mono = time.monotonic()
     clock, sysroot = environment.clock, environment.sysroot
@@ -173,13 +174,13 @@ def _when_connected(settings: Settings, status: StatusResult, within_s: float) -
 
 
 def check_names(settings: Settings) -> tuple[str, ...]:
-    """Names for ``--accept``; each covers the checks below it."""
+    """Return the names for ``--accept``; ``cam-2`` also covers checks below it, such as ``cam-2/picture``."""
     return (*HOST_CHECKS, *(camera.id for camera in settings.cameras), *broker.check_names(settings))
 
 
 def accept(found: Examination, reasons: Mapping[str, str]) -> Examination:
-    """Mark results as accepted. ``reasons`` by check: ``cam-2`` covers ``cam-2/picture`` as well. Green
-    results stay green."""
+    """Mark yellow and red results as accepted. ``reasons``: name of a check -> reason; the name ``cam-2``
+    also covers ``cam-2/picture``."""
     return replace(found, results=tuple(_marked(result, reasons) for result in found.results))
 
 

@@ -20,13 +20,13 @@ from edge_agent.tools.doctor.words.wording import ACCEPTED, MARKS, label_of
 
 Verdict = Literal["passed", "accepted", "pending", "failed"]
 OUTSTANDING = ("broker-unconfirmed", "broker-offline", "clock-offline", "clock-not-set-offline")
-"""The findings that a site has until the centre has confirmed its claim, and that nobody at the site can
-correct."""
+"""Findings that a site may have until the centre has confirmed its claim. The technician cannot correct them
+at the site."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictWords:
-    """What a technician reads at the end."""
+    """The verdict and its words, which the technician reads after the examination."""
 
     verdict: Verdict
     sentence: str  # to be read aloud
@@ -50,9 +50,9 @@ def _outstanding(found: Examination) -> list[CheckResult]:
 
 
 def sentence(found: Examination, lang: Lang) -> str:
-    """The verdict as a sentence that can be read aloud."""
+    """Return the verdict as a sentence that can be read aloud."""
     site, red, waits = site_name(found.settings.gateway), found.red, bool(_outstanding(found))
-    yellow = found.yellow  # those of OUTSTANDING too: people count the lines that they see
+    yellow = found.yellow  # including OUTSTANDING, because people count the yellow lines that they see
     defects = [r for r in found.accepted if level_of(r) is CheckLevel.RED]
     if lang == "vi":
         improve = f" Có {len(yellow)} mục cần lưu ý." if yellow else ""
@@ -92,7 +92,7 @@ def _to_do(found: Examination, lang: Lang) -> list[str]:
 
 
 def _line(result: CheckResult, lang: Lang) -> str:
-    """``FAULT cam-2: not reached -> check power``. Begins with the name of the check that --accept takes."""
+    """Return a line such as ``FAULT cam-2: not reached -> check power``; the name is as for --accept."""
     mark = MARKS[lang][level_of(result)]
     label = label_of(result.check, lang)
     named = result.check if label == result.check else f"{result.check} ({label})"

@@ -88,7 +88,7 @@ class TerminalScreen:
         self._stdout.flush()
 
     def key(self, timeout_s: float) -> str | None:
-        """Return a pressed key as a word of ``KEYS``; None for no key, or one without a meaning."""
+        """Return a pressed key as a word of ``KEYS``; None if no key with a meaning is pressed."""
         if not sys.stdin.isatty():
             select.select([], [], [], timeout_s)
             return None
@@ -195,7 +195,8 @@ def _moved(first: int, key: str, height: int) -> int:
 
 
 def _draw(screen: TerminalScreen, table: LiveTable, where: str, first: int) -> int:
-    """Draw the table; return the first visible row, which is never beyond the end."""
+    """Draw the table from row ``first`` on; return the row that was drawn first, which is less than ``first``
+    if the table ends before."""
     width, height = screen.size
     rows = table.rows()
     notes = _notes(table)
@@ -213,7 +214,7 @@ def _draw(screen: TerminalScreen, table: LiveTable, where: str, first: int) -> i
 
 
 def _notes(table: LiveTable) -> list[str]:
-    """Notes about more than one gateway."""
+    """Return the notes that concern more than one gateway."""
     board, subscriber = table.status, table.subscriber
     found = []
     if subscriber.connection_error is not None:

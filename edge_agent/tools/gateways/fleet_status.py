@@ -83,7 +83,7 @@ class FleetGateway:
 
     @property
     def cameras(self) -> tuple[int, int] | None:
-        """Number of cameras that are up, and of all."""
+        """Return the number of cameras that are up, and the number of all cameras."""
         if self.health is None:
             return None
         states = [camera.state for camera in self.health.cameras.values()]
@@ -94,8 +94,8 @@ class FleetGateway:
         return self.state is not None or self.health is not None or self.version is not None
 
     def presence_at(self, mono: float, connected_mono: float, *, centre_reports: bool) -> PublishedPresence:
-        """The published state, since when, and why; without one, or unless ``centre_reports``, the state
-        according to its own messages."""
+        """Return the state that the centre has published, with its time and reason. If the centre has
+        published none, or ``centre_reports`` is False, return the state by the gateway's own messages."""
         if self.presence is not None and centre_reports:
             return self.presence
         standing = self._own_standing(mono, connected_mono)
@@ -104,12 +104,12 @@ class FleetGateway:
 
     def standing(self, state: str, mono: float, connected_mono: float) -> str:
         """Return a word of ``broker_commands.STANDINGS``: what an operator should check about a gateway in
-        this state. Its own last will and silence show here at once, before the centre reports them."""
+        this state. The gateway's last will and its silence have an effect before the centre reports them."""
         own = self._own_standing(mono, connected_mono)
         return own if own in ("offline", "silent") else _STANDING_BY_STATE.get(state, own)
 
     def why(self, presence: PublishedPresence, mono: float, connected_mono: float) -> str:
-        """Why it is in this state; of a gateway that can be reached, its problem."""
+        """Return why the gateway is in this state; if it is online or booting, what is wrong with it."""
         if presence.state not in ("online", "booting"):
             return presence.why
         return self._own_why(self._own_standing(mono, connected_mono), mono, connected_mono)
@@ -129,7 +129,7 @@ class FleetGateway:
 
     @property
     def problem(self) -> str | None:
-        """Why an operator should check it, although it is online."""
+        """Return why an operator should check the gateway although it is online; None without a reason."""
         if self.health is None:
             return None
         up, all_ = self.cameras or (0, 0)
@@ -157,24 +157,28 @@ class FleetGateway:
 
 
 class FleetStatus:
-    """All gateways. One thread uses it."""
+    """The status of all gateways. Only one thread may use it."""
 
     def __init__(self, root: str) -> None:
         self.gateways: dict[tuple[str, str], FleetGateway] = {}
-        self.outages: dict[str, tuple[int, int]] = {}  # ward -> gateways offline, of all
-        self.centre: str | None = None  # its newest state; None: not received
+        self.outages: dict[str, tuple[int, int]] = {}  # ward -> number of gateways offline, number of all
+        self.centre: str | None = None  # newest state of the centre; None: not received
         self.unreadable = 0
         self._root = root
         self._topics = CentralTopics(root, "central")
 
     @property
     def centre_reports(self) -> bool:
-        """Whether the published states are those of a centre that is connected, as far as is known."""
+        """Return whether the centre keeps its published states up to date: False only if it is known to be
+        offline or stopped."""
         return self.centre not in ("offline", "stopped")
 
     def subscriptions(self, wards: list[str]) -> list[str]:
-        """Topics to subscribe to; without ``wards`` all that the broker allows. A ward's user may not read
-        the state of the centre, and a broker may end the connection of a client that asks for it."""
+        """Return the topics to subscribe to, of ``wards`` or, if empty, of all wards and the centre's state.
+
+        With ``wards`` the centre's state is left out: a ward's user may not read it, and a broker may close
+        the connection of a client that subscribes to it.
+        """
         kinds = (UpKind.STATE, UpKind.BIRTH, UpKind.HEARTBEAT)
         central, names = f"{self._root}/central", wards or ["+"]
         topics = [f"{self._root}/{ward}/+/up/{kind}" for ward in names for kind in kinds]
@@ -183,8 +187,8 @@ class FleetStatus:
         return topics if wards else [*topics, f"{central}/state"]
 
     def exact_topics(self, mono: float) -> list[str]:
-        """Exact topics of gateways whose retained messages did not come through a wildcard; some brokers send
-        them only for exact names."""
+        """Return exact topics of gateways that sent messages but have no state or presence after 2 s: some
+        brokers send retained messages only for exact names, and not for a wildcard."""
         waited = [box for box in self.gateways.values() if box.has_messages and mono - box.first_mono > 2.0]
         own = [
             f"{self._root}/{box.ward}/{box.gateway}/up/{kind}"
@@ -232,7 +236,7 @@ class FleetStatus:
         late = state != "online" and box.session is not None and session != box.session
         if late:
             return
-        # A will is written at the start of the connection: its time is not the time of the failure.
+        # The gateway writes its last will when it connects: the time in it is not that of the failure.
         dated = state != "offline"
         if state != box.state:
             box.since_ms = milliseconds(time) if dated else None if retained else now_ms
@@ -246,7 +250,7 @@ class FleetStatus:
             box.state, box.since_ms, box.session = "online", None, health.session
 
     def _gateway(self, ward: str, gateway: str, mono: float) -> FleetGateway | None:
-        """The gateway, a new one if it is not known; None if there are too many."""
+        """Return the gateway; a new one if it is not known yet, or None if there are too many."""
         key = ward, gateway
         if key not in self.gateways and len(self.gateways) >= MAX_GATEWAYS:
             return None
@@ -289,13 +293,13 @@ def _time_or_none(text: str) -> int | None:
 
 
 def terminal_safe(text: str) -> str:
-    """Clean a text for a terminal: data from a broker must not move its cursor."""
+    """Replace unprintable characters: data from a broker must not control the terminal."""
     text = unicodedata.normalize("NFC", text[:MAX_CHARACTERS])
     return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def decode_or_empty(payload: bytes, kind: type[_Kind]) -> _Kind:
-    """Decode a message of JSON; if it cannot be read, return one with the default of each field."""
+    """Decode a message of JSON; if it is invalid, return a message with the default of each field."""
     try:
         return msgspec.json.decode(payload, type=kind)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):

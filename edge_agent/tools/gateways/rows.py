@@ -39,7 +39,8 @@ class GatewayRow(msgspec.Struct, frozen=True, kw_only=True):
 def gateway_rows(
     board: FleetStatus, mono: float, now_ms: int, connected_mono: float, states: Sequence[str] = ()
 ) -> list[GatewayRow]:
-    """Rows, worst first; equal ones by their last change, newest first."""
+    """Return the rows, worst standing first; offline and silent ones by their last change, newest first.
+    ``states``: return only gateways in one of these states or standings; empty: all."""
     trusted = board.centre_reports
     rows = [_row(box, mono, now_ms, connected_mono, trusted) for box in board.gateways.values()]
     wanted = [row for row in rows if not states or any(_matches(row, word) for word in states)]
@@ -47,7 +48,7 @@ def gateway_rows(
 
 
 def _matches(row: GatewayRow, word: str) -> bool:
-    """Whether the row is in this state; words that are no state of the centre are standings."""
+    """Return whether the row has the state ``word``, or the standing, if it is not in ``PRESENCES``."""
     return word == (row.state if word in PRESENCES else row.standing)
 
 
@@ -106,7 +107,7 @@ def cells(row: GatewayRow) -> tuple[str, ...]:
 
 
 def model_cell(row: GatewayRow) -> str:
-    """Name of the model, and enough of its sha256 to distinguish two with one name."""
+    """Return the model's name, and enough of its sha256 to distinguish two models of the same name."""
     if not row.model:
         return "-"
     return row.model if row.model_sha256 is None else f"{row.model} {row.model_sha256[:6]}"
@@ -126,7 +127,7 @@ def lines(rows: Sequence[GatewayRow], width: int) -> list[str]:
 
 
 def summary(rows: Sequence[GatewayRow]) -> str:
-    """The number of gateways in each state, and of those that are online and have a problem."""
+    """Return the number of gateways in each state, and of those that are online and have a problem."""
     counts = Counter(row.state for row in rows)
     words = [*PRESENCES, *sorted(counts.keys() - set(PRESENCES))]
     parts = ", ".join(f"{counts[word]} {word}" for word in words if counts[word])

@@ -188,7 +188,7 @@ def _estimate(
 
 
 def drop_in(camera_id: str, result: GroundEstimate) -> Iterator[str]:
-    """The configuration of an estimate; comments say how it was computed."""
+    """Yield the lines of a drop-in for the estimate; its comments say how the estimate was computed."""
     seen, (near_m, far_m) = result.camera, result.reach_m
     percent = 100 * result.length_error
     yield f"# An estimate for {camera_id}, not measured; lengths may be wrong by {percent:.0f} %."
@@ -218,7 +218,7 @@ def drop_in(camera_id: str, result: GroundEstimate) -> Iterator[str]:
 
 
 def _picture(args: argparse.Namespace, settings: Settings, camera: Camera, unread: str | None) -> Colour:
-    """The picture of ``--picture``, or one of the camera; privacy masks are black. BGR."""
+    """Return the picture of ``--picture``, or one read from the camera; BGR, privacy masks black."""
     from edge_agent.capture.logins import LimitedLogins
     from edge_agent.capture.stream_probe import probe_stream
     from edge_agent.core.model import FULL_PICTURE

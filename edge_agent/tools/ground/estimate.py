@@ -41,19 +41,20 @@ share of a sitting body (Drillis and Contini, 1966)."""
 _Cuboid = tuple[float, float, float]
 _PERSON: tuple[_Cuboid, ...] = ((0.3, 0.5, PERSON_M),)
 _RIDER: tuple[_Cuboid, ...] = ((MOTORCYCLE_M, 0.6, 1.05), (0.6, 0.5, RIDER_M))
-"""Length, width and height: a camera from above also sees the top, which makes the box larger."""
-ROUNDS = 4  # of fitting the camera and seeing the bodies through it
+"""Length, width and height of cuboids that stand for the body: a camera above also sees the top of a body,
+which makes its box larger."""
+ROUNDS = 4  # of fitting the camera to the lengths, and computing the lengths that the camera would see
 PADDING = 0.006
-"""Of the picture's height, by which all boxes may be too large: 2 pixels of 360. It matters far away, and so
-it turns the horizon."""
+"""Share of the picture's height by which all boxes may be too large: 2 pixels of 360. It changes mostly the
+small boxes far away, and so the tilt."""
 VIEW_SPREAD = 0.04  # relative error of the focal length of a data sheet
 LANE_SPREAD = 0.03  # error of a lane's width between two points in the picture
 MIN_RULERS = 30
 MIN_VOTES, MIN_SCORE = 5, 0.4
-ACROSS_DEG = 20.0  # from the horizontal of the picture: such a motorcycle shows its whole length
+ACROSS_DEG = 20.0  # up to this angle to the horizontal, a moving motorcycle shows its whole length
 TILTS_DEG = np.arange(-2.0, 80.0, 0.5)
-SAMPLES = 40  # of the rulers, drawn with replacement (bootstrap), for the error
-MAX_ERROR = 0.5  # of lengths, two standard errors; beyond it an estimate says nothing
+SAMPLES = 40  # samples of the rulers, drawn with replacement (bootstrap), to compute the error
+MAX_ERROR = 0.5  # relative error of lengths (two standard errors) above which an estimate is useless
 
 
 class EstimateError(EdgeAgentError):
@@ -62,7 +63,7 @@ class EstimateError(EdgeAgentError):
 
 class RulerKind(StrEnum):
     PERSON = "person"  # the height of the box is known
-    RIDER = "rider"  # on a motorcycle: the same
+    RIDER = "rider"  # a person on a motorcycle: the height of the box is known
     ACROSS = "across"  # a motorcycle from its side: the width of the box is known
 
 
@@ -82,7 +83,7 @@ class Ruler:
     y: float
     size: float  # share of the picture's height or width
     metres: float
-    way: tuple[Point, Point]  # from where to where it went in the picture
+    way: tuple[Point, Point]  # first and last place of its path in the picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class MeasuredWidth:
 
 @dataclass(frozen=True, slots=True)
 class GroundEstimate:
-    """A camera that fits what passed."""
+    """The estimated camera, how certain it is, and the rulers it was estimated from."""
 
     camera: PinholeCamera
     length_error: float  # share of lengths, two standard errors
@@ -105,7 +106,8 @@ class GroundEstimate:
 
 
 def rulers_of(passages: Iterable[StoredPassage]) -> list[Ruler]:
-    """The rulers among stored passages: sure ones, not cut off at a side of the picture."""
+    """Return the rulers among stored passages: those with a sure label and a box that is not cut off at a
+    side of the picture."""
     return [ruler for each in passages for ruler in _rulers(each)]
 
 
@@ -128,7 +130,8 @@ def _rulers(passage: StoredPassage) -> Iterator[Ruler]:
 
 
 def _mean_place(path: Sequence[PathPoint]) -> Point:
-    """Mean over time, like the mean size of the box; a thinned path has few points where the object stood."""
+    """Return the mean place over time, as the size of a ruler is a mean over time. A mean of the points would
+    be wrong, because a thinned path has few points where the object stood."""
     whole_s = path[-1].after_s - path[0].after_s
     if whole_s <= 0:
         return path[0].x, path[0].y
@@ -139,8 +142,8 @@ def _mean_place(path: Sequence[PathPoint]) -> Point:
 def estimate(
     rulers: Sequence[Ruler], aspect: float, view_deg: float, lane: MeasuredWidth | None = None
 ) -> GroundEstimate:
-    """The camera with the horizontal angle of view ``view_deg`` that fits the rulers. Its tilt and height
-    follow from them; its angle of view does not, within any useful error.
+    """Return the camera with the horizontal angle of view ``view_deg`` that fits the rulers best. The rulers
+    determine its tilt and height; they do not determine the angle of view with a useful error.
 
     Raises ``EstimateError`` with what is missing.
     """
@@ -168,7 +171,7 @@ def estimate(
 def _fitted_camera(
     rulers: Sequence[Ruler], aspect: float, view_deg: float, lane: MeasuredWidth | None
 ) -> tuple[PinholeCamera, list[float]]:
-    """The camera, and the length of each ruler that its box shows to it."""
+    """Return the camera, and for each ruler the length in metres that its box shows this camera."""
     table = _RulerTable(rulers, aspect, focal_of(view_deg))
     camera = PinholeCamera(1.0, 0.0, view_deg, aspect)
     seen_m = [each.metres for each in rulers]
@@ -182,7 +185,8 @@ def _fitted_camera(
 def _random_error(
     rulers: Sequence[Ruler], seen_m: Sequence[float], camera: PinholeCamera, lane: MeasuredWidth | None
 ) -> float:
-    """Relative standard error of a way, from rulers that are drawn with replacement (bootstrap)."""
+    """Return the relative standard error of a distance on the road, from random samples of the rulers that
+    are drawn with replacement (bootstrap)."""
     table, rng = _RulerTable(rulers, camera.aspect, camera.focal), np.random.default_rng(1)
     ends, ways = _usual_way(rulers), []
     for _ in range(SAMPLES):
@@ -193,7 +197,8 @@ def _random_error(
 
 
 def _seen_metres(ruler: Ruler, camera: PinholeCamera) -> float:
-    """The length of the ruler that its box shows: with the thickness of a body seen from above."""
+    """Return the length in metres that the ruler's box shows. It is more than the ruler's true length,
+    because a camera above also sees the thickness of the body."""
     place, begin, end = (camera.metres(*each) for each in ((ruler.x, ruler.y), *ruler.way))
     if place is None:
         return ruler.metres
@@ -223,7 +228,7 @@ def _seen_metres(ruler: Ruler, camera: PinholeCamera) -> float:
 
 
 def _usual_way(rulers: Sequence[Ruler]) -> tuple[Point, Point]:
-    """A way along the picture between the nearer and the farther rulers."""
+    """Return two points in the middle of the picture: one among the farther rulers, one among the nearer."""
     ys = np.quantile([each.y for each in rulers], (0.25, 0.75))
     return (0.5, float(ys[0])), (0.5, max(float(ys[1]), float(ys[0]) + 0.02))
 
@@ -240,7 +245,7 @@ def _reach(camera: PinholeCamera, rulers: Sequence[Ruler]) -> tuple[float, float
 
 
 def _scaled_to(camera: PinholeCamera, lane: MeasuredWidth) -> PinholeCamera:
-    """The camera at the height at which the lane has its width."""
+    """Return the camera at the height at which it sees the lane with its measured width."""
     begin, end = camera.metres(*lane.begin), camera.metres(*lane.end)
     if begin is None or end is None or dist(begin, end) < 1e-6:
         raise EstimateError("the lane is on or above the horizon of the passages; check its two points")
@@ -249,7 +254,8 @@ def _scaled_to(camera: PinholeCamera, lane: MeasuredWidth) -> PinholeCamera:
 
 
 class _RulerTable:
-    """The size of each ruler for a camera 1 m high, for each tilt; shape (tilts, rulers), logarithms."""
+    """A table of the logarithm of each ruler's true size, seen by a camera 1 m high, for each tilt; shape
+    (tilts, rulers)."""
 
     def __init__(self, rulers: Sequence[Ruler], aspect: float, focal: float) -> None:
         tilt = np.radians(TILTS_DEG)[:, None]
@@ -264,18 +270,19 @@ class _RulerTable:
         top_down = top * np.cos(tilt) + focal * np.sin(tilt)
         top_ahead = focal * np.cos(tilt) - top * np.sin(tilt)
         with np.errstate(divide="ignore", invalid="ignore"):
-            # For a camera 1 m high: the height at which the upper edge is above the foot, or the width there.
+            # In metres, for a camera 1 m high: height of the box above its foot, or its width at the foot.
             height = 1 - ahead / down * top_down / top_ahead
             known = np.where(upright, height, size / down)
             self._known: Floats = np.log(np.where((down > 1e-3) & (known > 0), known, np.nan))
 
     def fit(self, seen_m: Sequence[float], chosen: NDArray[np.int64] | None = None) -> tuple[float, float]:
-        """Tilt in degrees and height in metres with which the rulers, or the chosen ones, agree best: with
-        the least median deviation."""
+        """Return the tilt in degrees and the height in metres with which the rulers agree best, that is with
+        the least median deviation. ``chosen``: indices of the rulers to use; None: all."""
         heights = np.log(seen_m) - self._known
         if chosen is not None:
             heights = heights[:, chosen]
-        lost = np.isnan(heights).sum(axis=1) > 0.1 * heights.shape[1]  # above the horizon of this tilt
+        # Over 10 % of the rulers are above the horizon of this tilt.
+        lost = np.isnan(heights).sum(axis=1) > 0.1 * heights.shape[1]
         filled = np.where(np.isnan(heights), np.inf, heights)
         middle = np.median(filled, axis=1)
         with np.errstate(invalid="ignore"):

@@ -18,18 +18,19 @@ from edge_agent.core.ground import GroundPlane
 if TYPE_CHECKING:
     from edge_agent.core.model import Colour
 
-FAR_M = 80.0  # from the first mark; further away lines are drawn on each other
-PIECES = 40  # of a line, so that a part behind the camera ends only that part
-THIN, THICK = (220, 220, 0), (0, 220, 255)  # BGR: each step, each fifth one
+FAR_M = 80.0  # limit of the distance from the first mark; lines further away would cover each other
+PIECES = 40  # each line is drawn in so many pieces; only those behind the camera are left out
+THIN, THICK = (220, 220, 0), (0, 220, 255)  # BGR of the line at each step, and at each fifth step
 MARK, HORIZON = (60, 60, 255), (255, 120, 60)
-MIN_APART = 7  # pixels between two lines of a kind; nearer ones would fill the picture
+MIN_APART = 7  # least pixels between two thin, or two thick lines
 LARGEST, MIN_WIDTH = 1280, 640  # pixels; a smaller picture is enlarged
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw_grid(picture: Colour, plane: GroundPlane, points: Sequence[Point], step_m: float) -> Colour:
-    """A copy, (height, width, 3) uint8, at least about ``MIN_WIDTH`` wide, with a line each ``step_m``; each
-    fifth is thick and has its metres. Lines that would touch the next one are left out.
+    """Return a copy of the picture with the grid drawn on it: (height, width, 3) uint8, at least about
+    ``MIN_WIDTH`` wide. There is a line each ``step_m``; each fifth line is thick and labelled with its
+    metres. Parts of lines that would touch the next line are left out.
 
     ``points``: the marks in the picture, drawn with their numbers.
     """
@@ -60,7 +61,8 @@ def draw_grid(picture: Colour, plane: GroundPlane, points: Sequence[Point], step
 
 
 def _reach(plane: GroundPlane, step_m: float) -> tuple[float, float, float, float]:
-    """Least and greatest X and Y of the road in the picture, at most ``FAR_M`` from the first mark."""
+    """Return the range of the road in the picture as least X, greatest X, least Y, greatest Y; each at most
+    about ``FAR_M`` from the first mark."""
     corners = [
         place
         for x in (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -103,7 +105,8 @@ def _along(plane: GroundPlane, begin: Point, end: Point) -> Iterator[Point | Non
 def _draw_labels(
     drawn: Colour, plane: GroundPlane, reach: tuple[float, float, float, float], step_m: float
 ) -> None:
-    """Metres at each thick line that crosses the axes of the marks; not where two would touch."""
+    """Write the metres at each thick line, where it crosses the X or the Y axis; leave out labels that would
+    touch another."""
     left, right, near, far = reach
     taken: list[tuple[int, int]] = []
     for n in range(floor(min(left, near) / step_m), ceil(max(right, far) / step_m) + 1):
@@ -120,11 +123,11 @@ def _draw_labels(
 
 
 def draw_north(drawn: Colour, plane: GroundPlane, place: Point) -> None:
-    """An arrow of 3 m to the north at a place on the road; nothing without a bearing."""
+    """Draw an arrow of 3 m to the north at ``place`` on the road; nothing if the plane has no bearing."""
     heading = plane.heading(0.0, 1.0)
     if heading is None:
         return
-    way = radians(90 + heading)  # of north, from X
+    way = radians(90 + heading)  # direction of north, from the X axis
     tail = plane.point(*place)
     head = plane.point(place[0] + 3 * cos(way), place[1] + 3 * sin(way))
     if tail is not None and head is not None:

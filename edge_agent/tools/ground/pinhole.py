@@ -1,5 +1,6 @@
-"""The camera that belongs to a ground plane: its height, tilt and angle of view. A person can compare them
-with the pole and the data sheet, which shows wrong marks or lengths."""
+"""Finds the camera that belongs to a ground plane: its height, tilt and angle of view.
+
+A person can compare them with the pole and the data sheet: a difference shows wrong marks or lengths."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ from edge_agent.core.geometry import Point
 from edge_agent.core.ground import GroundPlane, Matrix
 
 SQUARE = 0.15
-"""Largest relative difference between the two sides of a square on the road, and largest cosine of its
-corner, up to which marks fit a camera without distortion."""
+"""How far a square on the road may be distorted if the marks fit a camera: the largest relative difference
+between its two sides, and the largest cosine of its corner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,12 @@ class PinholeCamera:
 
     @property
     def focal(self) -> float:
-        """In widths of the picture."""
+        """Return the focal length in widths of the picture."""
         return focal_of(self.view_deg)
 
     def metres(self, x: float, y: float) -> Point | None:
-        """The place on the road, metres to the right and ahead; None: on or above the horizon."""
+        """Return the place on the road of a point of the picture, in metres to the right and ahead of the
+        camera; None if the point is on or above the horizon."""
         u, v, f, tilt = x - 0.5, (y - 0.5) * self.aspect, self.focal, radians(self.tilt_deg)
         down = v * cos(tilt) + f * sin(tilt)
         if down <= 1e-6:
@@ -38,7 +40,8 @@ class PinholeCamera:
         return u * self.height_m / down, (f * cos(tilt) - v * sin(tilt)) * self.height_m / down
 
     def point(self, x_m: float, y_m: float, up_m: float = 0.0) -> Point:
-        """Where in the picture a place ahead of the camera is, ``up_m`` above the road."""
+        """Return the point of the picture (0..1) that shows a place ``x_m`` to the right and ``y_m`` ahead of
+        the camera, ``up_m`` above the road."""
         tilt, down_m = radians(self.tilt_deg), self.height_m - up_m
         ahead = max(y_m * cos(tilt) + down_m * sin(tilt), 0.01)
         u, v = x_m / ahead, (down_m * cos(tilt) - y_m * sin(tilt)) / ahead
@@ -52,19 +55,20 @@ class MatchedCamera:
     height_m: float
     tilt_deg: float
     view_deg: float
-    fits: bool  # False: no such camera sees the marks so; lengths, marks or the lens are to blame
+    fits: bool  # False: lengths or marks are wrong, or the lens distorts the picture
 
 
 def focal_of(view_deg: float) -> float:
-    """Focal length in widths of the picture."""
+    """Return the focal length in widths of the picture."""
     return 0.5 / tan(radians(view_deg) / 2)
 
 
 def camera_of(plane: GroundPlane, aspect: float) -> MatchedCamera | None:
-    """The camera of a ground plane; None: it looks straight down, or no focal length comes near.
+    """Return the camera of a ground plane; None if it looks straight down, or no focal length fits.
 
-    Two directions on the road are at right angles and of one scale; source: Z. Zhang, "A Flexible New
-    Technique for Camera Calibration", 2000, section 2.3, with square pixels and the axis in the middle.
+    The X and Y axes of the road are at right angles and have one scale, which determines the focal length.
+    Source: Z. Zhang, "A Flexible New Technique for Camera Calibration", 2000, section 2.3; pixels are taken
+    as square and the optical axis as the middle of the picture.
     """
     (a1, b1, c1), (a2, b2, c2), third = _columns(plane.inverse, aspect)
     p = a1 * a2 + b1 * b2, a1 * a1 + b1 * b1 - a2 * a2 - b2 * b2
@@ -89,7 +93,8 @@ def camera_of(plane: GroundPlane, aspect: float) -> MatchedCamera | None:
 
 
 def _columns(road_to_picture: Matrix, aspect: float) -> list[tuple[float, float, float]]:
-    """Columns of the homography into widths of the picture, with the origin in its middle."""
+    """Return the columns of the homography from the road to the picture, in widths of the picture, with the
+    origin in the middle of the picture."""
     a, b, c, d, e, f, g, h, i = road_to_picture
     return [(x - 0.5 * w, (y - 0.5 * w) * aspect, w) for x, y, w in ((a, d, g), (b, e, h), (c, f, i))]
 

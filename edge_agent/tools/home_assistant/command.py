@@ -57,8 +57,8 @@ def run_home_assistant(args: argparse.Namespace, stdout: TextIO) -> int:
 def _receive_retained(client: ToolClient, broker: Broker, state: AnnouncementState, prefix: str) -> None:
     """Receive all retained messages. Raises MqttError, UsageError.
 
-    The broker sends them before a message that is published after the subscription. An announcement of
-    nothing serves as that message: Home Assistant ignores it.
+    The broker sends them before any message that is published after the subscription. So this function
+    publishes an empty announcement, which Home Assistant ignores, and receives until that comes back.
     """
     marker = f"{prefix}/sensor/_marker/{secrets.token_hex(8)}/config"
     reason = client.publish(marker, b"")
@@ -95,8 +95,8 @@ def _publish(client: ToolClient, broker: Broker, state: AnnouncementState) -> tu
 
 
 def _follow(client: ToolClient, broker: Broker, state: AnnouncementState) -> None:
-    """Publish changes until a signal. Raises MqttError when the connection ends; the next start compares
-    everything again, and also finds what was removed meanwhile."""
+    """Publish changes until a signal ends the program. Raises MqttError when the connection ends; the next
+    start compares everything again, and so also finds gateways that were removed in the meantime."""
     stop = stop_on_signals()
     while not stop.is_set():
         first = client.receive(FOLLOW_S)

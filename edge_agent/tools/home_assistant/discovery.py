@@ -23,7 +23,7 @@ from edge_agent.wire.topics import CentralTopics, UpKind
 MAX_GATEWAYS = 1_000
 MAX_CAMERAS = 64
 MAX_BYTES = 262_144
-"""Of a birth or an announcement."""
+"""Largest size of a birth or an announcement."""
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 
 GatewayKey = tuple[str, str]
@@ -54,7 +54,10 @@ class _Announcement(msgspec.Struct):
 
 
 class AnnouncementState:
-    """Births and announcements, of all wards or of some. Announcements of other programs are not changed."""
+    """The births and announcements at the broker, of ``wards`` or, if empty, of all wards.
+
+    Announcements of other programs are ignored.
+    """
 
     def __init__(self, root: str, prefix: str, wards: Sequence[str], options: DiscoveryOptions) -> None:
         self.removes_all = False
@@ -80,7 +83,7 @@ class AnnouncementState:
         return [*births, f"{self._prefix}/+/+/+/config"]
 
     def receive(self, topic: str, payload: bytes) -> None:
-        """Take in a birth or an announcement. Raises UsageError for more gateways than one run manages."""
+        """Record a received birth or announcement. Raises UsageError beyond ``MAX_GATEWAYS`` gateways."""
         up = self._topics.parse_up(topic)
         if up is not None and up.kind is UpKind.BIRTH:
             self._take_birth((up.ward, up.gateway), payload)
@@ -88,8 +91,10 @@ class AnnouncementState:
             self._take_announcement(topic, payload)
 
     def changes(self) -> list[tuple[str, bytes]]:
-        """Topics and payloads to publish, retained; an empty payload removes an announcement. The
-        announcements of a gateway whose birth cannot be read stay as they are."""
+        """Return the topics and payloads to publish, retained; an empty payload removes an announcement.
+
+        If the birth of a gateway cannot be read, its announcements are not changed.
+        """
         wanted = {} if self.removes_all else dict(self._wanted())
         unknown = set() if self.removes_all else {key for key, birth in self._births.items() if birth is None}
         gone = [

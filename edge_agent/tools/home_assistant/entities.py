@@ -19,7 +19,7 @@ from edge_agent.core.printable import printable
 
 ORIGIN = "edge-agent"
 FRESH_S = 60
-"""An event that is older when Home Assistant receives it changes nothing: a gateway that was cut off sends
+"""Home Assistant ignores an event that is older than this when it arrives: a gateway that was cut off sends
 its events of hours ago."""
 MAX_NAME = 100
 GROUPS = ("person", "two-wheeler", "vehicle")
@@ -50,7 +50,7 @@ class DiscoveryOptions:
 
 @dataclass(frozen=True, slots=True)
 class AnnouncedGateway:
-    """A gateway as its birth describes it. Ids are valid ones; the texts are its own."""
+    """A gateway as its birth describes it. All ids are valid; the texts are as the gateway sent them."""
 
     up: str  # first levels of its topics, with ``up``
     id: str
@@ -69,7 +69,7 @@ Entity = tuple[str, str, dict[str, Any]]
 
 
 def entities_of(gateway: AnnouncedGateway, options: DiscoveryOptions) -> Iterator[Entity]:
-    """All entities of a gateway and its cameras, in a fixed order."""
+    """Yield all entities of a gateway and its cameras, in a fixed order."""
     device = {
         "identifiers": [gateway.device_id],
         "name": _text(gateway.name) or gateway.id,
@@ -109,7 +109,7 @@ def _whole(
         "device": device,
         "origin": {"name": ORIGIN, "sw_version": __version__},
     }
-    if object_id != "online":  # whether the gateway is online is known even when it is not
+    if object_id != "online":  # "online" itself must stay available while the gateway is offline
         whole["availability_topic"] = f"{gateway.up}/state"
         whole["availability_template"] = "{{ 'online' if value_json.state == 'online' else 'offline' }}"
     return whole
@@ -184,7 +184,10 @@ def _of_camera(up: str, camera: str, off_delay_s: int) -> Iterator[Entity]:
 
 
 def _motion(topic: str, group: str, off_delay_s: int) -> dict[str, Any]:
-    """On while objects of a group appear. When the last one leaves is not known: events end one by one."""
+    """Return a sensor that is on while objects of a group appear, and goes off after ``off_delay_s``.
+
+    It cannot go off with the last object, because each event ends for itself and none says it was the last.
+    """
     condition = f"d.get('group') == '{group}' and d.get('phase') in ['start', 'update', 'moment']"
     return {
         "state_topic": topic,
@@ -211,7 +214,7 @@ def _alarm(topic: str) -> dict[str, Any]:
 
 
 def _number(part: str, name: str) -> str:
-    """A template for one number of the heartbeat; empty where the gateway does not know it."""
+    """Return a template for one number of the heartbeat; its result is empty if the heartbeat lacks it."""
     found = f"(value_json.{part} | default({{}})).get('{name}')"
     return f"{{% set n = {found} %}}{{{{ n if n is number else '' }}}}"
 

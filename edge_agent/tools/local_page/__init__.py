@@ -1,3 +1,3 @@
-"""Pages that the gateway serves to one phone in the local network: access control, addresses, and the HTTP
-server; no page itself. ``doctor/aim/`` and ``commissioning/`` have the pages.
+"""Serves pages to one phone in the local network: access control, addresses, and the HTTP server. The pages
+themselves are in ``doctor/aim/`` and ``commissioning/``.
 """

@@ -19,7 +19,7 @@ from edge_agent.host.system.addresses import Address, InterfaceAddress, Network
 LIFE_S = 15 * 60.0
 TRIES = 5
 DIGITS = 6
-"""Five guesses at a million codes: a chance of 1 in 200,000 while the page exists."""
+"""``TRIES`` guesses at a million codes have a chance of 1 in 200,000."""
 
 
 class AccessEnd(StrEnum):
@@ -40,7 +40,7 @@ class Gate(Protocol):
 
     @property
     def is_claimed(self) -> bool:
-        """Whether the code is used up, so that no other browser can type it."""
+        """Return whether a browser has used the code, so that no other browser can."""
 
     def claim(self, code: str) -> str | None: ...
 
@@ -48,14 +48,14 @@ class Gate(Protocol):
 
 
 class AccessGate:
-    """One code for one browser. Any thread may call it."""
+    """Admits one browser, by one code. Any thread may call its methods."""
 
     def __init__(self, clock: Clock, life_s: float = LIFE_S) -> None:
         self._clock = clock
         self._until_mono = clock.monotonic() + life_s
         self.code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
         self._ticket = secrets.token_urlsafe(32)
-        # Protects the two fields below: of two simultaneous right codes, one is the first.
+        # Protects the two fields below: of two simultaneous right codes, only one may be accepted.
         self._lock = threading.Lock()
         self._taken = False
         self._wrong = 0
@@ -75,8 +75,8 @@ class AccessGate:
         return self._taken
 
     def claim(self, code: str) -> str | None:
-        """Return the ticket for the first right code, None for all other attempts; a wrong code is
-        counted."""
+        """Return the ticket for the first right code, and None for every other attempt. Wrong codes are
+        counted; after ``TRIES`` of them access ends."""
         with self._lock:
             if self.ended or self._taken:
                 return None
@@ -96,10 +96,11 @@ LOCAL: tuple[Network, ...] = tuple(
     ipaddress.ip_network(each)
     for each in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7")
 )
-"""RFC 1122, 1918, 3927 and 4193. Without 100.64.0.0/10, the carrier's side of its NAT, and without fe80::/10,
-whose addresses browsers do not accept."""
+"""Local networks by RFC 1122, 1918, 3927 and 4193. Left out are 100.64.0.0/10, because it is a carrier's
+network behind its NAT, and fe80::/10, because browsers do not accept its addresses."""
 WAN_INTERFACES = ("wwan", "ppp", "tun", "tap", "wg", "rmnet")
-"""Interfaces to networks of strangers, although the address may be private: carriers assign 10.x too."""
+"""Prefixes of interfaces to networks of strangers; even private addresses there, such as a carrier's 10.x, are
+not local."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ class PageAddress:
         return f"[{self.address}]" if self.address.version == 6 else str(self.address)
 
     def admits(self, source: str) -> bool:
-        """Whether ``source`` is in the same network; a client behind a router is not."""
+        """Return whether ``source`` is in ``network``; a client behind a router is not."""
         asker = ipaddress.ip_address(source.partition("%")[0])
         if isinstance(asker, ipaddress.IPv6Address) and asker.ipv4_mapped is not None:
             asker = asker.ipv4_mapped
@@ -123,7 +124,7 @@ class PageAddress:
 
 
 def page_addresses(found: Iterable[InterfaceAddress]) -> Sequence[PageAddress]:
-    """Addresses to listen at. The last is loopback, for a port that ssh forwards."""
+    """Return the addresses to listen at. The last is loopback, for a port that ssh forwards."""
     near = [
         each for each in found if not each.point_to_point and not each.interface.startswith(WAN_INTERFACES)
     ]

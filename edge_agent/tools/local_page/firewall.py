@@ -15,7 +15,8 @@ log = logging.getLogger(__name__)
 FIREWALL_SET = "edge_agent_aim"
 ANSWER_S = 10.0
 
-# Runs as root and outlives any failure of the page: its input ends when the page's process ends.
+# A shell that runs as root and closes the port when its input ends. That happens when the page's process ends
+# for any reason, so the port is closed even if that process crashes.
 _CLOSE_AT_EXIT = """trap '' INT TERM HUP; cat >/dev/null; exec "$0" delete element inet "$1" "$2" "{ $3 }" """
 
 
@@ -29,8 +30,8 @@ class FirewallOpening(Enum):
 
 @contextmanager
 def open_port(port: int, life_s: float, nft: str = "nft") -> Iterator[FirewallOpening]:
-    """Open the port. The kernel closes it after ``life_s`` in any case; the end of the ``with`` block, or of
-    this process, closes it at once. Root is needed only at the start."""
+    """Open the port in the firewall until the ``with`` block or this process ends; the kernel closes it after
+    ``life_s`` in any case. Only the start of the block needs the rights of root."""
     table, opening = _firewall_table(nft)
     if table is not None:
         element = f"{{ {port} timeout {round(life_s)}s }}"
@@ -80,7 +81,7 @@ def _create_element(nft: str, table: str, element: str) -> FirewallOpening:
 
 
 def _run_nft(*command: str) -> subprocess.CompletedProcess[bytes] | None:
-    """Run nft. None: no answer in time, which is logged. Raises OSError when the program is missing."""
+    """Run nft. Return None, and log it, if nft does not end in time. Raises OSError if nft is missing."""
     in_english = {**os.environ, "LC_ALL": "C"}
     try:
         return subprocess.run(command, capture_output=True, timeout=ANSWER_S, check=False, env=in_english)

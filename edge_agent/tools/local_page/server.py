@@ -1,8 +1,9 @@
 """The server: HTTP, or HTTPS with a certificate of its own, to one phone beside the gateway. It listens only
 after ``start``.
 
-Every request is checked in this order: its source; its ``Host`` (a page elsewhere whose name was pointed at
-the gateway sends another one); whether the time is over; its cookie. ``LocalPages`` then makes the answer.
+Every request is checked in this order: its source address; its ``Host`` header (if the DNS name of a foreign
+page was pointed at the gateway, the header has that name); whether the time is over; its cookie.
+``LocalPages`` then makes the answer.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ from edge_agent.tools.local_page.access import Gate, PageAddress
 log = logging.getLogger(__name__)
 
 MAX_REQUESTS = 6
-"""At once, for all addresses together; a browser opens up to six."""
+"""How many requests may run at once, at all addresses together; a browser opens up to six."""
 FREE_WITHIN_S = 1.0
-"""Limit until a slot taken from a slow client is free."""
+"""Longest wait until a slot that is taken from a slow client is free."""
 SILENT_S = 10.0
 DISCARD_S = 1.0
-"""How long a body that is refused is received, and discarded."""
+"""How long the server receives and discards a body that it has refused."""
 MAX_FORM_BYTES = 100
-"""Of the form with the code."""
+"""Largest body of the form with the code."""
 POLL_S = 0.2
 """Longest time until http.server reacts to a stop."""
 HTTPS_PORT = 443
@@ -64,30 +65,31 @@ def refusal(status: HTTPStatus, text: str) -> PageAnswer:
 
 
 class LocalPages(Protocol):
-    """The pages. Called on the threads of requests."""
+    """The pages to serve. Their methods are called on the threads of the requests."""
 
-    cookie: str  # its name
+    cookie: str  # name of the cookie with the ticket
 
     def public(self, path: str) -> PageAnswer | None:
-        """A file that every neighbour may have, such as a style sheet; None: it needs the code."""
+        """Return a file that needs no code, such as a style sheet; None if ``path`` needs the code."""
 
     def is_entry(self, path: str) -> bool:
-        """Whether a phone without the code gets the form at this path."""
+        """Return whether a phone that has not typed the code gets the form at this path."""
 
     def code_form(self, path: str, says: str, status: HTTPStatus) -> PageAnswer:
-        """The form. ``says``: ``code``, ``wrong``, or ``taken`` by another phone."""
+        """Return the form. ``says``: ``code`` asks for the code, ``wrong``: it was wrong, ``taken``: another
+        phone has used it."""
 
     def get(self, path: str, query: str) -> PageAnswer: ...
 
     def max_body(self, path: str) -> int:
-        """Largest body of a POST there, in bytes; 0: no POST."""
+        """Return the largest body of a POST at ``path``, in bytes; 0 if POST is not allowed there."""
 
     def post(self, path: str, body: bytes) -> PageAnswer: ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """What all listeners have in common."""
+    """The objects and settings that all listeners share."""
 
     pages: LocalPages
     gate: Gate
@@ -100,7 +102,7 @@ class _Shared:
 
 
 class PageServer:
-    """One listener for each address, one gate for all of them."""
+    """Serves the pages with one listener for each address, and one gate for all listeners."""
 
     def __init__(
         self,
@@ -112,8 +114,8 @@ class PageServer:
         tls: ssl.SSLContext | None = None,
         names: Sequence[str] = (),
     ) -> None:
-        """Bind the port; ``port`` 0: a free one, different at each address. ``names``: further host names of
-        the gateway. Raises EdgeAgentError when the port is in use."""
+        """Bind the port at each address; ``port`` 0 binds a free port, another one at each address.
+        ``names``: further host names of the gateway. Raises EdgeAgentError if the port is in use."""
         shared = _Shared(pages, gate, tls, tuple(names))
         limiter = _RequestLimiter()
         self._listeners: list[_Listener] = []
@@ -146,8 +148,11 @@ class PageServer:
 
 
 class _RequestLimiter:
-    """Slots for requests, of all listeners together. If all are taken, a new client gets the slot of the one
-    whose request has been incomplete for longest: six slow clients cannot block the page."""
+    """Limits the requests of all listeners together to ``MAX_REQUESTS`` slots.
+
+    If all slots are taken, a new client gets the slot of the client that has been sending its request for
+    longest. So six slow clients cannot block the page.
+    """
 
     def __init__(self) -> None:
         self._free = threading.BoundedSemaphore(MAX_REQUESTS)
@@ -165,7 +170,8 @@ class _RequestLimiter:
 
     @contextlib.contextmanager
     def replaced(self, connection: socket, by: socket) -> Iterator[None]:
-        """Count the connection under ``by`` from now on, since TLS detaches the accepted socket."""
+        """Use the socket ``by`` instead of ``connection`` in the list of incomplete requests for the ``with``
+        block, because TLS detaches the accepted socket."""
         with self._lock:
             self._asking.pop(connection, None)
             self._asking[by] = None
@@ -175,7 +181,7 @@ class _RequestLimiter:
             self.mark_complete(by)
 
     def mark_complete(self, connection: socket) -> None:
-        """The request is complete and is being answered now: its slot is not taken from it."""
+        """Record that the request is complete and is being answered: it keeps its slot from now on."""
         with self._lock:
             self._asking.pop(connection, None)
 
@@ -203,7 +209,7 @@ class _Listener(ThreadingHTTPServer):
             self.address_family = AF_INET6
         super().__init__((str(place.address), port), _Handler)
         port = self.server_address[1]
-        default = shared.tls is not None and port == HTTPS_PORT  # browsers leave it out
+        default = shared.tls is not None and port == HTTPS_PORT  # then no port in ``Host``
         self.host = place.host if default else f"{place.host}:{port}"
         self.hosts = (self.host, *(name if default else f"{name}:{port}" for name in shared.names))
 
@@ -221,7 +227,7 @@ class _Listener(ThreadingHTTPServer):
             self.limiter.release(request)
 
     def _process_tls(self, request: socket, client_address: Any, tls: ssl.SSLContext) -> None:
-        """Make the handshake on the request's own thread: a slow client delays no other."""
+        """Make the TLS handshake on the thread of the request, so that a slow client delays no other."""
         request.settimeout(SILENT_S)
         wrapped = tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
         with self.limiter.replaced(request, wrapped):
@@ -269,7 +275,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._discard_body()
 
     def _take_post(self) -> bool:
-        """Answer; False: the body was not read."""
+        """Answer a POST. Return False if the request was refused and its body not read."""
         path = urllib.parse.urlsplit(self.path).path
         admitted = self._at.shared.gate.admits(self._ticket())
         limit = self._pages.max_body(path) if admitted else 0
@@ -293,8 +299,8 @@ class _Handler(BaseHTTPRequestHandler):
         return False
 
     def _discard_body(self) -> None:
-        """Receive what the phone still sends, for a short time: closing a connection with bytes that were not
-        received resets it, and the phone may lose the answer."""
+        """Receive the rest of the body for up to ``DISCARD_S``. If the server closed a connection with bytes
+        that it had not received, TCP would reset the connection, and the phone might lose the answer."""
         self.connection.settimeout(DISCARD_S)
         until_mono = time.monotonic() + DISCARD_S
         with contextlib.suppress(OSError):
@@ -306,7 +312,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Write nothing: the terminal is for the technician."""
 
     def _length(self, limit: int) -> int | None:
-        """The length of the body; None: it is not read."""
+        """Return the length of the body; None if the body must not be read: no valid length, or above
+        ``limit``."""
         length = self.headers.get("Content-Length", "")
         # Two lengths allow a request to be smuggled past a proxy.
         odd = "Transfer-Encoding" in self.headers or len(self.headers.get_all("Content-Length", [])) > 1

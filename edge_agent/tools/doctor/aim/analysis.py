@@ -34,10 +34,11 @@ if TYPE_CHECKING:
 
 
 TRACKED_PX = 10
-"""Pixels of a picture 640 wide: the model, which is shown it 512 wide, sees nothing smaller."""
-LABELLED_PX = 20  # high: what a model can name (docs/design/rules.md, zone-intrusion)
+"""Smallest size that is tracked, in pixels of a picture 640 wide. The model gets that picture scaled to a
+width of 512, and detects nothing smaller."""
+LABELLED_PX = 20  # least height that the model can label (docs/design/rules.md, zone-intrusion)
 RELIABLE_PX = 30
-"""High: two-wheelers and vehicles that rules are about (docs/design/rules.md, stopped-vehicle)."""
+"""Least height of two-wheelers and vehicles for reliable rules (docs/design/rules.md, stopped-vehicle)."""
 WIDTH = 640
 
 
@@ -66,7 +67,7 @@ def judge(group: str | None, width: float, height: float, picture_width: int) ->
 
 FPS = 4.0
 OF_THE_BUDGET = 0.5  # the agent may run at the same time, with the whole budget of the gateway
-GLANCE_S = 2.0  # so long an object is shown that one inference detected and that has no track
+GLANCE_S = 2.0  # how long to show an object that one inference detected and that has no track
 METER_S = 0.5
 MAX_OBJECTS = 20
 BRIGHT_MEAN = 215
@@ -78,7 +79,7 @@ TAKE_S = 1.0
 class AimObject:
     """An object in the picture."""
 
-    label: str | None  # None: it moves, and no inference has labelled it
+    label: str | None  # None: a moving area or a track without a label
     box: Box
     width: int  # pixels of the stream
     height: int
@@ -97,13 +98,13 @@ class AimView:
 
     @property
     def in_focus(self) -> bool | None:
-        """Whether the picture is sharp; None: it has too little structure to judge."""
+        """Return whether the picture is sharp; None if it is too small or has too little structure."""
         sharpness = None if self.quality is None else self.quality.sharpness
         return None if sharpness is None else sharpness >= SHARP
 
     @property
     def light(self) -> str | None:
-        """``dark``, ``lit`` or ``bright``."""
+        """Return ``dark``, ``lit`` or ``bright``; None if the picture is too small."""
         if self.quality is None:
             return None
         if self.quality.mean <= BLACK_MEAN or self.quality.dark >= NOTHING_SEEN:
@@ -112,10 +113,11 @@ class AimView:
 
 
 class AimAnalysis:
-    """Runs the threads ``capture-<id>`` and ``aim-<id>``; ``view`` may be read on any thread."""
+    """Analyses one camera on the threads ``capture-<id>`` and ``aim-<id>``; ``next_view`` may be called on
+    any thread."""
 
     def __init__(self, settings: Settings, camera: Camera, clock: Clock) -> None:
-        """Load the detector, which takes up to a second."""
+        """Load the detector, which takes up to a second; ``start`` starts the threads."""
         fps = min(camera.analyse.fps, FPS)
         # The ring holds only the packets that are being decoded.
         self._camera = replace(camera, analyse=replace(camera.analyse, gear=GearChoice.FULL, fps=fps))
@@ -126,7 +128,7 @@ class AimAnalysis:
         self._pipeline = _pipeline(self._camera, settings, choice.detector)
         self._detections: list[tuple[float, Detection]] = []
         self._quality: tuple[float, ImageQuality | None] = (float("-inf"), None)
-        # Protects ``_view``; notified when there is a new one.
+        # Protects ``_view``, and is notified of each new view.
         self._news = threading.Condition()
         self._view: AimView | None = None
         self.loop = SupervisedThread(f"aim-{camera.id}", self._run)
@@ -136,7 +138,8 @@ class AimAnalysis:
         self.loop.start()
 
     def stop(self, timeout_s: float = 3.0) -> None:
-        """Stop. A reader that blocks in its camera ends with the process."""
+        """Stop both threads, waiting up to ``timeout_s`` for each. A reader that is blocked by its camera for
+        longer ends with the process."""
         self.loop.stop()
         self._reader.stop()
         self.loop.join(timeout_s)
@@ -150,7 +153,7 @@ class AimAnalysis:
 
     @property
     def problem(self) -> str | None:
-        """Why there is no picture, in one line without secrets."""
+        """Return why there is no picture, in one line without secrets; None if the camera is online."""
         status = self._reader.status()
         if self.loop.failure is not None:
             return f"frames cannot be analysed: {self.loop.failure}"

@@ -53,14 +53,15 @@ class AimPages:
         return refusal(HTTPStatus.NOT_FOUND, "not-found")
 
     def max_body(self, path: str) -> int:
-        """0, because the only POST of this page is the form with the code, which the server reads."""
+        """Return 0: the only POST of this page is the form with the code, which the server itself reads."""
         return 0
 
     def post(self, path: str, body: bytes) -> PageAnswer:
         return refusal(HTTPStatus.BAD_REQUEST, "bad-request")
 
     def _view(self, query: str) -> PageAnswer:
-        """A picture newer than ``after``, with its analysis in a header: both belong together."""
+        """Return a picture newer than ``after``. Its analysis is in the header ``Aim-View``, so that both
+        always belong together."""
         after = urllib.parse.parse_qs(query).get("after", ["0"])[0]
         view = self._watch.next_view(int(after) if after.isdigit() else 0, WAIT_S)
         document = view_document(view, self._gate.left_s, self._watch.problem)
@@ -71,7 +72,7 @@ class AimPages:
 
 
 def site_document(camera: Camera) -> dict[str, Any]:
-    """Facts that do not change while a person aims; points are 0..1 of the picture."""
+    """Return the facts that do not change while a person aims; points are 0..1 of the picture."""
     places = {rule.line if isinstance(rule, LineRule) else rule.zone: None for rule in camera.rules}
     return {
         "camera": camera.id,

@@ -37,7 +37,7 @@ from edge_agent.tools.doctor.check import CheckResult, Figure
 
 
 def check_config(settings: Settings, unread: str | None) -> Sequence[CheckResult]:
-    """``unread``: why a password or key file could not be read; None if all were read."""
+    """Check the configuration. ``unread``: why a password or key file could not be read; None if all were."""
     results = [CheckResult("config", "secrets-unread", {"first": unread})] if unread else []
     if settings.warnings:
         figures: dict[str, Figure] = {"count": len(settings.warnings), "first": settings.warnings[0]}
@@ -95,7 +95,7 @@ def _below(profile: Profile, sysroot: Path, figures: dict[str, Figure]) -> Itera
 
 
 def _watchdog(wanted: Watchdog, sysroot: Path) -> CheckResult:
-    """Check the watchdog. ``wanted``: as role base sets it."""
+    """Check the watchdog. ``wanted``: the values to which the Ansible role ``base`` sets it."""
     state = read_watchdog(wanted, sysroot)
     figures: dict[str, Figure] = {
         "device": wanted.device,
@@ -172,11 +172,11 @@ def _supply(profile: Profile, sysroot: Path) -> Iterator[CheckResult]:
 
 COMMITS = 16
 COMMIT_BYTES = 4096  # the outbox writes about twice as much for one event
-BULK_BYTES = 4_000_000  # with the commits 4.1 MB in all, one part in 8,000 of a 32 GB card
+BULK_BYTES = 4_000_000  # 4.1 MB together with the commits, which is 1/8,000 of a 32 GB card
 MIN_FREE_BYTES = 5 * BULK_BYTES  # with less, the test itself could fill the disk that the agent needs
 TRY_S = 3.0  # a card that takes longer for this is slow in any case
 SLOW_SYNC_MS = 200.0
-"""An assumption: in the worst case five events a second wait for the disk one after another."""
+"""An assumption: the busiest site has five events a second, and each waits for one sync."""
 SLOW_MB_S = 2.0  # an assumption: eight cameras, each with a clip of 2 Mbit/s
 
 
@@ -187,11 +187,11 @@ class DiskSpeed:
 
 
 def check_disk(settings: Settings, sysroot: Path, agent: str | None = None) -> Sequence[CheckResult]:
-    """Check the disk. ``agent``: the agent's user, whose rights this process has; a folder closed to it is a
-    fault."""
+    """Check the disk. ``agent``: the user of the agent, with whose rights this process runs; it is a fault
+    if that user may not write to the folder."""
     folder = settings.state_dir
     while not folder.exists() and folder != folder.parent:
-        folder = folder.parent  # before the agent's first start: where it will be created
+        folder = folder.parent  # before the agent's first start, the folder in which it will be created
     figures: dict[str, Figure] = {"folder": str(folder)}
     try:
         usage = shutil.disk_usage(folder)

@@ -68,8 +68,8 @@ class BrokerCheck:
 
 
 def is_unconfirmed(mqtt: Mqtt) -> bool:
-    """Whether the box got its site by a claim that the centre has not confirmed yet: then it has signed its
-    certificate itself, and no broker accepts that."""
+    """Return whether the gateway got its site by a claim that the centre has not confirmed yet. It then has
+    a certificate that it signed itself, and no broker accepts that."""
     if mqtt.cert_file is None:
         return False
     try:
@@ -80,16 +80,19 @@ def is_unconfirmed(mqtt: Mqtt) -> bool:
 
 
 def _unconfirmed(trouble: ConnectError | None) -> str | None:
-    """The finding of an unconfirmed site; None: the broker has another fault. With TLS 1.3 a handshake
-    succeeds before the broker has refused the certificate."""
+    """Return the finding of an unconfirmed site; None if the broker has another fault.
+
+    ``trouble`` None is unconfirmed too: with TLS 1.3 the handshake succeeds before the broker refuses the
+    certificate.
+    """
     if trouble is None or trouble.kind in OWN_REFUSED:
         return "broker-unconfirmed"
     return "broker-offline" if trouble.kind in NO_UPLINK else None
 
 
 def without_time_server(results: Sequence[CheckResult]) -> list[CheckResult]:
-    """Lower the level of the clock at an unconfirmed site without an uplink, because it has no time server
-    either."""
+    """Lower the level of the clock's finding at an unconfirmed site without an uplink: without an uplink the
+    gateway cannot reach a time server."""
     brokers = [result.finding for result in results if result.finding.startswith("broker-")]
     if not brokers or any(finding != "broker-offline" for finding in brokers):
         return list(results)
@@ -104,7 +107,7 @@ def probe_topics(settings: Settings) -> tuple[str, str]:
 
 
 def is_good(results: Sequence[CheckResult]) -> bool:
-    """Whether a broker answers and accepts this gateway."""
+    """Return whether at least one broker answers and accepts this gateway."""
     return any(result.finding in GOOD for result in results)
 
 
@@ -122,13 +125,13 @@ def _names(settings: Settings) -> list[str]:
 
 
 def check_names(settings: Settings) -> list[str]:
-    """Names for ``--accept``; ``broker`` covers what a running agent reports, however many brokers there
-    are."""
+    """Return the names for ``--accept``. ``broker`` is always among them: it covers what a running agent
+    reports, also if there are several brokers."""
     return list(dict.fromkeys(["broker", *_names(settings)]))
 
 
 def spare_brokers(results: Sequence[CheckResult]) -> list[CheckResult]:
-    """Lower the level of unreachable brokers if one is good: brokers are tried in turn."""
+    """Lower the level of brokers with a fault if another is good, because the agent tries them in turn."""
     if not is_good(results):
         return list(results)
     return [

@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
 LIMIT_S = 14.5
 WITH_MAIN_LIMIT_S = 2 * LIMIT_S
-"""The main stream is tested after the sub-stream, so that a wrong password is sent once."""
+"""Twice, because the main stream is tested after the sub-stream: a wrong password is then sent only once."""
 SWITCH_LIMIT_S = 21.0
 LARGE_PIXELS = 1280 * 720
 SMALL_WIDTH = 480
-KEYFRAME_S = 2.5  # 2 s is required; cameras round
+KEYFRAME_S = 2.5  # 2 s is required; the rest is for cameras that round the interval
 ENOUGH_RATE = 0.9  # share of the configured rate that is enough: 4.9 counts as 5
 DEFAULT_CAPACITY = Capacity(8, 640, 360, 10, ("h264",), 80)  # for a board without its own profile
 
@@ -52,7 +52,7 @@ class CameraMeasurement:
 
 
 class CameraCheck:
-    """Checks one camera. ``run`` is called on its own thread; ``measurement`` is read when that has ended."""
+    """Checks one camera. ``run`` is called on its own thread; read ``measurement`` when that has ended."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class CameraCheck:
     def run(self) -> Sequence[CheckResult]:
         measured = self._measure()
         of_agent = _agent_results(self._camera.id, self._agent)
-        # One line for a main stream that neither doctor nor the agent can read.
+        # If neither doctor nor the agent can read the main stream, one line says so, not two.
         unreadable = any(result.finding.startswith("still-un") for result in measured)
         return [
             *measured,
@@ -96,7 +96,7 @@ class CameraCheck:
         try:
             probe = probe_stream(camera, self._clock, self._opener)
         except CaptureError as error:
-            # A camera or device that serves one viewer only: the agent is that viewer.
+            # Some cameras and devices serve only one client; that client is the agent.
             busy = self._by_agent("camera-held") if error.cause is Cause.REFUSED else None
             if error.detail == Fault.BASIC_ONLY.detail:
                 return [CheckResult(camera.id, "camera-basic-only")]
@@ -214,7 +214,7 @@ def check_switch_port(camera_id: str, poe: PoePort) -> Sequence[CheckResult]:
 
 
 def check_firmware(settings: Settings, identities: Mapping[str, CameraIdentity]) -> Sequence[CheckResult]:
-    """One result for each camera whose firmware is older than the list asks for."""
+    """Return one result for each camera with firmware that is older than the configured list requires."""
     return [
         CheckResult(
             f"{old.camera}/firmware",

@@ -26,7 +26,7 @@ ASK_EVERY_S = 0.25
 def check_delivery(
     settings: Settings, status: StatusResult, topics: tuple[str, str], within_s: float
 ) -> list[CheckResult]:
-    """Ask the agent for a test event. Blocks for up to ``within_s`` if the centre does not confirm it.
+    """Request a test event from the agent. Blocks for up to ``within_s`` if the centre does not confirm it.
     ``topics``: see ``rights_result``."""
     if status.document is None:
         return _untested(status)
@@ -49,7 +49,10 @@ def check_delivery(
 
 
 def rights_result(check: str, own: bool | None, foreign: bool | None, topics: tuple[str, str]) -> CheckResult:
-    """The finding on the rights to publish. ``topics``: one of this gateway, and one of another gateway."""
+    """Return the finding on the rights to publish. ``topics``: one of this gateway, and one of another.
+
+    ``own`` and ``foreign``: whether the broker accepted a message to each; None: it did not answer.
+    """
     if own is False:
         return CheckResult(check, "rights-none", {"topic": topics[0]})
     if own is None or foreign is None:
@@ -116,7 +119,7 @@ _FINDINGS = {
 
 
 def with_delivery(results: Sequence[CheckResult], found: Sequence[CheckResult]) -> list[CheckResult]:
-    """Insert the findings below the last broker."""
+    """Return ``results`` with ``found`` inserted after the results of the last broker."""
     last = max(at for at, result in enumerate(results) if result.finding.startswith(("broker-", "rights-")))
     return [*results[: last + 1], *found, *results[last + 1 :]]
 

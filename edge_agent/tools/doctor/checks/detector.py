@@ -22,8 +22,10 @@ LEAST, MOST = 3, 30  # numbers of inferences; the first one is not counted
 
 
 def check_detector(settings: Settings, running: DetectorHealth | None) -> Sequence[CheckResult]:
-    """Check the detector. ``running``: what a running agent reports; its speed is used if it has a detector,
-    because a second detector on the same cores would slow down both."""
+    """Check the detector. ``running``: what a running agent reports of its detector.
+
+    The speed in that report is used, because a second detector on the same cores would slow down both.
+    """
     wanted = _wanted(settings)
     if settings.detector.model == "none":
         blind = [_missing_labels("none", wanted)] if wanted else []
@@ -63,9 +65,10 @@ def check_detector(settings: Settings, running: DetectorHealth | None) -> Sequen
 
 
 def _wanted(settings: Settings) -> dict[str, str]:
-    """Labels that the configuration asks for, each with the first place that does.
+    """Return the labels that the configuration requires, each with the first rule or key that requires it.
 
-    A rule for all labels accepts what the detector has; with the model ``none`` only rules ask for labels.
+    A rule for all labels requires none, because it works with the labels that the detector has. With the
+    model ``none`` also such a rule requires its labels, and ``detector.labels`` requires none.
     """
     no_model = settings.detector.model == "none"
     wanted: dict[str, str] = {}
@@ -80,7 +83,7 @@ def _wanted(settings: Settings) -> dict[str, str]:
 
 
 def _missing_labels(name: str, missing: Mapping[str, str]) -> CheckResult:
-    """``missing``: labels, and where the configuration asks for each."""
+    """Return the finding on missing labels. ``missing``: label -> rule or key that requires it."""
     users = ", ".join(dict.fromkeys(missing.values()))
     return CheckResult(
         "detector", "detector-blind", {"name": name, "labels": ", ".join(missing), "users": users}
@@ -88,8 +91,8 @@ def _missing_labels(name: str, missing: Mapping[str, str]) -> CheckResult:
 
 
 def _measured_ms(detector: ObjectDetector) -> float:
-    """Median time of one second of inferences on noise, which costs a detector as much as a street scene.
-    Raises DetectorError."""
+    """Return the median time of an inference, measured for one second on noise, which takes a detector as
+    long as a street scene. Raises DetectorError."""
     fit = detector.fit((640, 360))
     picture = np.random.default_rng(7).integers(0, 255, (fit.height, fit.width, 3), np.uint8)
     taken: list[float] = []

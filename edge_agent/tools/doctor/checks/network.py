@@ -19,16 +19,17 @@ from edge_agent.wire import ModemHealth
 
 MODEM = "modem"
 WEAK_PERCENT = 20
-"""An assumption: below it ModemManager's percentage means a bar or none, and transfers are slow."""
+"""ModemManager's signal quality below which transfers are slow: at most one bar. This is an assumption."""
 CAMERA_OFF_S = 5.0
-"""Camera and gateway are compared by whole seconds; a camera that follows NTP is within one or two."""
+"""Largest difference that is right. The times are compared in whole seconds; a camera that follows NTP
+differs by one or two."""
 MODEM_LIMIT_S = 20.0
 CLOCK_LIMIT_S = WHOLE_TIMEOUT_S + 2.0
 
 
 def check_modem(kind: UplinkKind, sysroot: Path, counted: ModemHealth | None) -> Sequence[CheckResult]:
-    """Check the modem of a gateway with a SIM card. ``counted``: what a running agent reports, with its count
-    of the billing period. There is no result for a gateway with another uplink."""
+    """Check the modem of a gateway with a SIM card; return no result for another kind of uplink.
+    ``counted``: the report of a running agent, with the bytes that it has counted in the billing period."""
     if kind is not UplinkKind.SIM:
         return []
     address = modem_bus(sysroot)
@@ -59,7 +60,7 @@ def check_modem(kind: UplinkKind, sysroot: Path, counted: ModemHealth | None) ->
 
 
 def clock_checks(settings: Settings, clock: Clock, *, synced: bool) -> list[Check]:
-    """The checks of all cameras' clocks."""
+    """Return one check of the clock for each camera."""
     return [
         Check(f"{camera.id}/clock", CLOCK_LIMIT_S, partial(check_camera_clock, camera, clock, synced=synced))
         for camera in settings.cameras
@@ -73,8 +74,8 @@ def check_camera_clock(
     synced: bool,
     measure: Callable[[str, Clock], CameraClockOffset] = measure_offset,
 ) -> Sequence[CheckResult]:
-    """Compare the camera's clock with the gateway's. There is no result for a camera without ONVIF, nor
-    while the gateway's own clock is not ``synced``."""
+    """Compare the camera's clock with the gateway's. Return no result for a camera without ONVIF, or if the
+    gateway's own clock is not ``synced``."""
     host = host_of(camera.url)
     if not host or not synced:
         return []

@@ -75,7 +75,7 @@ def judge(check: str, quality: ImageQuality | None) -> CheckResult:
 
 
 def thumbnail(picture: Picture, camera: Camera) -> Colour:
-    """Scale to at most ``THUMBNAIL`` pixels, with privacy masks black."""
+    """Scale a picture to at most ``THUMBNAIL`` pixels, with privacy masks black."""
     return crop(picture, FULL_PICTURE, camera.privacy_masks, THUMBNAIL)
 
 

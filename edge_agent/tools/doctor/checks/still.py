@@ -19,7 +19,7 @@ from edge_agent.tools.doctor.check import CheckResult, Figure
 from edge_agent.wire import CameraHealth
 
 CODECS = {"h264": "H.264", "hevc": "H.265", "h265": "H.265", "mjpeg": "MJPEG"}
-"""As FFmpeg and the profiles name them."""
+"""Names of codecs as FFmpeg and the profiles spell them -> names for people."""
 
 
 def uses_main_stream(camera: Camera) -> bool:
@@ -38,7 +38,7 @@ def check_still(
     """Check the stills of a camera whose sub-stream could be read. Empty if the configuration wants none.
 
     ``agent``: what a running agent reports of this camera; ``sub_size``: width and height of the sub-stream.
-    With a main stream it connects once more, and blocks for up to 14 s.
+    If the configuration names a main stream, connects to the camera again and blocks for up to 14 s.
     """
     check = f"{camera.id}/still"
     if not uses_main_stream(camera):
@@ -58,7 +58,7 @@ def check_still(
 
 
 def _unreadable(cause: Cause, agent: CameraHealth | None, logins: Path) -> tuple[str, dict[str, Figure]]:
-    """Return the finding and its figures."""
+    """Return the finding on a main stream that cannot be read, and its figures."""
     if cause is Cause.UNAUTHORIZED:
         return "still-unauthorized", {"logins": shlex.quote(str(logins))}
     agent_reads_it = agent is not None and agent.state == "online" and not agent.main_trouble

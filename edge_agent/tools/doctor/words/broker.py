@@ -19,7 +19,7 @@ _RENEW = "tell the centre, which renews it"
 _RENEW_VI = "báo trung tâm gia hạn"
 
 BROKER: dict[str, Wording] = {
-    # --- validity of our certificates ---
+    # --- validity of the gateway's certificates ---
     "certificate-good": green(
         "{file} is valid until {end}, {days} days",
         "{file} có hiệu lực đến ngày {end}, còn {days} ngày",
@@ -153,7 +153,7 @@ BROKER: dict[str, Wording] = {
         _CENTRE,
         _CENTRE_VI,
     ),
-    # --- a site by a claim that the centre has not confirmed ---
+    # --- the centre has not confirmed the claim of the site ---
     "broker-unconfirmed": yellow(
         "{host} answers; the centre has not confirmed this site yet",
         "{host} có trả lời; trung tâm chưa xác nhận điểm này",

@@ -113,7 +113,7 @@ CAMERAS: dict[str, Wording] = {
         "install the vendor's newer firmware for this model; details: {source}",
         "cài firmware mới hơn của hãng cho mẫu camera này; chi tiết: {source}",
     ),
-    # --- its port at the switch ---
+    # --- the camera's port at the switch ---
     "switch-port-good": green(
         "the switch {switch} answers, and port {port} delivers power",
         "bộ chia mạng (switch) {switch} trả lời, cổng {port} đang cấp nguồn",

@@ -26,13 +26,14 @@ class Wording:
         return filled(self.vi if lang == "vi" else self.en, _shown(figures, lang), lang)
 
     def todo(self, lang: Lang, figures: Mapping[str, Figure]) -> str | None:
-        """What to do; figures keep the decimal point, since they are typed."""
+        """Return what to do; None if nothing. Numbers keep the decimal point in both languages, because a
+        person types them as they are shown."""
         text = self.vi_do if lang == "vi" else self.en_do
         return text.format_map(_shown(figures, lang)) or None
 
 
 def _shown(figures: Mapping[str, Figure], lang: Lang) -> dict[str, str | int | float]:
-    """Translate texts, dates and durations; the sentence itself formats numbers."""
+    """Translate texts, dates and durations. Numbers stay as they are: the sentence formats them."""
     return {name: _written(figure, lang) for name, figure in figures.items()}
 
 
@@ -121,7 +122,7 @@ ACCEPTED = {"en": "accepted", "vi": "chấp nhận"}
 
 
 def label_of(check: str, lang: Lang) -> str:
-    """``cam-2/picture`` is ``cam-2, hình ảnh``."""
+    """Return the name of a check in ``lang``: ``cam-2/picture`` becomes ``cam-2, hình ảnh``."""
     head, _, part = check.partition("/")
     if lang == "vi":
         head, part = _VI.get(head, head), _VI_PARTS.get(part, part)
