@@ -99,7 +99,7 @@ LOCAL: tuple[Network, ...] = tuple(
 """Local networks by RFC 1122, 1918, 3927 and 4193. Left out are 100.64.0.0/10, because it is a carrier's
 network behind its NAT, and fe80::/10, because browsers do not accept its addresses."""
 WAN_INTERFACES = ("wwan", "ppp", "tun", "tap", "wg", "rmnet")
-"""Prefixes of interfaces to networks of strangers; even private addresses there, such as a carrier's 10.x, are
+"""Prefixes of interfaces to networks of strangers. Private addresses on them, such as a carrier's 10.x, are
 not local."""
 
 

@@ -1,4 +1,6 @@
-"""Turns Markdown of our pages into text for a terminal: headings, paragraphs, lists, tables, code."""
+"""Turns the Markdown of the installed pages into text for a terminal.
+
+It handles headings, paragraphs, lists, tables and code."""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ _RULE = re.compile(r"\|[\s:|-]+\|?")
 
 
 def plain_text(markdown: str, width: int) -> str:
-    """``markdown`` in lines of at most ``width`` characters; code keeps its lines, indented."""
+    """Return ``markdown`` as text in lines of at most ``width`` characters; code is only indented."""
     return "\n".join(_lines(markdown.splitlines(), width)) + "\n"
 
 
@@ -50,7 +52,7 @@ def _lines(lines: list[str], width: int) -> Iterator[str]:
 
 
 def _continues(line: str, paragraph: list[str]) -> bool:
-    """Whether ``line`` belongs to the paragraph or list item above it."""
+    """Return whether ``line`` belongs to the paragraph or list item above it."""
     return bool(paragraph and line.strip()) and not (line.startswith(("#", "|")) or _ITEM.fullmatch(line))
 
 
@@ -74,7 +76,7 @@ def _wrapped(paragraph: list[str], width: int) -> list[str]:
 
 
 def _row(line: str, width: int) -> list[str]:
-    """A row of a table as one item of a list: most rows are too long for columns on a terminal."""
+    """Return a row of a table as one item of a list: most rows are too long for columns on a terminal."""
     if _RULE.fullmatch(line.strip()):
         return []
     cells = [

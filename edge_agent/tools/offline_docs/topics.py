@@ -11,7 +11,7 @@ from pathlib import Path
 from edge_agent.core.languages import Lang
 
 FOLDER = Path(__file__).parent / "pages"
-"""In a checkout links to the pages in docs/guide, in the wheel copies."""
+"""The folder of the pages. In a checkout it has links to docs/guide, in the wheel it has copies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +59,17 @@ TOPICS = (
 @dataclass(frozen=True, slots=True)
 class OfflinePageLine:
     topic: OfflinePage
-    heading: str  # the last one above the line
+    heading: str  # the last heading above the line
     line: str
 
 
 def in_order(lang: Lang) -> list[OfflinePage]:
-    """All topics, those in ``lang`` first."""
+    """Return all pages, those in ``lang`` first."""
     return sorted(TOPICS, key=lambda topic: topic.lang != lang)
 
 
 def search(topics: list[OfflinePage], words: str) -> Iterator[OfflinePageLine]:
-    """Lines with all ``words``, whatever their case and Vietnamese marks. Raises OSError."""
+    """Yield the lines that contain all ``words``; case and Vietnamese marks are ignored. Raises OSError."""
     wanted = plain(words).split()
     for topic in topics:
         heading = ""

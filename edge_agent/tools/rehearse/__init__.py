@@ -1,6 +1,6 @@
 """``edge-agent rehearse``: runs a drafted rule over stored passages, beside the rule in force.
 
-The rules are the agent's own; ``synthetic.py`` makes the tracks that they see of the rows.
+The code of the rules is that of the agent. ``synthetic.py`` makes the tracks for them from the stored rows.
 """
 
 from edge_agent.tools.rehearse.run import rehearse

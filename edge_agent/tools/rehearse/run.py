@@ -29,8 +29,8 @@ from edge_agent.tools.rehearse.synthetic import STILL_STEP_S, RelevantPassages, 
 from edge_agent.tools.rehearse.tally import EvenSample, ReportTally
 from edge_agent.wire import RehearsalAccuracy, RehearsalExample, RehearsalResult, RehearsedBy
 
-MAX_FPS = 5.0  # with 2.5, up to four in a hundred reports more differ from live (docs/design/rehearsal.md)
-USUAL_ASPECT = 16 / 9  # of rows that do not say the shape of the picture
+MAX_FPS = 5.0  # with 2.5, up to 4 % more of the reports differ from live (docs/design/rehearsal.md)
+USUAL_ASPECT = 16 / 9  # aspect ratio for rows that do not contain it
 MARGIN_S = 5.0
 
 DRAFT, IN_FORCE = 1, 2
@@ -40,7 +40,7 @@ _BY: dict[int, RehearsedBy] = {DRAFT: "draft", IN_FORCE: "in-force", DRAFT | IN_
 
 @dataclass(frozen=True, slots=True)
 class RehearsalPlan:
-    """What to rehearse."""
+    """The rules to rehearse, and the camera and period of the passages."""
 
     camera_id: str
     draft: AnyRule
@@ -73,7 +73,7 @@ class _Report:
 
 
 class Rehearsal:
-    """Plays passages to one or two rules. One thread; needs memory for the objects in sight at once only."""
+    """Plays passages to one or two rules, on one thread. It keeps only the objects in sight in memory."""
 
     def __init__(self, plan: RehearsalPlan, rest: Callable[[], None] = lambda: None) -> None:
         """``rest`` is called before each frame, and may sleep."""
@@ -90,10 +90,10 @@ class Rehearsal:
         self.passages = self.used = self.undated = self.live = 0
         self.first_at: datetime | None = None
         self.changed = dict.fromkeys(_BY, 0)
-        """Passages that a rule reported, by the bits of the rules that did."""
+        """Number of passages that were reported, by the bits of the rules that reported them."""
         self.reports = EvenSample[_Report]()
         self.on_report: Callable[[RuleObservation], None] = lambda observation: None
-        """Called with each start and moment, of all rules."""
+        """Called with each observation of phase start or moment, of all rules."""
 
     def run(self, passages: Iterator[StoredPassage]) -> None:
         """Play all passages, which come in the order of their starts."""
@@ -124,8 +124,10 @@ class Rehearsal:
             self._picture = ReleasedPicture(round(1000 * aspect), 1000)
 
     def _play_until(self, until_mono: float) -> None:
-        """Play the frames before that time. Frames in which no object is in sight are few, and end when no
-        rule can wait for anything any more."""
+        """Play the frames before that time.
+
+        After the last object has left, frames are played only as long as a rule may wait for something.
+        """
         while self._next_mono < until_mono and (self._active or self._next_mono < self._idle_until_mono):
             self._rest()
             now = self._next_mono
@@ -134,7 +136,7 @@ class Rehearsal:
             if is_regular:
                 stands = all(each.still_until_mono > now for each in self._active)
                 self._regular_mono = now + (STILL_STEP_S if stands else self._step_s)
-            # Each object's first and last place has a frame too: a line or zone may begin just behind it.
+            # Play a frame at the first and last place of each object too: a zone may end just before it.
             last = min((each.last_mono for each in self._active if each.last_mono > now), default=math.inf)
             self._next_mono = min(self._regular_mono, last)
         if not self._active:
@@ -185,7 +187,7 @@ class Rehearsal:
                 each.report(candidate.bit, observation.last_mono)
 
     def _note_crowd(self, candidate: _Candidate, mono: float, tracks: Sequence[Track]) -> None:
-        """Sample the objects of the crowd, because examples name single objects."""
+        """Add one object of the crowd to the examples, because an example names a single object."""
         assert isinstance(candidate.rule, CrowdingRule)
         zone = candidate.rule.zone
         inside = {track.id for track in tracks if zone.contains(track.box.foot)}
@@ -204,7 +206,7 @@ class Rehearsal:
 
 
 def _linger_s(rule: Rule) -> float:
-    """How long a rule may wait for something after the last object has gone."""
+    """Return how long a rule may wait for something after the last object has left."""
     wait_s = FOUND_AGAIN_S if isinstance(rule, StoppedRule) else 0.0
     if isinstance(rule, ZoneRule):
         wait_s = rule.grace_s
@@ -265,12 +267,12 @@ def _examples(reader: PassageReader, reports: Sequence[_Report]) -> list[Rehears
 
 
 class Pace:
-    """Leaves most of the processor to others: after each ``WORK_S`` of work it sleeps."""
+    """Limits the processor time of a rehearsal: call it often; it sleeps after each ``WORK_S`` of work."""
 
     WORK_S = 0.02
 
     def __init__(self, share: float) -> None:
-        """``share``: share of the time in which it works, above 0 and at most 1."""
+        """``share``: the part of the time for work, above 0 and at most 1; the rest is sleep."""
         self._pause = 1 / share - 1
         self._since_mono = time.monotonic()
 

@@ -1,7 +1,7 @@
 """Makes tracks from stored passages, as the tracker reported them, as far as the rows contain this.
 
-A row holds the final label, the mean size of the box, and at most 16 places with their times. Between two of
-them the object moves evenly here; a short absence is not known. See docs/design/rehearsal.md.
+A row holds the final label, the mean size of the box, and at most 16 places with their times. Here an object
+moves evenly from each place to the next. Rows do not record short absences. See docs/design/rehearsal.md.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from edge_agent.passages.reader import StoredPassage
 
 LOST_S = 2.5  # a lost track ends after this, ``tracking/lifecycle.py``; importing that would load OpenCV
 LEFT_S = 0.3  # a track that left the picture ends after this, ``lifecycle.has_ended``
-STILL_STEP_S = 1.0  # between two frames in which an object is seen that stands
-STILL = 0.02  # lengths of the object a second; an object that is slower needs few frames
+STILL_STEP_S = 1.0  # time between two frames in which a standing object is seen
+STILL = 0.02  # a slower object stands, and needs few frames; in lengths of the object per second
 
 
 class SyntheticTrack:
-    """One passage while it is rehearsed. ``at`` is called with rising times."""
+    """Makes the track of one passage for each frame. ``at`` must be called with rising times."""
 
     def __init__(self, passage: StoredPassage) -> None:
         detail = passage.detail
         self.passage = passage
         self.label = detail.label or passage.group
         self.reports = 0  # a bit for each rule that has reported it
-        self.reported_mono = 0.0  # when one did first
+        self.reported_mono = 0.0  # time of the first report
         self._path, self._score, self._votes = detail.path, detail.score, detail.votes
         self._start_mono = passage.started_at.timestamp()
         self.last_mono = self._start_mono + passage.duration_s
@@ -37,17 +37,18 @@ class SyntheticTrack:
         self._confirmed_mono = self._start_mono + detail.confirmed_after_s
         self._half_width, self._height = detail.width / 2, detail.height
         self._still = STILL * max(detail.width, detail.height, 1e-3)
-        self._seen_again_mono = 0.0  # until then it stands, and is ``_unseen``
+        self._seen_again_mono = 0.0  # until then the object stands, and ``at`` returns ``_unseen``
         self._unseen: Track | None = None
         self._segment = 0
         self._enter_segment()
 
     def at(self, now_mono: float, is_regular: bool = True) -> Track:
-        """The track in a frame at that time, which is not before its start.
+        """Return the track in a frame at ``now_mono``, which must not be before the track's start.
 
-        In a frame that is not regular, made for the first or last place of another object, it is not seen:
-        rules filter steps, and would filter over less time if they were more frequent. While it stands, it is
-        seen once in ``STILL_STEP_S``: a parked car in a busy street must not cost as much as all the others.
+        The track has ``seen_now`` False in two cases. First, in a frame that is not regular but was made for
+        the first or last place of another object: rules filter over a number of frames in which the object
+        is seen, and more frames would shorten that time. Second, while the object stands, except once in
+        ``STILL_STEP_S``: a parked car in a busy street must not cost as much as a moving one.
         """
         if now_mono < self._seen_again_mono and now_mono < self.last_mono:
             self._unseen = self._unseen or replace(self._track_at(now_mono, True), seen_now=False)
@@ -85,14 +86,14 @@ class SyntheticTrack:
         )
 
     def report(self, bit: int, mono: float) -> None:
-        """A rule has reported it."""
+        """Record that the rule with this bit has reported the object."""
         if not self.reports:
             self.reported_mono = mono
         self.reports |= bit
 
     @property
     def still_until_mono(self) -> float:
-        """Until when it stands where ``at`` saw it last; 0: it moves."""
+        """Return the time until which the object stands at its last place; 0 if it moves."""
         return self._still_until_mono
 
     def _enter_segment(self) -> None:
@@ -113,8 +114,8 @@ def _state(confirmed: bool, present: bool) -> TrackState:
 
 
 class RelevantPassages:
-    """Whether a rule can report anything about a passage: by its label, and by the rectangles around its
-    path and around the zone or line. It leaves out nothing that the rule would need."""
+    """Selects the passages that a rule may report: by label, and by overlap of the rectangle around the path
+    with that around the zone or line. No passage is left out that the rule could report."""
 
     def __init__(self, rule: AnyRule) -> None:
         points = (rule.line.begin, rule.line.end) if isinstance(rule, LineRule) else rule.zone.polygon

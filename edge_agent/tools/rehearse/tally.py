@@ -11,7 +11,7 @@ from edge_agent.core.facts import LineCountsObservation
 from edge_agent.wire import RehearsedReports
 
 MAX_SAMPLES = 2000
-"""Of reports, from which examples are chosen; beyond it every second is dropped."""
+"""How many reports are kept at most, to choose examples from. At this number, every second one is dropped."""
 
 _Item = TypeVar("_Item")
 
@@ -25,7 +25,7 @@ class ReportTally:
         self._by_hour, self._by_weekday = [0] * 24, [0] * 7
         self._by_day: Counter[str] = Counter()
         self._by_group: Counter[str] = Counter()
-        self._crossings: dict[str, tuple[int, int]] = {}  # a to b and b to a, by day
+        self._crossings: dict[str, tuple[int, int]] = {}  # day -> crossings from a to b, and from b to a
 
     def add(self, mono: float, group: str | None) -> None:
         """Count a report at that time (seconds since 1970)."""
@@ -38,11 +38,12 @@ class ReportTally:
             self._by_group[group] += 1
 
     def note_crossings(self, counts: LineCountsObservation) -> None:
-        """Replace the numbers of a day, because a rule reports the growing totals again and again."""
+        """Replace the numbers of a day, because each observation has the day's total until then."""
         self._crossings[counts.day] = sum(counts.a_to_b.values()), sum(counts.b_to_a.values())
 
     def result(self, *, about_one: bool) -> RehearsedReports:
-        """Return the counts and examples of a rule. ``about_one``: each report is about one object."""
+        """Return the counts of a rule. ``about_one``: whether each report is about a single object; only then
+        objects are counted."""
         crossings = list(self._crossings.values())
         return RehearsedReports(
             reports=self.reports,
@@ -57,7 +58,7 @@ class ReportTally:
 
 
 class EvenSample(Generic[_Item]):
-    """Keeps at most ``MAX_SAMPLES`` items, spread evenly over all that came."""
+    """Keeps at most ``MAX_SAMPLES`` items, spread evenly over all items that were added."""
 
     def __init__(self) -> None:
         self._items: list[_Item] = []
@@ -71,6 +72,6 @@ class EvenSample(Generic[_Item]):
         self._number += 1
 
     def choose(self, most: int) -> Sequence[_Item]:
-        """At most ``most`` of them, spread evenly, in their order."""
+        """Return at most ``most`` of the kept items, spread evenly, in the order in which they were added."""
         count = min(most, len(self._items))
         return [self._items[n * len(self._items) // count] for n in range(count)]

@@ -48,15 +48,15 @@ LINE: BGR = (220, 220, 60)
 REPORTED: BGR = (240, 240, 240)
 CAPTION_S = 4.0  # time to read a caption
 CAPTIONS = 6
-SIDE = 0.03  # of the picture: distance of the names of a line's sides from it
+SIDE = 0.03  # distance of the letters A and B from their line, as a share of the picture
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 
 
 def draw(
     picture: Colour, insight: FrameResult, masks: Sequence[Polygon] = (), rules: Sequence[AnyRule] = ()
 ) -> Colour:
-    """Draw into ``picture`` and return it: masks, zones and lines, motion and inference crops thin, confirmed
-    tracks bold."""
+    """Draw the results into ``picture`` and return it: masks, zones, lines and tracks; motion regions and
+    inference crops with thin lines, confirmed tracks with bold ones."""
     for mask in masks:
         _outline(picture, mask, MASK)
     places = {rule.line if isinstance(rule, LineRule) else rule.zone: None for rule in rules}
@@ -76,7 +76,7 @@ def draw(
 
 
 def caption(hit: Observation) -> str | None:
-    """One line of text for an observation; None for objects, which are drawn as boxes."""
+    """Return one line of text for an observation; None for an object, which is drawn as a box instead."""
     match hit:
         case RuleObservation():
             return f"{hit.rule.id} {hit.end_reason or hit.phase.value}: {hit.why}"
@@ -101,7 +101,8 @@ def _zone(picture: Colour, zone: Zone) -> None:
 
 
 def _line(picture: Colour, line: Line) -> None:
-    """Draw a line with its name at the start, and A and B on its sides: A on the left, y grows downwards."""
+    """Draw a line with its id at the start, and A and B on its sides; A is on the left, seen from the start
+    to the end."""
     begin, end = _pixel(picture, line.begin), _pixel(picture, line.end)
     cv2.line(picture, begin, end, LINE, 2, cv2.LINE_AA)
     _text(picture, line.id, Box(*line.begin, *line.begin), LINE)
@@ -177,7 +178,7 @@ class AnnotatedVideo:
         self._container.close()
 
     def write(self, frame: Frame, insight: FrameResult, observations: Sequence[Observation] = ()) -> None:
-        """Write a frame. ``observations`` in it stay as captions for a while."""
+        """Write a frame. The captions of its ``observations`` stay in the video for ``CAPTION_S``."""
         size = max(frame.picture.width, frame.picture.height)
         picture = draw(crop(frame.picture, WHOLE, self._private, size), insight, self._masks, self._rules)
         self._write_captions(picture, frame, observations)

@@ -35,7 +35,7 @@ class PlotPanel:
     title: str
     features: tuple[str, ...]
     limits: tuple[tuple[str, float], ...] = ()
-    most: float | None = None  # higher values are cut off
+    most: float | None = None  # top of the graph; higher values are cut off
 
 
 PANELS = (
@@ -133,7 +133,7 @@ class ViewPlot:
         axis.set_xlabel(f"time at the site ({zone}), from {self._started_at:%Y-%m-%d %H:%M:%S}")
 
     def _when(self, second: float) -> Any:
-        """Convert seconds to a position on the axis, in seconds or times."""
+        """Return the position on the time axis: seconds, or a time of day if the start is known."""
         return second if self._started_at is None else self._started_at + timedelta(seconds=second)
 
     def _panel(self, axis: Axes, panel: PlotPanel) -> None:
@@ -162,7 +162,7 @@ class ViewPlot:
 
 
 def spans(times: list[float], states: list[tuple[str, ...]]) -> list[tuple[float, float, str]]:
-    """Begin, end and name of each period of a state."""
+    """Return begin, end and name of each period of a state."""
     found: list[tuple[float, float, str]] = []
     begun: dict[str, float] = {}
     for at, now in zip(times, states, strict=True):

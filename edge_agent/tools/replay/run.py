@@ -205,7 +205,7 @@ def _pipeline(settings: Settings, camera: Camera, start: datetime, out: TextIO) 
     access = None
     if choice.detector is not None:
         budget = budget_of(settings.detector, (camera.id,))
-        # A gateway measures inferences against its budget; here that would measure this machine.
+        # Not timed: the time of an inference on this machine says nothing about the gateway's budget.
         access = DetectorAccess(InlineInference(choice.detector, timed=False), budget)
     events = EventFactory(
         settings.gateway,
@@ -241,7 +241,8 @@ class RecordingSink:
 
 
 class ReplayClock:
-    """Stands still at the start of the recording: a replay of the same file gives the same bytes."""
+    """A clock that always shows the start of the recording, so that a replay of the same file gives the same
+    bytes."""
 
     def __init__(self, start: datetime) -> None:
         self._start = start

@@ -31,8 +31,9 @@ LIFE_S = 600
 
 
 def run_rollout(args: argparse.Namespace, stdout: TextIO) -> int:
-    """Return 0 if every gateway runs the release; 1 if it stopped because a gateway refused it or gave it up;
-    3 if gateways are left that were offline or take no model."""
+    """Return the exit code: 0 if every gateway runs the release; 1 if the rollout stopped, because a gateway
+    refused the model or gave it up, or by Ctrl-C; 3 if gateways are left that were offline, take no model,
+    or saw too few objects."""
     release, sha256 = _release(args.release, args.url)
     broker = broker_of(args.broker)
     with ToolClient(
@@ -113,7 +114,7 @@ class _BrokerConnection:
         print(f"{datetime.now():%H:%M:%S}  {terminal_safe(text)}", file=self._stdout, flush=True)
 
     def _receive_all(self, rollout: Rollout) -> None:
-        """Wait until every online gateway has sent its heartbeat, at most ``--listen-s``."""
+        """Process messages until every online gateway has sent its heartbeat, at most for ``--listen-s``."""
         began_mono = time.monotonic()
         while time.monotonic() - began_mono < self._args.listen_s:
             self._pause.wait(STEP_S)

@@ -16,15 +16,17 @@ from edge_agent.wire.received.health import ReceivedModelHealth
 
 RolloutState = Literal["offline", "unheard", "waits", "shadow", "tried", "in force", "given up"]
 NO_FIGURES_S = 1800.0
-"""After the end of shadow mode: a slow link takes time for the file, and a heartbeat may be lost."""
+"""Longest wait for an effect after a command's own duration, such as the end of shadow mode: the download
+takes time on a slow link, and a heartbeat may be lost."""
 
 TAKES_NONE = ("not-possible", "unknown-type")
-"""Reply codes of gateways that take no model: another one is configured, the disk is full, the agent is too
-old."""
+"""Reply codes of gateways that cannot try the model: the configuration names another model, the disk is full,
+or the agent is too old."""
 
 
 class RolloutStopped(Exception):
-    """A gateway refused the model or gave it up. No more commands are sent."""
+    """The rollout must stop and send no more commands: a gateway refused the model, gave it up, or did not
+    react in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class RolloutOptions:
     soak_s: float  # time that a stage must run the model before the next one begins
     answer_s: float  # longest time for an answer, or until a gateway is online again
     force: bool = False
-    again: bool = False  # also on gateways that gave it up before
+    again: bool = False  # try also gateways that gave up or refused the model before
 
 
 @dataclass(slots=True)
@@ -50,9 +52,9 @@ class RolloutMember:
     asked: dict[str, float] = field(default_factory=dict)  # action -> when, monotonic
     answered: set[str] = field(default_factory=set)  # actions with any answer
     done: set[str] = field(default_factory=set)  # actions that have succeeded
-    in_force_mono: float | None = None  # since when it is known to run the model
+    in_force_mono: float | None = None  # since when this rollout knows that it runs the model
     away_mono: float | None = None  # since when it has been offline
-    forgiven_at: str | None = None  # when it gave the model up before this rollout, which may try it again
+    forgiven_at: str | None = None  # when it gave the model up before this rollout; this is ignored
 
     @property
     def name(self) -> str:
@@ -60,7 +62,7 @@ class RolloutMember:
 
 
 def rollout_state(box: FleetGateway, sha256: str) -> RolloutState:
-    """The state of a gateway with regard to this model, by its own reports."""
+    """Return the state of a gateway with regard to the model ``sha256``, by the gateway's own reports."""
     if box.state != "online":
         return "offline"
     if box.health is None:
@@ -76,8 +78,10 @@ def rollout_state(box: FleetGateway, sha256: str) -> RolloutState:
 
 
 class Rollout:
-    """The rollout. ``step`` is called repeatedly while messages update the board; ``send`` sends the
-    command's arguments to a gateway, ``say`` prints a line."""
+    """Decides the steps of a rollout. Call ``step`` repeatedly while messages update ``board``.
+
+    ``send`` sends a command with these arguments to a gateway, ``say`` prints a line.
+    """
 
     def __init__(
         self,
@@ -99,11 +103,11 @@ class Rollout:
         self._stage: list[RolloutMember] = []
         self._done: list[RolloutMember] = []
         self.left: list[str] = []
-        """Gateways that were offline, take no model, or saw too little to judge it."""
+        """Names of gateways that are left out: offline, unable to try the model, or with too few objects."""
 
     def begin(self, keys: Sequence[tuple[str, str]], now_mono: float) -> None:
-        """Add the gateways; those that already run the model come first, to watch them before any command is
-        sent."""
+        """Add the gateways. Those that already run the model are the first stage, so that they are observed
+        before any command is sent. Those that are offline are left out."""
         for key in sorted(keys):
             member = RolloutMember(key)
             match self._state(member):
@@ -120,7 +124,7 @@ class Rollout:
             self._say(f"{len(self._stage)} run it already")
 
     def answer(self, key: tuple[str, str], action: str, status: str, code: str, text: str) -> None:
-        """Process the answer of a gateway. Raises RolloutStopped."""
+        """Process the answer of a gateway to a command. Raises RolloutStopped if the command failed."""
         member = self._members.get(key)
         if member is None:
             return
@@ -135,7 +139,8 @@ class Rollout:
             self._print_once(member, text)
 
     def step(self, now_mono: float) -> bool:
-        """Advance; True when every gateway that was online runs the model. Raises RolloutStopped."""
+        """Send the commands that are due. Return True when every gateway that was not left out has run the
+        model for ``soak_s``. Raises RolloutStopped."""
         for member in self._done:
             self._check_given_up(member)
         for member in list(self._stage):
@@ -213,13 +218,15 @@ class Rollout:
         self._send(member.key, {"action": action, **args})
 
     def _wants_another_try(self, member: RolloutMember) -> bool:
-        """Whether to try again; also while its figures may still be those of an earlier try."""
+        """Return whether the gateway must try the model again. Also True until a ``try`` that this rollout
+        sent has succeeded, because the gateway may still report the result of an earlier try."""
         if "try" in member.asked:
             return "try" not in member.done
         return self._options.again and self._model(member).refusal is not None
 
     def _passes(self, member: RolloutMember, model: ReceivedModelHealth) -> bool:
-        """Whether the gateway may switch to the model. Raises RolloutStopped."""
+        """Return whether the gateway may switch to the model; leave it out if it saw too few objects. Raises
+        RolloutStopped if it refused the model after enough objects."""
         agreement = "not known" if model.agreement is None else f"{model.agreement:.2f}"
         self._print_once(member, f"tried: {model.objects} objects, agreement {agreement}")
         if model.refusal is None or self._options.force:

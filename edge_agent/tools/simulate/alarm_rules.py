@@ -54,7 +54,7 @@ def _place_of(site: str, camera: str) -> _Place:
 
 
 def configured_rules(site: str, cameras: Sequence[str], config_hash: str) -> wire.ConfiguredRules:
-    """The rules of a gateway, as the command ``rules`` returns them. The same for each call."""
+    """Return the rules of a gateway, as the command ``rules`` returns them: the same at each call."""
     rules = {camera: _camera_rules(_place_of(site, camera)) for camera in cameras}
     return wire.ConfiguredRules(config_hash=config_hash, cameras=rules)
 
@@ -74,7 +74,8 @@ def _camera_rules(place: _Place) -> wire.CameraRules:
 
 
 def make_alarm(site: str, camera: str, rng: random.Random) -> SimulatedAlarm:
-    """Draw an alarm of this camera. It always takes the same number of random numbers from ``rng``."""
+    """Choose an alarm of this camera at random. Each call takes the same number of random numbers from
+    ``rng``."""
     is_person, lasts_s = rng.random() < 0.6, rng.uniform(5.0, 30.0)
     width, height = (0.07, 0.3) if is_person else (0.24, 0.2)
     left, top = round(rng.uniform(0.08, 0.68), 4), round(rng.uniform(0.5, 0.65), 4)

@@ -64,7 +64,7 @@ def run_simulate(args: argparse.Namespace, stdout: TextIO) -> int:
 
 
 def _refuse_search_keys(keys: Sequence[Path], scenario: Scenario) -> None:
-    """Refuse keys that would not be used. Raises UsageError."""
+    """Raise UsageError for keys that cannot be read, and for any key if there are no passages to search."""
     if not scenario.passages_per_camera:
         raise UsageError("--search-keys needs passages to search: --passages-per-camera; nothing was sent")
     for key in keys:
@@ -77,7 +77,7 @@ def _refuse_search_keys(keys: Sequence[Path], scenario: Scenario) -> None:
 
 
 def _refuse_certificates(folder: Path, brokers: Sequence[Broker], sites: Sequence[SimulatedSite]) -> None:
-    """Refuse certificates that would not be used, or that are missing."""
+    """Raise UsageError if a broker does not use TLS, or the certificate or key of a site is missing."""
     if not all(broker.tls for broker in brokers):
         raise UsageError("--certificates needs brokers at mqtts://; nothing was sent")
     names = ["ca.crt", *(f"{site.id}{end}" for site in sites for end in (".crt", ".key"))]
@@ -128,7 +128,7 @@ def _watch(pool: WorkerPool, began_mono: float, duration_s: float, stop: threadi
 
 
 def _drain(pool: WorkerPool, began_mono: float, drain_s: float) -> None:
-    """Wait until no event is left, at most ``drain_s``."""
+    """Wait until every event is confirmed, at most ``drain_s``."""
     deadline, printed_mono = time.monotonic() + drain_s, time.monotonic()
     pause = threading.Event()
     while time.monotonic() < deadline:
@@ -182,7 +182,7 @@ MAX_S = 60.0
 
 
 class IdsInUse(MqttError):
-    """Another gateway has published under one of these ids."""
+    """A gateway that is not simulated has published under an id of the scenario."""
 
 
 class _Birth(msgspec.Struct):

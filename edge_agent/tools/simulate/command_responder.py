@@ -43,10 +43,10 @@ from edge_agent.tools.simulate.drawn_street import CLIP_S, PictureBox, draw_clip
 from edge_agent.wire import ClipRef, ConfiguredRules, EvidenceData
 
 SEARCHES_AT_ONCE = 4
-"""Of all gateways of a process. They share its interpreter, while each real gateway has its own processor:
-more at once would not end earlier, but all of them late. One waits for its disk while another computes."""
+"""Largest number of searches at once, of all gateways of a process. They share one Python interpreter, so
+more would end no earlier. It is more than one, because one can wait for its disk while another computes."""
 MAX_CLIPS = 100
-"""Events of one gateway whose clip can be asked for; of older ones it is gone."""
+"""How many clips a gateway keeps for requests: those of its newest events."""
 
 
 NO_LIMIT = GatewayLimits(heat_step=0, budget_used_up=False, clock_synced=True)
@@ -54,7 +54,8 @@ NO_LIMIT = GatewayLimits(heat_step=0, budget_used_up=False, clock_synced=True)
 
 @dataclass
 class SearchTurns:
-    """Lets few gateways of this process search at once, and counts what their searches cost. Thread-safe."""
+    """Limits how many gateways of this process search at once, and counts the searches and their CPU time.
+    Thread-safe."""
 
     _free: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(SEARCHES_AT_ONCE))
     _lock: threading.Lock = field(default_factory=threading.Lock)  # protects the two counts
@@ -62,8 +63,8 @@ class SearchTurns:
     cpu_s: float = 0.0
 
     def limited(self, action: Action) -> Action:
-        """Return an action that does the same, but first waits until fewer than ``SEARCHES_AT_ONCE`` searches
-        run."""
+        """Return an action that first waits until fewer than ``SEARCHES_AT_ONCE`` searches run, and then runs
+        ``action``."""
 
         def run(context: CommandContext[Any]) -> CommandSucceeded | InProgress:
             with self._free:
@@ -83,7 +84,7 @@ class SearchTurns:
 
 @dataclass(frozen=True, slots=True)
 class DrawnEvent:
-    """What is drawn in the clip of an event."""
+    """What to draw in the clip of an event."""
 
     camera: str
     label: str
@@ -93,7 +94,7 @@ class DrawnEvent:
 class DrawnFiles:
     """Implements ``FileService`` with drawings, which are made again for each request. Thread-safe.
 
-    ``stop`` ends waiting commands."""
+    Set the event ``stop`` to end commands that wait."""
 
     def __init__(
         self,
@@ -108,13 +109,13 @@ class DrawnFiles:
         self._cameras = cameras
         self._is_online = is_online
         self._append = append
-        self._lock = threading.Lock()  # protects the two below
+        self._lock = threading.Lock()  # protects the two fields below
         self._clips: OrderedDict[str, DrawnEvent] = OrderedDict()
         self._held: set[str] = set()
 
     def report_clip(self, event_id: str, began_at: str, drawn: DrawnEvent) -> EvidenceData:
-        """Make the clip of an event, which ``clip_of`` returns from now on, and report it as the agent
-        does."""
+        """Make the clip of an event, which ``clip_of`` then returns; return the data of the agent's event
+        that reports a clip."""
         clip = self._add_clip(event_id, drawn)
         ref = ClipRef(
             media_id=f"{event_id}-clip",
@@ -136,7 +137,7 @@ class DrawnFiles:
         return draw_clip(self.view(drawn.camera), drawn.label, drawn.box)
 
     def view(self, camera: str) -> str:
-        """Name of a camera in its pictures."""
+        """Return the name of a camera that is drawn into its pictures."""
         return f"{self._gateway}/{camera}"
 
     def snapshot(self, camera: str, event_id: str, timeout_s: float) -> Media:
@@ -184,7 +185,7 @@ class DrawnFiles:
         return is_there
 
     def _refuse_away(self, camera: str) -> None:
-        """Raises CommandRefused."""
+        """Raise CommandRefused if the camera does not exist or is offline."""
         if camera not in self._cameras:
             raise CommandRefused(problem_text("no-such-camera", camera=camera, known=list(self._cameras)))
         if not self._is_online(camera):
@@ -193,7 +194,7 @@ class DrawnFiles:
 
 
 def drawn_actions(files: DrawnFiles, rules: ConfiguredRules, clock: Clock) -> tuple[Action, ...]:
-    """``rules``, and the commands that send drawn files."""
+    """Return the command ``rules``, and the commands that send drawn files."""
 
     def send_rules(context: CommandContext[Any]) -> CommandSucceeded:
         count = sum(len(each.rules) for each in rules.cameras.values())
@@ -214,7 +215,7 @@ def drawn_actions(files: DrawnFiles, rules: ConfiguredRules, clock: Clock) -> tu
 def search_actions(
     folder: Path, ward: str, keys: Sequence[Path], turns: SearchTurns, clock: Clock
 ) -> tuple[Action, ...]:
-    """The types of searches. ``keys``: the centre's public search keys."""
+    """Return the search commands. ``keys``: the centre's public search keys."""
     commands = SearchCommands(folder, clock, OperatorKeyring((), keys), ward, lambda: NO_LIMIT)
     return tuple(turns.limited(action) for action in commands.actions())
 
@@ -230,7 +231,7 @@ def make_dispatcher(
     wake: Callable[[], None],
     publish_birth: Callable[[], None],
 ) -> CommandDispatcher:
-    """A dispatcher that knows ``actions`` and ``rebirth``, and refuses all other types.
+    """Return a dispatcher that knows ``actions`` and ``rebirth``, and refuses all other types.
 
     ``keys``: the centre's public search keys; ``session``, ``wake``: see ``CommandDispatcher``.
     """

@@ -16,12 +16,12 @@ from edge_agent.core.clock import Clock, rfc3339
 class ConditionChange(StrEnum):
     """The kinds of changes; each is recorded when it happens."""
 
-    POWER_OFF = "power-off"  # of a gateway, without a stop
-    STOP = "stop"  # on purpose
-    START = "start"  # its agent runs
-    CABLE_OUT = "cable-out"  # no network; it runs on
+    POWER_OFF = "power-off"  # the gateway loses its power, without a clean stop
+    STOP = "stop"  # the gateway is stopped cleanly
+    START = "start"  # the agent of the gateway runs from now on
+    CABLE_OUT = "cable-out"  # the gateway has no network, but runs on
     CABLE_IN = "cable-in"
-    CONNECTED = "connected"  # to the broker, some time after the cable or the start
+    CONNECTED = "connected"  # the gateway is connected to the broker, some time after CABLE_IN or START
     CAMERA_OFFLINE = "camera-offline"
     CAMERA_ONLINE = "camera-online"
     VIEW_BEGIN = "view-begin"  # ``detail``: the state of ``camera-view``
@@ -29,7 +29,7 @@ class ConditionChange(StrEnum):
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the file."""
+    """One line of the file: one change of a gateway or camera."""
 
     time: str
     gateway: str
@@ -43,13 +43,13 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConditionLedger:
-    """Appends a line of JSON for each change. Several threads and processes may write one file.
+    """Appends a line of JSON to the file ``path`` for each change; with ``path`` None it records nothing.
 
-    ``path`` None: nothing is recorded."""
+    Several threads and processes may write one file."""
 
     def __init__(self, path: Path | None, clock: Clock) -> None:
         self._clock = clock
-        self._lock = threading.Lock()  # one line after another
+        self._lock = threading.Lock()  # so that lines of two threads do not mix
         self._file = None if path is None else path.open("a", encoding="ascii", buffering=1)
 
     def record(
@@ -72,7 +72,7 @@ class ConditionLedger:
 
 
 def read_ledger(path: Path) -> Iterator[LedgerEntry]:
-    """The entries of a file, in the order of their times."""
+    """Yield the entries of a file, in the order of their times."""
     lines = path.read_bytes().splitlines()
     entries = [msgspec.json.decode(line, type=LedgerEntry) for line in lines]
     yield from sorted(entries, key=lambda entry: entry.time)

@@ -22,14 +22,15 @@ BUCKETS = 100
 class DeliveryCounts(msgspec.Struct):
     """Counts of one gateway or of many.
 
-    ``latency`` counts events by duration, see ``bucket_of``: from the time stored until they leave the
-    outbox, after a confirmation of the centre (or, without one, of the broker).
+    ``latency`` is the number of events in each bucket of duration, see ``bucket_of``. A duration is the time
+    from storing an event until it leaves the outbox, because the centre (or, without a centre, the broker)
+    has confirmed it.
     """
 
     stored: int = 0
     sent: int = 0
-    again: int = 0  # of these, events sent again
-    at_broker: int = 0  # PUBACKs
+    again: int = 0  # how many of ``sent`` were sent again
+    at_broker: int = 0  # number of PUBACKs
     confirmed: int = 0
     acks: int = 0  # confirmations by the centre
     pictures: int = 0
@@ -46,14 +47,17 @@ class DeliveryCounts(msgspec.Struct):
 
 
 def bucket_of(seconds: float) -> int:
-    """Index of a duration: four buckets for each doubling, from a millisecond on."""
+    """Return the index of a duration's bucket. There are four buckets for each doubling, from 1 ms on."""
     if seconds <= SHORTEST_S:
         return 0
     return min(BUCKETS - 1, math.ceil(STEPS_A_DOUBLING * math.log2(seconds / SHORTEST_S)))
 
 
 def percentile_s(latency: list[int], share: float) -> float | None:
-    """The duration that a ``share`` of the events did not exceed, up to a fifth too long. None: no events."""
+    """Return the duration that a ``share`` of the events did not exceed; None if there are no events.
+
+    It may be up to a fifth too long, because it is the upper limit of a bucket.
+    """
     wanted = sum(latency) * share
     if wanted == 0:
         return None
@@ -66,13 +70,13 @@ def percentile_s(latency: list[int], share: float) -> float | None:
 
 
 class DeliveryLedger:
-    """The ledger of one gateway over all its restarts. Thread-safe."""
+    """Records the delivery of one gateway's events over all its restarts. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self.counts = DeliveryCounts()
         self._clock = clock
-        self._lock = threading.Lock()  # protects all of it
-        self._waiting: dict[str, dict[int, float]] = {}  # epoch -> sequence -> stored
+        self._lock = threading.Lock()  # protects all fields
+        self._waiting: dict[str, dict[int, float]] = {}  # epoch -> sequence -> when it was stored
         # Confirmations that arrived before ``append`` returned:
         self._early: set[tuple[int, str]] = set()
         self._upto: dict[str, int] = {}  # epoch -> confirmed up to this sequence

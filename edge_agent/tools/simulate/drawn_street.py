@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 WIDTH, HEIGHT = 640, 360
 STREETS = 12
-"""Different backgrounds; a cached one has 0.7 MB."""
+"""Number of different backgrounds; each takes 0.7 MB in the cache."""
 CLIP_S, CLIP_FPS = 5, 5
 CLIP_SIZE = (320, 180)
 _HORIZON = 120
@@ -75,7 +75,7 @@ def _picture(view: str, label: str, box: PictureBox | None) -> _Pixels:
 
 @lru_cache(STREETS)
 def _street(seed: int) -> _Pixels:
-    """Houses below a sky, and a road to a vanishing point."""
+    """Draw houses below a sky, and a road to a vanishing point."""
     rng = np.random.default_rng(seed)
     picture: _Pixels = np.full((HEIGHT, WIDTH, 3), (128, 132, 134), np.uint8)
     picture[:_HORIZON] = np.linspace((205, 190, 170), (225, 222, 215), _HORIZON).astype(np.uint8)[:, None, :]
@@ -98,7 +98,7 @@ def _street(seed: int) -> _Pixels:
 
 
 def _draw_person(picture: _Pixels, box: tuple[int, int, int, int], colour: tuple[int, int, int]) -> None:
-    """``box`` in pixels."""
+    """Draw a person. ``box``: x1, y1, x2, y2 in pixels."""
     left, top, right, bottom = box
     middle, head, waist = (left + right) // 2, (bottom - top) // 8, top + (bottom - top) * 55 // 100
     cv2.rectangle(picture, (middle - head, waist), (middle - 3, bottom), (60, 50, 40), -1)
@@ -108,7 +108,7 @@ def _draw_person(picture: _Pixels, box: tuple[int, int, int, int], colour: tuple
 
 
 def _draw_vehicle(picture: _Pixels, box: tuple[int, int, int, int], colour: tuple[int, int, int]) -> None:
-    """``box`` in pixels."""
+    """Draw a vehicle. ``box``: x1, y1, x2, y2 in pixels."""
     left, top, right, bottom = box
     quarter, half = (right - left) // 4, top + (bottom - top) // 2
     cv2.rectangle(picture, (left + quarter, top), (right - quarter, half), (190, 180, 170), -1)

@@ -28,14 +28,14 @@ _JPEG = base64.b64decode(
     "Z4C8ybqmx5moq6T/wAALCAAQABABAREA/8QAFQABAQAAAAAAAAAAAAAAAAAAAAH/xAAbEAABBAMAAAAAAAAAAAAAAAARAAMEEhMiQf/a"
     "AAgBAQAAPwCx2M9tqgcKSGMFdrE8CR38FtbEdCSH89dag9K//9k="
 )
-"""16 by 16 grey pixels; a comment sets its size and makes each one different."""
+"""A JPEG of 16 by 16 grey pixels. ``picture`` adds random comments, for its size and to make it unique."""
 _APP0_ENDS = 20
 _LONGEST_COMMENT = 65_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """``share`` of all events. A kind with a duration has a start and an end."""
+    """A kind of event, and its ``share`` of all events. If it ``lasts``, it has a start and an end event."""
 
     share: float
     data: type[wire.Message]
@@ -68,7 +68,7 @@ _KINDS = (
         {"zone": "yard", "inside_s": 2.0, "rule_id": "yard", "why": "simulated intrusion"},
     ),
 )
-"""A mixture of all priorities; it was not counted on a street."""
+"""The kinds of events. Their shares are an assumption, not counted on a street; all severities occur."""
 EVENTS_EACH = sum(kind.share * (2 if kind.lasts else 1) for kind in _KINDS)
 
 
@@ -96,7 +96,7 @@ class EventGenerator:
         *,
         with_alarms: bool = True,
     ) -> None:
-        """``with_alarms``: whether ``begin`` begins alarms too."""
+        """``with_alarms``: whether ``begin`` also begins events with the severity alarm."""
         self._kinds = [kind for kind in _KINDS if with_alarms or kind.severity is not Severity.ALARM]
         self._gateway = gateway
         self._envelope = Envelope(gateway, clock=clock, boot_id=boot_id, clock_synced=lambda: True)
@@ -107,7 +107,7 @@ class EventGenerator:
         self._count = 0
 
     def begin(self, camera: str) -> tuple[Draft, OngoingEvent | None]:
-        """Begin an event at a camera. None: it has no end."""
+        """Return the first event at a camera, and what ends it later; None if the event has no end."""
         self._count += 1
         kind = self._rng.choices(self._kinds, [each.share for each in self._kinds])[0]
         event_id = f"{self._gateway.id}-{self._boot_id}-{self._count}"
@@ -131,7 +131,8 @@ class EventGenerator:
         return draft, going
 
     def begin_alarm(self, camera: str, alarm: SimulatedAlarm, jpeg: bytes) -> tuple[Draft, OngoingEvent]:
-        """Begin an alarm at a camera. ``jpeg``: the whole picture."""
+        """Return the first event of an alarm at a camera, and what ends it later. ``jpeg``: the whole
+        picture."""
         self._count += 1
         event_id = f"{self._gateway.id}-{self._boot_id}-{self._count}"
         media = Media(f"{event_id}-start", event_id, camera, hashlib.sha256(jpeg).hexdigest(), jpeg)
@@ -181,7 +182,7 @@ class EventGenerator:
 
 
 def picture(size_bytes: int, rng: random.Random) -> bytes:
-    """A JPEG of about that size; no two are equal."""
+    """Return a JPEG of about that size; no two are equal."""
     left = max(16, size_bytes - len(_JPEG))
     comments = b""
     while left > 0:
@@ -203,7 +204,7 @@ HOURLY = (
     *(1.5, 1.1, 1.1, 1.3, 1.8, 2.2),
     *(1.8, 1.4, 1.1, 0.8, 0.5, 0.3),
 )
-"""Weights from midnight on, relative to the mean. Not measured: two peaks, a quiet night."""
+"""Relative rates of events in each hour from midnight on: two peaks, a quiet night. An assumption."""
 MEAN = sum(HOURLY) / len(HOURLY)
 MOST = max(HOURLY) / MEAN
 DAY_S = 86_400.0
@@ -217,23 +218,24 @@ class SimulatedDay:
         self._factor = factor
 
     def hour(self, elapsed_s: float) -> float:
-        """Hour of the simulated day, 0 to 24, after so many seconds of the clock."""
+        """Return the hour of the simulated day, 0 to 24, after ``elapsed_s`` seconds of the clock."""
         return (self._begins_at_h + elapsed_s * self._factor / 3600.0) % 24.0
 
     def weight(self, elapsed_s: float) -> float:
-        """Weight of the current hour, 1 on average; interpolated between hours."""
+        """Return the weight of the current hour, interpolated between hours; the mean of a day is 1."""
         hour = self.hour(elapsed_s)
         whole = int(hour) % 24
         share = hour - int(hour)
         return (HOURLY[whole] * (1 - share) + HOURLY[(whole + 1) % 24] * share) / MEAN
 
     def per_s(self, elapsed_s: float, per_day: float) -> float:
-        """Rate by the clock of events that happen ``per_day`` times a simulated day."""
+        """Return the current rate, per second of the clock, of events that happen ``per_day`` times a
+        simulated day."""
         return per_day / DAY_S * self._factor * self.weight(elapsed_s)
 
     def times(self, per_day: float, rng: random.Random) -> Iterator[float]:
-        """Times of events that happen ``per_day`` times a simulated day, in seconds since the beginning; they
-        depend on ``rng`` only. Thinning: Lewis and Shedler, 1979."""
+        """Yield the times of events that happen ``per_day`` times a simulated day, in seconds since the
+        beginning. The only chance is ``rng``. Algorithm: thinning, Lewis and Shedler, 1979."""
         at_s, most_per_s = 0.0, per_day / DAY_S * self._factor * MOST
         while True:
             at_s += rng.expovariate(most_per_s)
@@ -241,6 +243,6 @@ class SimulatedDay:
                 yield at_s
 
     def gap_s(self, elapsed_s: float, per_day: float, rng: random.Random) -> float:
-        """Random time until the next event, by the clock (exponential distribution)."""
+        """Return a random time until the next event, in seconds of the clock (exponential distribution)."""
         rate = self.per_s(elapsed_s, per_day)
         return rng.expovariate(rate) if rate > 0 else DAY_S

@@ -43,13 +43,14 @@ from edge_agent.wire.topics import DownKind, DownMessage, GatewayTopics
 
 log = logging.getLogger(__name__)
 
-MAX_BYTES = 200_000_000  # size of an outbox, as in the default configuration
+MAX_BYTES = 200_000_000  # largest size of an outbox, as in the default configuration
 JOIN_S = 5.0
 TIMEZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 class SimulatedCable(ReconnectSchedule):
-    """The connection to the broker. While unplugged, every attempt goes to ``nowhere``, which refuses it."""
+    """A network cable that can be pulled. While it is, every attempt to connect goes to ``nowhere``, an
+    address that refuses connections."""
 
     def __init__(self, brokers: tuple[Broker, ...], spread_s: float, nowhere: Broker) -> None:
         super().__init__(brokers, spread_s)
@@ -63,14 +64,14 @@ class SimulatedCable(ReconnectSchedule):
 
 @dataclass(frozen=True)
 class SearchAccess:
-    """Who may search the gateways of a process, and when."""
+    """Whose searches the gateways of a process accept, and how many run at once."""
 
     keys: tuple[Path, ...] = ()  # public keys that may sign
     turns: SearchTurns = field(default_factory=SearchTurns)
 
 
 class SimulatedGateway:
-    """One gateway. One thread uses it. ``mqtt`` names the files of its own certificate, if there is one."""
+    """One simulated gateway, used by one thread. If it has its own certificate, ``mqtt`` names the files."""
 
     def __init__(
         self,
@@ -100,13 +101,13 @@ class SimulatedGateway:
         self._cable = SimulatedCable(mqtt.brokers, mqtt.spread_s, nowhere)
         self._outbox: CountedOutbox | None = None
         self._publisher: Publisher | None = None
-        self._dispatcher: CommandDispatcher | None = None  # None: it knows no command but ``rebirth``
-        self._files: DrawnFiles | None = None  # None: its alarms have no clips
+        self._dispatcher: CommandDispatcher | None = None  # None: it knows only ``rebirth``
+        self._files: DrawnFiles | None = None  # None: alarms have no clips
         self._usage: DataUsage | None = None
         self._generator: EventGenerator | None = None
         self._events: EventFactory | None = None
         self._health = HealthGenerator(site, self.rng, clock)
-        self._before = SimulationTotals()  # by the end of its last run
+        self._before = SimulationTotals()  # totals at the end of the gateway's last run
         self._session, self._connects = "", 0
 
     def power_on(self, boot_reason: str = "power") -> None:
@@ -122,7 +123,7 @@ class SimulatedGateway:
         self._publisher.loop.start()
 
     def prepare(self, boot_reason: str) -> None:
-        """Prepare everything but the start: open the outbox."""
+        """Open the outbox and prepare everything else that ``start`` needs."""
         self._boots += 1
         boot_id = f"{SIMULATED}-{self._scenario.seed}-{self._boots}"
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -256,12 +257,13 @@ class SimulatedGateway:
             self._publisher.break_connection()
 
     def plug_in(self) -> None:
-        """Plug in the connection; the publisher's own delays decide when the next attempt is made."""
+        """Plug in the cable. The publisher decides by its delays when it next tries to connect."""
         self._conditions.record(self.site.id, ConditionChange.CABLE_IN)
         self._cable.pulled = False
 
     def begin_event(self) -> OngoingEvent | None:
-        """Begin an event at one of the cameras. None: it has no end event."""
+        """Begin an event at one of the cameras. Return None if the event has no end, or if the camera or
+        gateway is off (then nothing is sent)."""
         if self._generator is None:
             return None
         camera = self.rng.choice(self.site.cameras)
@@ -272,7 +274,8 @@ class SimulatedGateway:
         return going
 
     def begin_alarm(self) -> OngoingEvent | None:
-        """Begin an alarm at one of the cameras. None: this camera, or the gateway, is off."""
+        """Begin an alarm at one of the cameras. Return None if the camera or gateway is off, or the gateway
+        draws no files; then nothing is sent."""
         camera = self.alarm_rng.choice(self.site.cameras)
         alarm = make_alarm(self.site.id, camera, self.alarm_rng)
         if self._generator is None or self._files is None or not self._health.is_online(camera):
@@ -292,7 +295,7 @@ class SimulatedGateway:
             self._append(self._events.evidence(going.camera, evidence, going.severity))
 
     def lose_camera(self) -> str | None:
-        """Take a camera offline; None if none is online."""
+        """Take a camera offline and return its id; None if the gateway is off or no camera is online."""
         if self._events is None:
             return None
         seeing = [camera for camera in self.site.cameras if self._health.is_online(camera)]
@@ -331,7 +334,7 @@ class SimulatedGateway:
         assert self._outbox is not None
         self._outbox.append(draft)
 
-    # --- figures: any thread ---
+    # --- figures: any thread may read them ---
 
     @property
     def online(self) -> bool:
@@ -339,7 +342,7 @@ class SimulatedGateway:
         return publisher is not None and publisher.online
 
     def totals(self) -> SimulationTotals:
-        """The counts since the beginning; bytes are those that the agent's own code counts."""
+        """Return the counts since the beginning; the agent's own code counts the bytes."""
         totals = SimulationTotals(reconnects=max(0, self._connects - 1), counts=self.ledger.counts)
         with self._lock:
             before = self._before
@@ -359,7 +362,7 @@ class SimulatedGateway:
         return totals
 
     def _birth(self, session: str) -> bytes:
-        """The birth message, on the publisher's thread: at every connect and on request."""
+        """Return the birth message. The publisher's thread calls it at every connect and on request."""
         if session != self._session:
             self._session = session
             self._connects += 1
@@ -368,7 +371,8 @@ class SimulatedGateway:
 
 
 def mqtt_of(mqtt: Mqtt, gateway: str, certificates: Path | None) -> Mqtt:
-    """Add the gateway's own certificate: ``ID.crt`` and ``ID.key`` in the folder, and ``ca.crt``."""
+    """Add the gateway's certificate: the files ``ID.crt``, ``ID.key`` and ``ca.crt`` in ``certificates``.
+    Return ``mqtt`` unchanged if that is None."""
     if certificates is None:
         return mqtt
     return replace(

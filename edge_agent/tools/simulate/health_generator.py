@@ -23,7 +23,8 @@ SIMULATED = "simulated"
 
 
 class HealthGenerator:
-    """Health of one gateway. ``birth`` is called on the publisher's thread, the rest on one other."""
+    """Makes the birth and heartbeats of one gateway. The publisher's thread calls ``birth``; one other thread
+    calls the other methods."""
 
     def __init__(self, site: SimulatedSite, rng: random.Random, clock: Clock) -> None:
         self._site = site
@@ -122,7 +123,7 @@ class HealthGenerator:
 
 
 class SimulatedReplies:
-    """The ``RepliesPort`` of a publisher. Replies are in memory only."""
+    """Implements the ``RepliesPort`` of a publisher. Replies are in memory only."""
 
     def __init__(self, gateway: str, clock: Clock, wake: Callable[[], None]) -> None:
         self._gateway = gateway
@@ -133,7 +134,7 @@ class SimulatedReplies:
         self._count = 0
 
     def receive_command(self, message: DownMessage, publish_birth: Callable[[], None], session: str) -> None:
-        """Handle a command, on the publisher's thread."""
+        """Answer a command. The publisher's thread calls this."""
         message.acknowledge()
         try:
             command = msgspec.json.decode(message.payload, type=wire.Command[Any])

@@ -34,12 +34,13 @@ from edge_agent.passages.store import ROWS_FILE, PassageStore
 from edge_agent.tools.simulate.event_generator import DAY_S, HOURLY, picture
 
 BATCH = 2_000
-"""Passages in one transaction; the agent writes those of a minute."""
+"""Passages in one transaction. (The agent writes the passages of a minute in one.)"""
 MAX_BYTES = 2 * 10**9
-"""Of both files of a gateway: a simulated day is never cut."""
+"""Largest size of both files of a gateway together, so large that a simulated day always fits."""
 KEEP_FREE = 100_000_000
 PICTURE_BYTES = 1_600, 2_400
-"""As small pictures of a junction and of a room, docs/design/passages.md."""
+"""Least and greatest size of a picture: those measured at a junction and in a room (docs/design/passages.md).
+"""
 
 _GROUPS = {TWO_WHEELER: 0.62, VEHICLE: 0.2, PERSON: 0.18}
 _LABELS = {TWO_WHEELER: ("motorcycle", "motorcycle", "bicycle"), VEHICLE: ("car", "car", "truck", "bus")}
@@ -51,9 +52,10 @@ _COLOURS = {
 }  # fmt: skip
 _SHARE_STANDING, _SHARE_REPORTED, _SHARE_TURNING = 0.05, 0.02, 0.1
 _WAYS_A_CAMERA = 24
-"""Different paths of one camera. Many objects share each of them, as on a road."""
+"""Number of different paths of one camera. Many objects share each path, as on a road."""
 _LIGHT_H, _DARK_H, _DUSK_H = 6.0, 18.0, 0.5
-"""Hours between which a camera sees colours, and for how long before and after it is dusk."""
+"""Begin and end of daylight, and duration of the dusk before and after it, in hours. In the rest of the day a
+camera is in infrared and sees no colours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ def fill_store(
     """
     if (folder / FOLDER / ROWS_FILE).exists():
         return
-    unfinished = folder / "passages-unfinished"  # a run that is killed leaves no part of a day behind
+    # Renamed when it is complete, so that a killed run leaves no part of a day.
+    unfinished = folder / "passages-unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     day = PassageDay(cameras, per_camera, picture_share, random.Random(seed), clock, timezone)
     store = PassageStore(unfinished, Passages(max_bytes=MAX_BYTES), KEEP_FREE, clock, seed)
@@ -101,7 +104,7 @@ def fill_store(
 
 
 class PassageDay:
-    """The passages of one gateway in the 24 hours before now, in the order of their ends."""
+    """Generates the passages of one gateway in the last 24 hours, in the order of their ends."""
 
     def __init__(
         self,
@@ -130,7 +133,7 @@ class PassageDay:
             yield self._passage(number, camera, ago_s)
 
     def _seconds_ago(self) -> float:
-        """A random moment of the last 24 hours, more likely at the busy hours."""
+        """Return how many seconds ago a random moment of the last 24 hours was; busy hours are likelier."""
         hour = self._rng.choices(range(24), HOURLY)[0]
         return (self._midnight_s - (hour + self._rng.random()) * 3600.0) % DAY_S
 
@@ -165,7 +168,7 @@ class PassageDay:
             standing=(StandingTime(1.0, stood_s),) if stood_s else (),
             reports=(RuleReport("gate", 1.0),) if rng.random() < _SHARE_REPORTED else (),
             crop=crop,
-            # A real row has one for as long as it exists, also when its picture was deleted after a week.
+            # A real row always has a digest, even after its picture was deleted, which is after a week.
             crop_sha256=rng.randbytes(32) if crop is None else hashlib.sha256(crop).digest(),
         )
 
@@ -176,7 +179,7 @@ class PassageDay:
         return Light.DAY if _LIGHT_H < hour < _DARK_H else Light.DUSK
 
     def _colours(self, group: str) -> tuple[PartColours, ...]:
-        """One or two different terms for each part."""
+        """Return one or two different colours for each part of the object."""
         rng, parts = self._rng, []
         for part in _PARTS[group]:
             first, second = rng.choices(tuple(_COLOURS), tuple(_COLOURS.values()), k=2)
@@ -191,7 +194,7 @@ def _seconds_since_midnight(clock: Clock, timezone: ZoneInfo) -> float:
 
 
 def _make_ways(rng: random.Random, axis_deg: float) -> tuple[_Way, _Way]:
-    """Make the ways of both driving directions of a road; ``axis_deg`` is the direction of the first."""
+    """Make the paths of both driving directions of a road; ``axis_deg`` is the direction of the first one."""
     beside = rng.uniform(-0.2, 0.2)
     return _make_way(rng, axis_deg, beside), _make_way(rng, axis_deg + 180.0, beside)
 
@@ -201,7 +204,7 @@ def _make_way(rng: random.Random, direction_deg: float, beside: float) -> _Way:
     angle = math.radians(direction_deg)
     across, up = math.sin(angle), math.cos(angle)
     reach = 0.5 / max(abs(across), abs(up)) + abs(beside)  # from the middle to the side of the picture
-    on = reach if rng.random() > _SHARE_TURNING else rng.uniform(0.1, 0.3)  # the others end inside
+    on = reach if rng.random() > _SHARE_TURNING else rng.uniform(0.1, 0.3)  # turning ones end inside
     lasts_s = rng.uniform(2.0, 12.0)
     points = rng.randint(8, 16)
     path = []
@@ -214,7 +217,7 @@ def _make_way(rng: random.Random, direction_deg: float, beside: float) -> _Way:
 
 
 def _side(point: PathPoint) -> Side:
-    """The side of the picture within 0.06, as the agent says it."""
+    """Return the side of the picture that is at most 0.06 away, as the agent does; else ``Side.INSIDE``."""
     distances = {Side.LEFT: point.x, Side.RIGHT: 1 - point.x, Side.TOP: point.y, Side.BOTTOM: 1 - point.y}
     side = min(distances, key=distances.__getitem__)
     return side if distances[side] <= 0.06 else Side.INSIDE

@@ -38,16 +38,17 @@ class GatewayRunner:
         self._began_mono = 0.0
         self._quiet = False
         self.settled = False
-        """Whether no more actions will follow. Any thread may read it."""
+        """True when no more actions will follow. Any thread may read it."""
         self._open: dict[int, tuple[SimulatedGateway, OngoingEvent]] = {}
         self._offline_cameras: dict[int, tuple[SimulatedGateway, str]] = {}  # cameras that will come back
         self._faults = 0  # number of faults in progress
 
     def drain(self) -> None:
-        """Start no more events. Those in progress end, and then it is ``settled``. Any thread may call it."""
+        """Start no more events. When the events in progress have ended, ``settled`` becomes True. Any thread
+        may call it."""
         self._quiet = True
 
-    # --- its thread ---
+    # --- called on the runner's thread ---
 
     def _run(self, loop: SupervisedThread) -> None:
         self._began_mono = self._clock.monotonic()

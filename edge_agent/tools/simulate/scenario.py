@@ -39,7 +39,7 @@ class WardOutage(msgspec.Struct, frozen=True, kw_only=True, tag="ward-outage"):
 
 
 class PowerOutage(msgspec.Struct, frozen=True, kw_only=True, tag="power-cut"):
-    """Gateways lose their power, and boot when it returns. Without ``wards`` the whole city."""
+    """Gateways lose their power, and boot when it returns. ``wards`` empty: the gateways of all wards."""
 
     at_s: float
     for_s: float
@@ -103,7 +103,7 @@ def _begins_at_h(values: SectionValues) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """What is played. The same seed gives the same fleet and the same random numbers."""
+    """The settings of a simulation. The same seed gives the same fleet and the same random numbers."""
 
     sites: Annotated[int, Key("gateways", Number(1, MAX_SITES, whole=True))] = CITY_SITES
     cameras: Annotated[int, Key("of all gateways", Number(1, 80_000, whole=True))] = CITY_CAMERAS
@@ -209,7 +209,7 @@ def _with(node: tree.Mapping, changes: dict[str, Any]) -> tree.Mapping:
 
 
 def _with_cameras(node: tree.Mapping) -> tree.Mapping:
-    """If only the sites are given, set as many cameras as the city has on so many sites."""
+    """If ``sites`` is given and ``cameras`` is not, set ``cameras`` by the city's mean number per site."""
     sites = node.entries.get("sites")
     if sites is None or "cameras" in node.entries or not isinstance(sites.value, tree.Scalar):
         return node
@@ -236,8 +236,8 @@ class SimulatedSite(msgspec.Struct, frozen=True):
 
 
 def make_sites(scenario: Scenario) -> tuple[SimulatedSite, ...]:
-    """Make the sites. Consecutive sites are in one ward; each has a camera at least, and the others are
-    distributed at random."""
+    """Make the sites. Consecutive sites are in one ward. Each site has at least one camera; the remaining
+    cameras are distributed at random."""
     rng = random.Random(scenario.seed)
     counts = [1] * scenario.sites
     room = list(range(scenario.sites))
@@ -261,7 +261,7 @@ def make_sites(scenario: Scenario) -> tuple[SimulatedSite, ...]:
 
 
 def longest_prefix(sites: int) -> int:
-    """Longest prefix that still leaves room for a hyphen and the number of a site."""
+    """Return the length of the longest prefix that leaves room for a hyphen and the number of a site."""
     return MAX_ID_CHARACTERS - 1 - _digits(sites)
 
 
@@ -270,6 +270,7 @@ def _digits(sites: int) -> int:
 
 
 def split_sites(sites: tuple[SimulatedSite, ...], most: int) -> list[tuple[SimulatedSite, ...]]:
-    """Split for processes of at most ``most`` sites each; every ward is in all of them."""
+    """Split the sites for processes of at most ``most`` sites each, in turn, so that every process gets sites
+    of every ward."""
     processes = -(-len(sites) // most)
     return [sites[first::processes] for first in range(processes)]

@@ -13,16 +13,16 @@ class SimulationTotals(msgspec.Struct, kw_only=True):
     processes: int = 0
     gateways: int = 0
     online: int = 0
-    left: int = 0  # in outboxes: events and pictures
+    left: int = 0  # events and pictures that are still in outboxes
     left_at: list[str] = msgspec.field(default_factory=list)
     reconnects: int = 0
     refused: int = 0
     ignored_acks: int = 0
     shed: int = 0  # dropped by a full outbox
-    searches: int = 0  # and openings of pictures
-    search_cpu_s: float = 0.0  # of these: reading the files and making the results
-    reply_bytes: int = 0  # of MQTT packets
-    traffic_bytes: int = 0  # of all that TCP carried both ways, with headers
+    searches: int = 0  # searches and requests for pictures
+    search_cpu_s: float = 0.0  # CPU time of ``searches``: to read the files and make the results
+    reply_bytes: int = 0  # size of the MQTT packets with replies
+    traffic_bytes: int = 0  # all traffic of TCP in both directions, with headers
     unsettled: int = 0  # runners with actions in progress
     counts: DeliveryCounts = msgspec.field(default_factory=DeliveryCounts)
     behind_s: float = 0.0  # how late the runners are now
@@ -32,7 +32,7 @@ class SimulationTotals(msgspec.Struct, kw_only=True):
     failures: list[str] = msgspec.field(default_factory=list)
 
     def add(self, other: SimulationTotals) -> None:
-        """Add the totals of a gateway or of another process."""
+        """Add the totals of a gateway or of a process."""
         for name in (
             *("processes", "gateways", "online", "left", "left_at", "reconnects", "refused", "ignored_acks"),
             *("shed", "unsettled", "cpu_s", "pss_mb", "failures"),
@@ -45,7 +45,8 @@ class SimulationTotals(msgspec.Struct, kw_only=True):
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is in progress, every stored event was confirmed, and none is left."""
+        """Return whether no action is in progress, every stored event and picture was confirmed, and none was
+        dropped."""
         counts = self.counts
         return (
             counts.confirmed == counts.stored
@@ -58,12 +59,12 @@ class SimulationTotals(msgspec.Struct, kw_only=True):
 
     @property
     def unheard(self) -> bool:
-        """Whether events were sent and none was confirmed, for example because there is no subscriber."""
+        """Return whether events were sent and none was confirmed, for example without a subscriber."""
         return self.counts.sent > 0 and self.counts.confirmed == 0
 
 
 def progress(elapsed_s: float, totals: SimulationTotals) -> str:
-    """One line for the running simulation."""
+    """Return the line that is printed while the simulation runs."""
     counts = totals.counts
     return (
         f"{elapsed_s:6.0f} s  online {totals.online}/{totals.gateways}  stored {counts.stored}  "
@@ -73,7 +74,7 @@ def progress(elapsed_s: float, totals: SimulationTotals) -> str:
 
 
 def table(totals: SimulationTotals, lasted_s: float) -> list[str]:
-    """The lines of the final table."""
+    """Return the lines of the final table."""
     counts = totals.counts
     latency = {share: percentile_s(counts.latency, share) for share in (0.5, 0.99, 1.0)}
     rows = [

@@ -35,7 +35,7 @@ REPORT, BEGIN, QUIET, STOP = "report", "begin", "quiet", "stop"  # commands on s
 
 
 class WorkerJob(msgspec.Struct, frozen=True, kw_only=True):
-    """What a process has to simulate; the first line of its stdin."""
+    """What a process has to simulate; the process reads it from the first line of its stdin."""
 
     scenario: Scenario
     sites: tuple[SimulatedSite, ...]
@@ -48,7 +48,7 @@ class WorkerJob(msgspec.Struct, frozen=True, kw_only=True):
     state_dir: str
     log_level: str
     search_keys: tuple[str, ...] = ()  # files of public keys
-    ledger: str | None = None  # file of the conditions
+    ledger: str | None = None  # file for the condition ledger
 
     def mqtt(self) -> Mqtt:
         credentials = None
@@ -120,7 +120,8 @@ class SimulationWorker:
         self._conditions.close()
 
     def totals(self) -> SimulationTotals:
-        # Read this first: an action during the rest of the count must not be counted in part.
+        # Read this first: if an action ends during the count, its effect is counted only in part, and this
+        # number then still says that it was in progress.
         unsettled = sum(not player.settled for player in self._runners)
         totals = SimulationTotals(processes=1, gateways=len(self._gateways), unsettled=unsettled)
         for gateway in self._gateways:
@@ -137,7 +138,7 @@ class SimulationWorker:
 
 
 def _pss_mb() -> float:
-    """Memory in use; shared pages are divided among the processes that share them (PSS)."""
+    """Return the memory in use, in MB; shared pages are divided among the processes that share them (PSS)."""
     try:
         lines = Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines()
     except OSError:
@@ -149,7 +150,7 @@ def main() -> int:
     limit_malloc_arenas()
     orders = msgspec.json.decode(sys.stdin.readline(), type=WorkerJob)
     logging.basicConfig(level=orders.log_level.upper(), format="%(levelname)s %(message)s", stream=sys.stderr)
-    # Bound but not listening: connections are refused, and no other program can use the port.
+    # The socket is bound but does not listen: it refuses connections, and no other program gets its port.
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         worker = SimulationWorker(orders, Broker("127.0.0.1", int(closed.getsockname()[1]), tls=False))
@@ -164,7 +165,7 @@ def main() -> int:
                 case "stop":
                     break
             _say(worker.totals())
-        worker.stop()  # also when the parent process has ended
+        worker.stop()  # reached also if the parent process has ended, which closes stdin
         _say(worker.totals())
     sys.stdout.flush()
     os._exit(0)  # do not wait for threads that block in a resolver
