@@ -21,11 +21,11 @@ from edge_central.store.database import DatabaseUnavailable
 log = logging.getLogger(__name__)
 
 AT_ONCE = 4
-"""Answers in one transaction: 4 ms of CPU, of which 1 ms is for the transaction."""
+"""Number of answers in one transaction: 4 ms of CPU, of which 1 ms is for the transaction."""
 MAX_BYTES = 64_000_000
-"""Ten searches of 465 gateways at once have 51 MB."""
+"""Ten searches of 465 gateways, answered at once, have 51 MB."""
 MAX_OF_GATEWAY = 64
-"""A gateway that floods does not displace the answers of others."""
+"""Limit for one gateway: a gateway that floods does not displace the answers of others."""
 
 
 class AnswerQueue:
@@ -36,7 +36,7 @@ class AnswerQueue:
         store: Store,
         record: Callable[[Connection, Sequence[ReplyMessage], int], None] = record_answers,
     ) -> None:
-        """``record`` stores answers at a time in milliseconds since 1970."""
+        """``record`` stores answers; its last argument is the time in milliseconds since 1970."""
         self._store = store
         self._record_in = record
         self._waiting: deque[ReplyMessage] = deque()
@@ -47,8 +47,8 @@ class AnswerQueue:
         return len(self._waiting)
 
     def add(self, answers: Iterable[ReplyMessage]) -> None:
-        """Queue answers. Drops answers without content, and answers that exceed a limit: the gateway is asked
-        again."""
+        """Queue answers. Answers without content are dropped, and so are answers that exceed a limit: their
+        gateway is asked again."""
         for answer in answers:
             if says_nothing(answer):
                 continue
@@ -61,7 +61,7 @@ class AnswerQueue:
             self._bytes += size
 
     def store_some(self, now_ms: int) -> None:
-        """Store up to AT_ONCE answers. Raises DatabaseUnavailable; then the answers stay in the queue."""
+        """Store up to AT_ONCE answers. Raises DatabaseUnavailable; the answers then stay in the queue."""
         some = [self._waiting[n] for n in range(min(AT_ONCE, len(self._waiting)))]
         try:
             self._record(some, now_ms)

@@ -1,7 +1,7 @@
-"""Replies of gateways to searches and to requests for pictures, as rows.
+"""Stores the replies of gateways to searches and to requests for pictures.
 
-Everything that a gateway says is bounded here. A reply counts only for a command that was sent to that
-gateway and has no final answer yet; rows that cannot be true are dropped and counted.
+It bounds everything that a gateway sends. A reply counts only for a command that was sent to this gateway and
+has no final answer yet; rows that cannot be true are dropped and counted.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ from edge_central.store.problems import problem_column
 log = logging.getLogger(__name__)
 
 LATER = frozenset(("search-later", "rehearsal-later"))
-"""Codes of the problems with which a gateway says that it answers when a limit ends."""
+"""Problem codes by which a gateway says that it will answer when a limit ends."""
 TRANSIENT = frozenset(("clock-not-synchronised", "busy", "not-yet-valid"))
-"""Codes of rejections that may not come the next time: the command is sent again."""
+"""Codes of rejections that a second attempt may not get: the command is sent again."""
 TOLERANCE_MS = 2_000
-"""Times of the wire are rounded."""
+"""Accepted deviation of times, because the times of the wire are rounded."""
 MAX_TOTAL = 2**53
 MAX_POINTS, MAX_AFTER_S = 64, 1e7
 MAX_PICTURE_BYTES = 48_000
@@ -72,7 +72,7 @@ class _Pictures(msgspec.Struct):
 
 
 def is_answer(reply: ReplyMessage) -> bool:
-    """Whether the command of this reply may be of a search, a hold, a rehearsal, or a question for rules."""
+    """Whether the reply may belong to a search, a hold, a rehearsal, or a question for rules."""
     prefixes = (
         *(SEARCH_COMMAND, PICTURE_COMMAND, SCENE_COMMAND),
         *(HOLD_COMMAND, REHEARSAL_COMMAND, RULES_COMMAND),
@@ -81,12 +81,12 @@ def is_answer(reply: ReplyMessage) -> bool:
 
 
 def says_nothing(reply: ReplyMessage) -> bool:
-    """Whether the reply changes no row, as two of the three replies to a usual search."""
+    """Whether the reply changes no row, like two of the three replies to a usual search."""
     return reply.status in ("accepted", "running") and not _is_later(reply)
 
 
 def record_answers(connection: Connection, replies: Sequence[ReplyMessage], now_ms: int) -> None:
-    """Store these replies, in order; replies to other commands are ignored."""
+    """Store these replies in order; replies to other commands are ignored."""
     changed: set[str] = set()
     rows = rows_of(connection, tables.search_answer, SEARCH_COMMAND, replies)
     asked = _AskedFacts.read(connection, [row for row, _ in rows])
@@ -107,7 +107,8 @@ def record_answers(connection: Connection, replies: Sequence[ReplyMessage], now_
 def rows_of(
     connection: Connection, table: Table, prefix: str, replies: Sequence[ReplyMessage]
 ) -> list[tuple[Any, ReplyMessage]]:
-    """The replies whose command was sent to their gateway, each with its row."""
+    """Return the replies to commands that were sent to the gateway of the reply, each with the row of its
+    command."""
     of_kind = [each for each in replies if each.command.startswith(prefix)]
     if not of_kind:
         return []
@@ -125,11 +126,12 @@ def rows_of(
 
 @dataclass(frozen=True, slots=True)
 class _AskedFacts:
-    """What the answers of one call are compared with, and the rows that they make."""
+    """The facts with which the answers of one call are compared, and the rows that are made of these
+    answers."""
 
     questions: Mapping[str, SearchQuestion]  # by search
-    cameras: Mapping[str, frozenset[str]]  # by gateway: named in its birth and its newest heartbeat
-    matches: list[dict[str, Any]]  # for search_match
+    cameras: Mapping[str, frozenset[str]]  # by gateway: those named in its birth or newest heartbeat
+    matches: list[dict[str, Any]]  # rows for search_match
 
     @classmethod
     def read(cls, connection: Connection, rows: Iterable[Any]) -> _AskedFacts:
@@ -155,7 +157,8 @@ def _named_cameras(row: Any) -> frozenset[str]:
 def _record_answer(
     connection: Connection, asked: _AskedFacts, row: Any, reply: ReplyMessage, now_ms: int
 ) -> bool:
-    """Return whether the row has changed; a late reply does not replace the final one."""
+    """Store one reply to a search; a late reply does not replace the final one. Return whether the row has
+    changed."""
     if row.status == AnswerStatus.WITHDRAWN.value:
         return _count_too_late(connection, row, reply, now_ms)
     if reply.status == "succeeded":
@@ -179,8 +182,8 @@ def record_progress(connection: Connection, row: Any, reply: ReplyMessage, now_m
 
 
 def words_of(reply: ReplyMessage) -> str:
-    """The reply in words for people. An agent without support for search keys complains about operators'
-    keys, which would mislead an officer; its reply is replaced by the true reason."""
+    """Return the reply as a text for people. An agent that does not support search keys complains about
+    operators' keys, which would mislead an officer: its reply is replaced by the true reason."""
     problem = problem_of(reply.text)
     if reply.status == "rejected" and reply.code in ("bad-arguments", "unknown-type"):
         return problem_text("search-gateway-too-old", why=reply.text)
@@ -197,7 +200,7 @@ _FINAL = {"rejected": AnswerStatus.REFUSED, "expired": AnswerStatus.EXPIRED}
 
 
 def _is_later(reply: ReplyMessage) -> bool:
-    """Whether the gateway answers later: a rehearsal runs for minutes or hours, and meanwhile its gateway
+    """Whether the gateway will answer later. A rehearsal runs for minutes or hours, and meanwhile its gateway
     is asked again only once an hour."""
     if reply.status == "running" and reply.command.startswith(REHEARSAL_COMMAND):
         return True
@@ -217,8 +220,8 @@ def update_answer(
 
 @cache
 def _answer_update(names: tuple[str, ...]) -> Update:
-    """The UPDATE that sets these columns of an open answer. It is built once, because building it costs
-    more than running it."""
+    """Return the UPDATE that sets these columns of an open answer. It is built once, because building it
+    costs more than running it."""
     columns = tables.search_answer.c
     changed = update(tables.search_answer).where(
         columns.command == bindparam("of"), columns.until_ms.is_not(None)
@@ -267,8 +270,8 @@ def _count_too_late(connection: Connection, row: Any, reply: ReplyMessage, now_m
 
 
 def _plausible(asked: _AskedFacts, row: Any, passages: Sequence[msgspec.Raw]) -> list[dict[str, Any]]:
-    """Rows of ``search_match``: the passages that can be read, and are of a camera and a time that the
-    search asked for."""
+    """Return rows of ``search_match`` for the passages that can be read and are of a camera and a time that
+    the search asked for."""
     question = asked.questions.get(row.search)
     if question is None:
         return []
@@ -358,8 +361,8 @@ def _picture(
 
 
 def _is_of_match(connection: Connection, kind: PictureKind, row: Any, payload: bytes) -> bool:
-    """Whether the file is a JPEG, and a small picture the one whose SHA-256 the answer to the search has
-    named. Of whole pictures the answer names no SHA-256."""
+    """Whether the file is a JPEG and, for a small picture, has the SHA-256 that the answer to the search
+    named. The answer names no SHA-256 of whole pictures."""
     if kind is WHOLE_PICTURE:
         return payload.startswith(_JPEG)
     columns = tables.search_match.c

@@ -17,7 +17,7 @@ Place = tuple[float, float]
 
 
 def distance_m(here: Place, there: Place) -> float:
-    """The straight distance on the ground, by the haversine formula."""
+    """Return the straight distance on the ground, by the haversine formula."""
     latitude, other = math.radians(here[0]), math.radians(there[0])
     chord = math.sin((other - latitude) / 2) ** 2
     turned = math.radians(there[1] - here[1])
@@ -26,14 +26,16 @@ def distance_m(here: Place, there: Place) -> float:
 
 
 def bearing_deg(here: Place, there: Place) -> float:
-    """The direction from ``here`` to ``there``, 0..360 clockwise from north, for distances within a city."""
+    """Return the direction from ``here`` to ``there``, 0..360 clockwise from north, for distances within a
+    city."""
     north = there[0] - here[0]
     east = (there[1] - here[1]) * math.cos(math.radians(here[0]))
     return math.degrees(math.atan2(east, north)) % 360
 
 
 def site_place(names: Names, gateway: str, birth: bytes | None) -> Place | None:
-    """The place of a site: from the fleet's sheet, else from the gateway's birth."""
+    """Return the location of a site: from the fleet's sheet, else from the gateway's birth. None: neither has
+    one."""
     site, location = names.site(gateway), parse_birth(birth).location
     latitude, longitude = site.latitude, site.longitude
     if (latitude is None or longitude is None) and location is not None:

@@ -24,7 +24,7 @@ _FINAL_HOLD = {"rejected": HoldStatus.REFUSED, "expired": HoldStatus.EXPIRED}
 
 
 def record_hold(connection: Connection, row: Any, reply: ReplyMessage, now_ms: int) -> bool:
-    """Store an answer. ``row``: the row of ``passage_hold``. Return whether it has changed."""
+    """Store a reply in ``row``, a row of ``passage_hold``. Return whether the row has changed."""
     final: dict[str, Any] = {"answered_ms": now_ms, "next_ms": None}
     match reply.status:
         case "succeeded":

@@ -31,7 +31,7 @@ from edge_central.store.accesses import record_access
 MAX_PICTURES_PER_HOUR = 300
 
 PICTURE_LIFE_MS = 24 * HOUR_MS
-"""A gateway that is away may still send the picture within this time."""
+"""How long a gateway that is away may take to send the picture."""
 
 
 def open_picture(
@@ -44,9 +44,9 @@ def open_picture(
     now_ms: int,
     kind: PictureKind = SMALL_PICTURE,
 ) -> PictureStatus | None:
-    """Record that the author opens a picture of a match, with purpose and case of the search, and ask the
-    gateway for it if the centre does not have it. None: there is no such match that the reader may see.
-    Raises TooManySearches."""
+    """Record that the author opens a picture of a match, with purpose and case of the search. Ask the gateway
+    for the picture if the centre does not have it. None: the reader may see no such match. Raises
+    TooManySearches."""
     found = tables.search_match.c
     wanted = (found.search == search, found.gateway == gateway, found.passage == passage)
     query = select(found.ward, found.camera).where(*wanted, reader.of(found))
@@ -91,7 +91,7 @@ def _ask_picture(
     if status is None:
         key = {"search": search, "gateway": gateway, "passage": passage}
         connection.execute(insert(kind.table), key | asked)
-    else:  # refused, missing or expired before: ask again
+    else:  # an earlier request was refused, found no picture or expired: ask again
         connection.execute(update(kind.table).where(*which).values(**asked))
     return PictureStatus.ASKED
 
@@ -103,7 +103,7 @@ def _check_picture_limit(connection: Connection, account: str, now_ms: int) -> N
 
 
 def picture_limit(connection: Connection, account: str, now_ms: int) -> str | None:
-    """Why the account may open no more pictures for now; None: it may."""
+    """Return why the account may open no more pictures for now. None: it may open more."""
     columns = tables.access.c
     opened = (
         select(func.count())
@@ -129,8 +129,8 @@ def read_picture(
     passage: int,
     kind: PictureKind = SMALL_PICTURE,
 ) -> SearchPicture | None:
-    """Return a picture of a match. Only a picture that the author has opened is returned: opening it added a
-    row to the access log. None: the author has not opened it, or the reader may not see it."""
+    """Return a picture of a match, but only if the author has opened it: opening it added a row to the access
+    log. None: the author has not opened it, or the reader may not see it."""
     log = tables.access.c
     opened = (
         log.search == search,

@@ -1,6 +1,7 @@
-"""Matches: passages that gateways have found, as they are received, stored and read, and pairs of them.
+"""Matches: the passages that gateways have found. Their types as received, stored and read; and the pairs of
+a question with two places.
 
-A document of a gateway is bounded here before it is stored, so that no content of it breaks a page.
+A document of a gateway is bounded here before it is stored, so that none of its content breaks a page.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from edge_central.searches.question import SearchQuestion
 from edge_central.store import tables
 
 FIRST, SECOND = 1, 2
-"""Places: where the question is asked, and the second place of a question for pairs."""
+"""The first place is where the question is asked, the second one is that of a question for pairs."""
 MAX_READ = 1_000
 
 Word = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,40}$(?!\n)")]
@@ -61,7 +62,7 @@ class ReceivedPassage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
 @dataclass(frozen=True, slots=True)
 class PassageMatch:
-    """A passage that a gateway has found. ``then``: in a pair, the passage at the second place."""
+    """A passage that a gateway has found. ``then`` is set in a pair: the passage at the second place."""
 
     cursor: int
     gateway: str
@@ -80,13 +81,13 @@ class PassageMatch:
     entry: str
     exit: str
     light: str  # day, dusk, infrared
-    colours: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by part, the largest first
+    colours: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by part; the largest area first
     still_s: float = 0.0
     rules: tuple[str, ...] = ()
-    picture_sha256: str | None = None  # None: it never had a picture
-    speed_error_m_s: float | None = None  # 19 of 20 speeds are within it
+    picture_sha256: str | None = None  # None: the passage never had a picture
+    speed_error_m_s: float | None = None  # 19 of 20 speeds are wrong by less than this
     heading_deg: int | None = None  # clockwise from north
-    track: str = ""  # its id, also in events of the object; empty: an old agent does not name it
+    track: str = ""  # id of its track, also in events of the object; empty: an old agent does not name it
     then: PassageMatch | None = None
 
 
@@ -94,8 +95,8 @@ _DECODE = msgspec.json.Decoder(ReceivedPassage).decode
 
 
 class PassagePair(NamedTuple):
-    """Two passages that may be of one object. ``cursor``: that of the later row times PAIRS_OF_ROW, plus the
-    number of the pair among those of that row; it stays the same when more answers come."""
+    """Two passages that may be of one object. ``cursor``: the cursor of the later row times PAIRS_OF_ROW,
+    plus the number of the pair among the pairs of that row. It stays the same when more answers come."""
 
     cursor: int
     first: PassageMatch
@@ -106,7 +107,8 @@ class PassagePair(NamedTuple):
 
 
 PAIRS_OF_ROW = 2**20
-"""A row is in a pair with at most 50 rows of each gateway of the other place."""
+"""More than the pairs of one row: a row is in a pair with at most 50 rows of each gateway of the other
+place."""
 
 
 def read_matches(
@@ -117,8 +119,8 @@ def read_matches(
     after: int,
     limit: int,
 ) -> list[PassageMatch]:
-    """Up to ``limit`` matches of a search with cursors after ``after``, by cursor; with a second place these
-    are pairs."""
+    """Return up to ``limit`` matches of a search with cursors after ``after``, in the order of the cursors.
+    For a question with a second place these are pairs."""
     limit = max(1, min(limit, MAX_READ))
     if question.second is not None:
         pairs = read_pairs(connection, reader, question, search, after)
@@ -132,8 +134,8 @@ def read_matches(
 def read_pairs(
     connection: Connection, reader: SearchReader, question: SearchQuestion, search: str, after: int = 0
 ) -> Iterator[PassagePair]:
-    """The pairs of a search with a second place after a cursor, by cursor. A city may have a million: they
-    are made one by one, while the caller asks for more."""
+    """Yield the pairs of a search with a second place, from a cursor on, in the order of the cursors. A city
+    may have a million pairs, so they are made one by one while the caller reads them."""
     if question.second is None:
         return iter(())
     columns = tables.search_match.c
@@ -145,8 +147,9 @@ def read_pairs(
 def pairs_of(
     rows: Iterable[tuple[int, PassageMatch]], within_min: float, after: int = 0
 ) -> Iterator[PassagePair]:
-    """Pairs of passages of the same group, with a common colour where both have colours. The second begins
-    after the first, and within the time of the question. ``rows``: place and passage, by cursor."""
+    """Yield pairs of passages of the same group that have a common colour where both have colours. The second
+    passage begins after the first one, and within the time of the question. ``rows``: place and passage, by
+    cursor."""
     before: dict[int, defaultdict[str | None, list[PassageMatch]]]
     before = {FIRST: defaultdict(list), SECOND: defaultdict(list)}
     for place, match in rows:
@@ -174,7 +177,7 @@ def _colours_agree(one: PassageMatch, other: PassageMatch) -> bool:
 
 
 def match_of(row: Any) -> PassageMatch:
-    """A row of ``search_match``."""
+    """Make a match from a row of ``search_match``."""
     found = _DECODE(row.document)
     return PassageMatch(
         cursor=row.cursor,

@@ -19,18 +19,18 @@ HOUR_MS = 3_600_000
 SEARCH_COMMAND, PICTURE_COMMAND, HOLD_COMMAND = "search-", "picture-", "hold-"
 SCENE_COMMAND = "scene-"
 REHEARSAL_COMMAND, RULES_COMMAND = "rehearse-", "rules-"
-"""Ids of commands begin so."""
+"""How the ids of these commands begin."""
 
 KEY_RECORD = "search-key "
-"""Key in ``meta``, followed by the id of the centre."""
+"""Beginning of the key in ``meta``; the id of the centre follows."""
 
 
 class AnswerStatus(StrEnum):
     """The status of one gateway's answer to a search."""
 
-    WAITING = "waiting"  # for the ingest
+    WAITING = "waiting"  # the ingest has not sent it yet
     SENT = "sent"
-    LATER = "later"  # the gateway answers when its limit ends
+    LATER = "later"  # the gateway will answer when its limit ends
     ANSWERED = "answered"
     REFUSED = "refused"
     FAILED = "failed"
@@ -42,7 +42,7 @@ class PictureStatus(StrEnum):
     ASKED = "asked"
     SENT = "sent"
     RECEIVED = "received"
-    MISSING = "missing"  # the gateway has none, or none any more
+    MISSING = "missing"  # the gateway has no such picture, or has deleted it
     REFUSED = "refused"
     FAILED = "failed"
     EXPIRED = "expired"
@@ -59,8 +59,8 @@ class PictureKind:
     """One of the two pictures of a passage."""
 
     table: Table
-    command: str  # ids of its commands begin so
-    access: AccessKind  # how an opened one is recorded
+    command: str  # how the ids of its commands begin
+    access: AccessKind  # how an opened picture is recorded
 
 
 SMALL_PICTURE = PictureKind(tables.search_picture, PICTURE_COMMAND, AccessKind.PASSAGE)
@@ -69,7 +69,7 @@ PICTURE_KINDS = (SMALL_PICTURE, WHOLE_PICTURE)
 
 
 class TooManySearches(Exception):
-    """The account has reached its limit; it may ask again after ``retry_after_s``."""
+    """The account has reached its limit; it may search again after ``retry_after_s``."""
 
     def __init__(self, text: str, retry_after_s: int) -> None:
         super().__init__(text)
@@ -92,18 +92,18 @@ class SearchAuthor:
 
 @dataclass(frozen=True, slots=True)
 class SearchReader:
-    """Which searches may be read: those of ``account`` in the wards of ``scope``. ``account`` None: those
-    of all accounts, for administrators, and for pages that check access by themselves."""
+    """Which searches may be read: those of ``account`` in the wards of ``scope``. ``account`` None: those of
+    all accounts, for administrators and for pages that check access themselves."""
 
     scope: Scope
     account: str | None
 
     def of(self, columns: Any) -> ColumnElement[bool]:
-        """The SQL condition on a table with the columns ``ward`` and ``search``."""
+        """Return the SQL condition for a table with the columns ``ward`` and ``search``."""
         return and_(self.scope.of(columns.ward), self.of_search(columns.search))
 
     def of_search(self, search: ColumnElement[Any]) -> ColumnElement[bool]:
-        """The SQL condition on a column of ids of searches."""
+        """Return the SQL condition for a column with ids of searches."""
         if self.account is None:
             return true()
         own = select(tables.search.c.id).where(tables.search.c.asked_by == self.account)
@@ -111,7 +111,8 @@ class SearchReader:
 
 
 class SearchKeyRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """In ``meta``, for each centre with a search key: so the console knows which wards can be searched."""
+    """A record in ``meta`` for each centre with a search key, so that the console knows which wards can be
+    searched."""
 
     key: str  # id of the public key
     wards: list[str]
@@ -127,10 +128,10 @@ class GatewayAnswer:
     status: AnswerStatus
     online: bool
     sent_ms: int | None
-    answered_ms: int | None  # of a withdrawn answer: when it came nevertheless
-    total: int  # passages that fit, as the gateway counts
-    stored: int  # of them here
-    dropped: int  # rows that cannot be true: another camera, another time; or that came after the withdrawal
+    answered_ms: int | None  # when the gateway answered, also if the search was withdrawn before
+    total: int  # passages that match, as the gateway counts them
+    stored: int  # passages of this gateway that the centre has
+    dropped: int  # rows that cannot be true (another camera or time), or that came after the withdrawal
     words: str  # text of the gateway's reply; it may carry a code
 
 
@@ -147,7 +148,7 @@ class SearchView:
     expires_ms: int
     wards: tuple[str, ...]
     answers: tuple[GatewayAnswer, ...]  # by ward, then by gateway
-    newest_cursor: int  # of its matches; 0: there is none
+    newest_cursor: int  # newest cursor of its matches; 0: it has none
     withdrawn_ms: int | None = None  # None: it was not withdrawn
     withdrawn_by: str | None = None
 
@@ -168,19 +169,20 @@ class SearchView:
 
     @property
     def offline(self) -> tuple[GatewayAnswer, ...]:
-        """Gateways that have not answered because they are offline: they answer when they are back."""
+        """Return the gateways that have not answered because they are offline; they answer when they are
+        back."""
         waiting = self.of_status(AnswerStatus.WAITING, AnswerStatus.SENT)
         return tuple(each for each in waiting if not each.online)
 
     @property
     def unanswered(self) -> tuple[GatewayAnswer, ...]:
-        """Gateways whose answer will not come: refused, failed, expired, withdrawn."""
+        """Return the gateways that will send no answer: refused, failed, expired or withdrawn."""
         ended = (AnswerStatus.REFUSED, AnswerStatus.FAILED, AnswerStatus.EXPIRED, AnswerStatus.WITHDRAWN)
         return self.of_status(*ended)
 
     @property
     def too_late(self) -> tuple[GatewayAnswer, ...]:
-        """Gateways whose answer came after the withdrawal, and was dropped."""
+        """Return the gateways with an answer that came after the withdrawal and was dropped."""
         return tuple(each for each in self.of_status(AnswerStatus.WITHDRAWN) if each.answered_ms is not None)
 
     @property
@@ -189,12 +191,14 @@ class SearchView:
 
     @property
     def total(self) -> int:
-        """Passages that match, as the gateways count them. Each gateway sends at most 50 of them."""
+        """Return the number of passages that match, as the gateways count them. Each gateway sends at most 50
+        of them."""
         return sum(each.total for each in self.answers)
 
     @property
     def stored(self) -> int:
-        """Passages that the centre has; in a search for pairs, those from which pairs are made."""
+        """Return the number of passages that the centre has. In a search for pairs, pairs are made of these
+        passages."""
         return sum(each.stored for each in self.answers)
 
 
@@ -216,7 +220,7 @@ class SearchSummary:
 
 @dataclass(frozen=True, slots=True)
 class SearchPicture:
-    """A picture of a passage, once an account has opened it."""
+    """A picture of a passage that an account has opened."""
 
     gateway: str
     ward: str
@@ -224,8 +228,8 @@ class SearchPicture:
     passage: int
     status: PictureStatus
     jpeg: bytes | None
-    sealed: bool  # only the centre's evidence key opens it
+    sealed: bool  # only the centre's evidence key can decrypt it
     path: tuple[tuple[float, float, float], ...]  # x, y in 0..1 of the picture, seconds after the start
     words: str
-    box: tuple[float, float, float, float] | None = None  # of the object in the whole picture, in 0..1 of it
-    after_s: float = 0.0  # when the whole picture was taken, after the start
+    box: tuple[float, float, float, float] | None = None  # the object in the whole picture, in 0..1 of it
+    after_s: float = 0.0  # seconds from the start of the passage to the whole picture

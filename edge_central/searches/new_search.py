@@ -34,14 +34,14 @@ from edge_central.store.problems import problem_column
 from edge_central.store.scope import Scope
 
 MAX_OPEN, MAX_PER_HOUR = 20, 30
-"""Searches of one account that wait for gateways, and that were made within an hour."""
+"""Searches of one account: how many may wait for gateways, and how many may be made within an hour."""
 
 ACTIVE_MS = 7 * 24 * HOUR_MS
 """A gateway without state and birth counts as removed if its newest heartbeat is older."""
 
 
 def searchable_wards(connection: Connection) -> frozenset[str]:
-    """The wards whose centre has a search key."""
+    """Return the wards of centres that have a search key."""
     keys = connection.scalars(select(tables.meta.c.key).where(tables.meta.c.key.like(f"{KEY_RECORD}%"))).all()
     records = [read_record(connection, key, SearchKeyRecord) for key in keys]
     return frozenset(ward for record in records if record is not None for ward in record.wards)
@@ -54,8 +54,8 @@ def start_search(
     now_ms: int,
     names: Names | None = None,
 ) -> str:
-    """Store a search and its row of the access log, and return its id. The ingest sends it. ``names``: the
-    fleet's sheet, for a circle; places that it lacks come from the gateways. Raises InvalidQuestion,
+    """Store a search and its row of the access log, and return its id; the ingest sends it. ``names``: the
+    fleet's sheet, used for a circle; locations that it lacks come from the gateways. Raises InvalidQuestion,
     TooManySearches, SearchesUnavailable."""
     check_limits(connection, author.account, now_ms)
     _check_scope(author.scope, question)
@@ -96,7 +96,7 @@ def start_search(
 def answer_row(
     gateway: str, ward: str, place: int, served: frozenset[str], now_ms: int, expires_ms: int
 ) -> dict[str, Any]:
-    """A row of ``search_answer`` without command and search."""
+    """Return a row of ``search_answer`` without command and search."""
     can_ask = ward in served
     words = "" if can_ask else problem_text("search-no-key")
     return {
@@ -113,7 +113,7 @@ def answer_row(
 
 
 def check_limits(connection: Connection, account: str, now_ms: int) -> None:
-    """Raises TooManySearches; rehearsals count as searches."""
+    """Check the limits of searches; a rehearsal counts as a search. Raises TooManySearches."""
     columns = tables.search.c
     own = select(func.count()).select_from(tables.search).where(columns.asked_by == account)
     recent = connection.scalar(own.where(columns.asked_ms > now_ms - HOUR_MS)) or 0
@@ -126,14 +126,14 @@ def check_limits(connection: Connection, account: str, now_ms: int) -> None:
 
 
 def _check_scope(scope: Scope, question: SearchQuestion) -> None:
-    """Raises InvalidQuestion for a ward outside the scope, just as for one that does not exist."""
+    """Raises InvalidQuestion for a ward outside the scope, as for a ward that does not exist."""
     for ward in question.wards or ():
         if not scope.admits(ward):
             raise InvalidQuestion("wards", problem_text("search-not-yours", place=ward))
 
 
 def can_be_asked(now_ms: int) -> ColumnElement[bool]:
-    """The SQL condition for gateways that are not removed."""
+    """Return the SQL condition for gateways that are not removed."""
     columns = tables.gateway.c
     recent = columns.heartbeat_ms > now_ms - ACTIVE_MS
     return or_(columns.state.is_not(None), columns.birth.is_not(None), recent)
@@ -142,8 +142,8 @@ def can_be_asked(now_ms: int) -> ColumnElement[bool]:
 def _concerned(
     connection: Connection, scope: Scope, question: SearchQuestion, now_ms: int, names: Names
 ) -> Iterator[tuple[str, str, int]]:
-    """Gateway, ward and place of each command. Raises InvalidQuestion for a named gateway that does not
-    exist, or is not in the scope."""
+    """Yield gateway, ward and place of each command. Raises InvalidQuestion for a named gateway that does not
+    exist or is not in the scope."""
     columns = tables.gateway.c
     query = select(columns.id, columns.ward, columns.birth).where(
         scope.of(columns.ward), can_be_asked(now_ms)

@@ -1,7 +1,6 @@
-"""Holds: asks gateways to keep passages that a search has found for longer than their own limits, or to
-release them.
+"""Holds: ask gateways to keep passages that a search has found for longer than usual, or to release them.
 
-The console writes a row, the ingest signs and sends the command ``passage-hold`` as it does with pictures.
+The console writes a row; the ingest signs and sends the command ``passage-hold``, as it does for pictures.
 There is one row for each passage, whichever search has found it.
 """
 
@@ -33,9 +32,9 @@ from edge_central.store.scope import EVERYWHERE, Scope
 
 DAY_MS = 24 * HOUR_MS
 HOLD_LIFE_MS = 7 * DAY_MS
-"""A gateway that is away gets the command within this time."""
+"""A gateway that is away gets the command if it is back within this time."""
 HOLD_DAYS = (30, 90, 180, 365)
-"""Offered by the page; a gateway accepts 366 days at most."""
+"""Numbers of days that the page offers; a gateway accepts at most 366."""
 MAX_HOLDS_PER_HOUR = 100
 _HOLD = tables.passage_hold.c
 
@@ -52,13 +51,13 @@ class HoldStatus(StrEnum):
 
 
 MAX_LISTED = 1_000
-"""Holds of one case."""
+"""Maximum number of listed holds of one case."""
 OPEN_HOLDS = (HoldStatus.ASKED, HoldStatus.SENT)
 
 
 @dataclass(frozen=True, slots=True)
 class PassageHoldView:
-    """The newest request of a hold on a passage, and what the gateway has answered."""
+    """The newest request for a hold on a passage, and what the gateway has answered."""
 
     gateway: str
     passage: int
@@ -67,7 +66,7 @@ class PassageHoldView:
     asked_ms: int
     asked_by: str
     is_shared: bool  # it extends a hold of another account, which only an administrator releases
-    until_ms: int | None  # None: it is to be released
+    until_ms: int | None  # None: the request is to release the passage
     status: HoldStatus
     words: str
 
@@ -76,7 +75,7 @@ class PassageHoldView:
         return self.status in OPEN_HOLDS
 
     def is_active(self, now_ms: int) -> bool:
-        """Asked for, or in force."""
+        """Whether the hold is asked for or in force."""
         return self.is_open or self.is_in_force(now_ms)
 
     def is_in_force(self, now_ms: int) -> bool:
@@ -93,9 +92,10 @@ def ask_hold(
     days: int | None,
     now_ms: int,
 ) -> HoldStatus | None:
-    """Record that the author has the passage kept for so many days (None: released), and ask the gateway. A
-    hold that already lasts longer stays as it is. Returns None if the reader sees no such match, or would
-    release a hold that another account has set or extended. Raises TooManySearches, SearchesUnavailable."""
+    """Record that the author wants the passage kept for this many days (None: released), and ask the gateway.
+    A hold that already lasts longer is not changed. Returns None if the reader sees no such match, or if the
+    author would release a hold that another account has set or extended. Raises TooManySearches,
+    SearchesUnavailable."""
     found = tables.search_match.c
     wanted = (found.search == search, found.gateway == gateway, found.passage == passage)
     match = connection.execute(select(found.ward, found.camera).where(*wanted, reader.of(found))).first()
@@ -104,7 +104,7 @@ def ask_hold(
         return None
     if days is None and (yours is None or not _may_release(reader, yours)):
         return None
-    current = read_hold(connection, EVERYWHERE, gateway, passage)  # may be of the ward where it was before
+    current = read_hold(connection, EVERYWHERE, gateway, passage)  # may be in the former ward of the gateway
     until_ms = None if days is None else now_ms + days * DAY_MS
     if current is not None and _lasts_longer(current, until_ms, now_ms):
         return current.status
@@ -169,14 +169,14 @@ def _check_limit(connection: Connection, account: str, now_ms: int) -> None:
 
 
 def read_hold(connection: Connection, scope: Scope, gateway: str, passage: int) -> PassageHoldView | None:
-    """The newest request for this passage; None: there is none in the scope."""
+    """Return the newest request for this passage. None: there is none in the scope."""
     which = (_HOLD.gateway == gateway, _HOLD.passage == passage, scope.of(_HOLD.ward))
     row = connection.execute(select(tables.passage_hold).where(*which)).first()
     return None if row is None else _view(row)
 
 
 def holds_of_case(connection: Connection, case: str, wards: Collection[str]) -> list[PassageHoldView]:
-    """The newest request for each passage that was held under this case number in these wards."""
+    """Return the newest request for each passage that was held under this case number in these wards."""
     which = (_HOLD.case_number == case, _HOLD.ward.in_(sorted(wards)))
     query = select(tables.passage_hold).where(*which).order_by(_HOLD.asked_ms, _HOLD.gateway, _HOLD.passage)
     return [_view(row) for row in connection.execute(query.limit(MAX_LISTED))]

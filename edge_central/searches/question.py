@@ -1,6 +1,5 @@
-"""The question of a search: its filters, parsed and bounded from JSON or from a form. Pure. One question is
-stored for each search; each gateway gets the part that concerns it.
-"""
+"""The question of a search: its filters, parsed and bounded from JSON or from a form. Pure. Each search
+stores one question; each gateway gets the part of the question that concerns it."""
 
 from __future__ import annotations
 
@@ -34,8 +33,8 @@ Speed = Annotated[float, Meta(ge=0, le=1000)]
 
 
 class InvalidQuestion(Exception):
-    """``field`` of the question is not valid; the text says why, and carries a code. ``also``: what else is
-    wrong in it."""
+    """A question that is not valid. ``field`` is the wrong field; the text says why, and carries a code.
+    ``also``: the other mistakes in the question."""
 
     def __init__(self, field: str, text: str) -> None:
         super().__init__(text)
@@ -136,7 +135,7 @@ class SearchQuestion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return self.to_ms + (0 if self.second is None else round(self.second.within_min * 60_000))
 
     def window_of(self, gateway: str) -> tuple[str, str]:
-        """Begin and end of the time in which this gateway is searched, RFC 3339."""
+        """Return begin and end (RFC 3339) of the time in which this gateway is searched."""
         own = next((each for each in self.windows or () if each.gateway == gateway), self)
         return own.from_at, own.to_at
 
@@ -146,7 +145,7 @@ class SearchQuestion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return _ms(from_at), _ms(to_at)
 
     def cameras_of(self, gateway: str) -> tuple[str, ...] | None:
-        """The cameras of this gateway that are asked; None: all of them."""
+        """Return the cameras of this gateway that are asked. None: all of them."""
         if self.line is not None:
             return (self.line.camera,)
         if gateway in (self.gateways or ()):
@@ -169,18 +168,19 @@ def parse_question(body: bytes) -> SearchQuestion:
 
 
 def checked_question(found: dict[str, Any]) -> SearchQuestion:
-    """Make a question of its fields as JSON has them. Raises InvalidQuestion."""
+    """Make a question from its fields, in the form that JSON has them. Raises InvalidQuestion."""
     return _question(found, None, strict=True)
 
 
 FORM_LISTS = ("wards", "gateways", "cameras")
 """Values of a form that are lists of ids, separated by spaces, commas or line ends."""
 FORM_GROUPS = ("circle", "second", "line")
-"""Their fields are named ``circle.latitude``, ``second.camera``; a point: ``line.from`` is ``0.1 0.5``."""
+"""Groups of fields. Their names in a form are ``circle.latitude`` or ``second.camera``; a point is written
+``0.1 0.5`` in ``line.from``."""
 
 
 def question_of_form(form: Mapping[str, str], zone: ZoneInfo) -> SearchQuestion:
-    """Make a question of the fields of a form; empty fields and ``csrf`` are left out. Times without an
+    """Make a question from the fields of a form. Empty fields and ``csrf`` are ignored. Times without an
     offset are in ``zone``. Raises InvalidQuestion."""
     found: dict[str, Any] = {}
     for name, value in form.items():
@@ -219,7 +219,7 @@ def _windows_of(found: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def utc_moment(name: str, value: object, zone: ZoneInfo | None) -> str:
-    """The time of the field ``name`` in UTC, as gateways read it. Raises InvalidQuestion."""
+    """Return the time in the field ``name`` in UTC, as gateways read it. Raises InvalidQuestion."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
         if moment is not None and moment.tzinfo is None:
@@ -249,8 +249,8 @@ RANGES = (("min_height", "max_height"), ("min_speed", "max_speed"), ("min_speed_
 
 
 def _check(question: SearchQuestion) -> None:
-    """Find the mistakes that only several fields together show. Raises InvalidQuestion for the first one;
-    it carries the others."""
+    """Find the mistakes that only several fields together show. Raises InvalidQuestion for the first mistake;
+    the exception has the others in ``also``."""
     mistakes = [InvalidQuestion(*each) for each in _mistakes(question)]
     if mistakes:
         mistakes[0].also = tuple(mistakes[1:])
@@ -258,7 +258,7 @@ def _check(question: SearchQuestion) -> None:
 
 
 def _mistakes(question: SearchQuestion) -> Iterator[tuple[str, str]]:
-    """Field and text of each mistake."""
+    """Yield field and text of each mistake."""
     if question.to_ms < question.from_ms:
         yield "to_at", problem_text("search-order")
     if question.to_ms - question.from_ms > MAX_SPAN / timedelta(milliseconds=1):

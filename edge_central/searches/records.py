@@ -1,8 +1,8 @@
 """Reads searches for the console and the API: the list, the answers of gateways, the matches.
 
-Every function takes a connection and a reader, who gets only the own searches, or those of all accounts
-(docs/decisions/0066). Which roles may read at all is checked by the caller: officers, administrators and
-programs with a token.
+Every function gets a connection and a reader. A reader sees the searches of one account, or of all accounts
+(docs/decisions/0066). The caller checks which roles may read at all: officers, administrators and programs
+with a token.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from edge_central.searches.question import SearchQuestion
 from edge_central.store import tables
 
 MAX_LISTED = 100
-"""Searches in a list."""
+"""Maximum number of searches in a list."""
 
 
 def list_searches(
     connection: Connection, reader: SearchReader, most: int = MAX_LISTED
 ) -> list[SearchSummary]:
-    """The newest searches of the reader that asked a gateway of the scope, newest first. Counts are those of
-    the scope."""
+    """Return those searches of the reader that asked a gateway of the scope, newest first. Counts are those
+    of the scope."""
     columns, answer = tables.search.c, tables.search_answer.c
     scope = reader.scope
     of_scope = select(answer.command).where(answer.search == columns.id, scope.of(answer.ward)).exists()
     names = (columns.id, columns.asked_ms, columns.asked_by, columns.purpose, columns.expires_ms)
     query = select(*names, columns.case_number.label("case")).where(of_scope, reader.of_search(columns.id))
-    query = query.where(columns.id.not_in(select(tables.rehearsal.c.search)))  # they have pages of their own
+    query = query.where(columns.id.not_in(select(tables.rehearsal.c.search)))  # these have separate pages
     rows = connection.execute(query.order_by(columns.asked_ms.desc(), columns.id).limit(most)).all()
     counts = select(
         answer.search,
@@ -62,8 +62,8 @@ def list_searches(
 
 
 def read_search(connection: Connection, reader: SearchReader, search: str) -> SearchView | None:
-    """The search with the answers of the scope; None: there is no such search, another account asked it, or
-    it asked no gateway of the scope."""
+    """Return the search with the answers of the scope. None: there is no such search, the reader may not see
+    it, or it asked no gateway of the scope."""
     row = find_row(connection, search)
     if row is None:
         return None
@@ -98,8 +98,9 @@ def read_search(connection: Connection, reader: SearchReader, search: str) -> Se
 def read_matches(
     connection: Connection, reader: SearchReader, search: str, after_cursor: int = 0, limit: int = 200
 ) -> list[PassageMatch]:
-    """The matches of a search after a cursor, in the order in which they were stored; the cursor of the last
-    one continues. A question with a second place gives pairs: ``then`` is the second passage."""
+    """Return the matches of a search after a cursor, in the order in which they were stored. To read on, pass
+    the cursor of the last one. For a question with a second place these are pairs: ``then`` is the second
+    passage."""
     row = find_row(connection, search)
     if row is None:
         return []
@@ -107,14 +108,14 @@ def read_matches(
 
 
 def may_read(connection: Connection, reader: SearchReader, search: str) -> bool:
-    """Whether ``read_search`` finds it."""
+    """Whether ``read_search`` would return this search."""
     columns = tables.search_answer.c
     query = select(columns.command).where(columns.search == search, reader.of(columns))
     return connection.execute(query.limit(1)).first() is not None
 
 
 def read_changes(connection: Connection, search: str) -> int:
-    """A number that grows with each stored answer and picture of the search."""
+    """Return a number that grows with each stored answer and picture of the search."""
     columns = tables.search.c
     return connection.scalar(select(columns.changes).where(columns.id == search)) or 0
 

@@ -1,4 +1,4 @@
-"""Searches and rehearsals of a month by user, from the access log, for the person in charge of data
+"""The searches and rehearsals of each user in a month, from the access log, for the person in charge of data
 protection."""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class SearchUse:
     account: str
     searches: int
     cases: tuple[str, ...]  # case numbers, sorted
-    gateways_asked: int  # commands: a search of 20 gateways counts 20
+    gateways_asked: int  # number of commands: a search of 20 gateways counts as 20
     pictures_opened: int  # different pictures
     rehearsals: int  # of drafted rules, each at one gateway
 
@@ -36,7 +36,8 @@ class _Counts:
 
 
 def month_bounds(month: str, zone: ZoneInfo) -> tuple[int, int]:
-    """First and last millisecond, the last excluded, of a month such as ``2026-11``. Raises ValueError."""
+    """Return the first millisecond of a month such as ``2026-11``, and the first one after it. Raises
+    ValueError."""
     first = datetime.strptime(month, "%Y-%m").replace(tzinfo=zone)
     next_month = (first.year + first.month // 12, first.month % 12 + 1)
     following = first.replace(year=next_month[0], month=next_month[1])
@@ -44,7 +45,7 @@ def month_bounds(month: str, zone: ZoneInfo) -> tuple[int, int]:
 
 
 def searches_between(connection: Connection, from_ms: int, until_ms: int) -> list[SearchUse]:
-    """By account; accounts that have neither searched nor rehearsed are left out."""
+    """Return the use of each account. Accounts that have neither searched nor rehearsed are left out."""
     columns = tables.access.c
     pictures = (AccessKind.PASSAGE.value, AccessKind.PASSAGE_SCENE.value)
     kinds = (AccessKind.SEARCH.value, AccessKind.REHEARSAL.value, *pictures)
@@ -56,7 +57,7 @@ def searches_between(connection: Connection, from_ms: int, until_ms: int) -> lis
     counts = defaultdict[str, _Counts](_Counts)
     for row in connection.execute(query):
         of_account = counts[row.account]
-        if row.case_number:  # a rehearsal without pictures may have none
+        if row.case_number:  # a rehearsal without opened pictures may have no case number
             of_account.cases.add(row.case_number)
         if row.what in pictures:
             of_account.pictures.add((row.what, row.search, row.gateway, row.media_id))

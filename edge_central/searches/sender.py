@@ -1,8 +1,9 @@
-"""The ingest's part of searches: signs the commands, sends them, sends them again if needed, and lets them
-expire.
+"""The part of searches in the ingest: signs the commands, sends them, sends them again if needed, and lets
+them expire.
 
-A command is sent again with the same id, which a gateway runs once: when a gateway comes back (its birth),
-and while it is online without any reply. The ingest thread calls everything.
+A command is sent again when a gateway connects (its birth), and while the gateway is online without any
+reply. It keeps its id, because a gateway runs a command with the same id only once. The ingest thread calls
+everything.
 """
 
 from __future__ import annotations
@@ -44,19 +45,21 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_AT_ONCE = 25
-"""Commands signed in one transaction: 4 ms of CPU. Batches of events are stored between two."""
+"""Commands signed in one transaction: 4 ms of CPU. Batches of events are stored between two transactions."""
 MAX_ROW_BYTES = 7_500
-"""Of the rows in one answer: all replies of a gateway to a search have 8.6 kB then, of 10 kB allowed."""
+"""Maximum size of the rows in one answer: all replies of a gateway to a search then have 8.6 kB, of 10 kB
+allowed."""
 FIRST_AGAIN_S, LAST_AGAIN_S = 60, 3_600
-"""Delay before a command is sent again to a gateway that is online without a reply; doubled each time."""
+"""Delay before a command is sent again to a gateway that is online and has not replied. It doubles each time,
+from the first to the last value."""
 BIRTH_AGAIN_MS = 30_000
-"""A command sent so shortly before a birth is not sent again: it is on its way."""
+"""A command that was sent less than this before a birth is not sent again, because it is on its way."""
 BIRTH_WAIT_MS = 15_000
-"""The broker delivers what it has queued for a gateway at once. A command that comes twice costs the gateway
-a second answer of 10 kB, so the answer is awaited first."""
+"""After a birth, wait this long for the answer: the broker delivers at once what it has queued for a gateway,
+and a command that arrives twice costs the gateway a second answer of 10 kB."""
 MAX_LIFE_MS = round(MAX_HOURS * 3_600_000)
 EXPIRE_AFTER_MS = 60_000
-"""An answer may be on its way when the search expires."""
+"""Commands expire this long after the search, because an answer may be on its way when the search expires."""
 MAX_HOLD_MS = 366 * 86_400_000
 """The longest hold that gateways accept."""
 _PICTURES = tuple(kind.table for kind in PICTURE_KINDS)
@@ -80,7 +83,7 @@ class SearchSender:
         self._clock = clock
         self._central_id = central_id
         self.key = key
-        # Made once: it is asked every moment, and to build it costs more than to run it.
+        # The query is built once: it runs every moment, and building it costs more than running it.
         self._waiting = tuple(
             select(table.c.command).where(*self.due(table)).limit(1)
             for table in (tables.search_answer, *_PICTURES, tables.passage_hold)
@@ -113,8 +116,8 @@ class SearchSender:
         ]
 
     def on_births(self, connection: Connection, gateways: Iterable[str]) -> None:
-        """These gateways have connected: soon send them again the commands that they have not answered by
-        then."""
+        """Prepare for gateways that have connected: the commands that they do not answer soon are sent
+        again."""
         now_ms, named = wall_ms(self._clock), sorted(gateways)
         for table, is_open in (
             (tables.search_answer, tables.search_answer.c.until_ms.is_not(None)),
@@ -148,10 +151,10 @@ class SearchSender:
         connection.execute(update(tables.passage_hold).where(*missed).values(**gone))
 
     def due(self, table: Table) -> tuple[ColumnElement[bool], ...]:
-        """The SQL condition for commands to send now. The gateway must be online: a command that waits here
-        can be withdrawn, one that the broker keeps for a gateway cannot. A gateway whose state is unknown
-        is asked once. The gateway must have reported from this ward, whatever the console has written.
-        Needs the parameter ``now_ms``."""
+        """Return the SQL condition for commands to send now; it needs the parameter ``now_ms``. The gateway
+        must be online: a command that waits here can be withdrawn, but not one that the broker keeps for a
+        gateway. A gateway with an unknown state is asked once. The gateway must have reported from this ward,
+        whatever the console has written."""
         columns, gateway = table.c, tables.gateway.c
         stateless = and_(gateway.state.is_(None), columns.sends == 0)
         reachable = select(gateway.id).where(
@@ -218,7 +221,7 @@ class SearchSender:
                 "ids": [row.passage],
                 **_named_picture(row),
             }
-            if kind is WHOLE_PICTURE:  # not named otherwise: older agents refuse what they do not know
+            if kind is WHOLE_PICTURE:  # only set if true: older agents refuse arguments that they do not know
                 args["scenes"] = True
             messages += self.message(key, row, TYPE_PICTURES, args)
             log.info("%s: asked for a picture of passage %d of search %s, by %s", row.gateway, row.passage,
@@ -250,7 +253,7 @@ class SearchSender:
         return messages
 
     def message(self, key: Ed25519PrivateKey, row: Any, type: str, args: dict[str, Any]) -> list[MqttMessage]:
-        """The signed command, or nothing if its time is over."""
+        """Return the signed command; empty if it has expired."""
         now = self._clock.now()
         expires_ms = min(row.expires_ms, wall_ms(self._clock) + MAX_LIFE_MS)
         left_s = expires_ms // 1000 - int(now.timestamp())
@@ -274,14 +277,14 @@ class SearchSender:
         rows: Sequence[Any],
         sent: AnswerStatus | PictureStatus | HoldStatus,
     ) -> None:
-        """A gateway that has said ``later`` keeps that status. It is asked again each hour, because its
-        answer may have been lost when this process was killed."""
+        """Mark these rows as sent. A gateway that has answered ``later`` keeps this status. It is asked again
+        each hour, because its answer may have been lost when this process was killed."""
         if not rows:
             return
         now_ms, columns = wall_ms(self._clock), table.c
         statement = (
             update(table)
-            # Null: withdrawn by another process since the row was read.
+            # Null: another process has withdrawn it since the row was read.
             .where(columns.command == bindparam("of"), columns.next_ms.is_not(None))
             .values(
                 status=bindparam("now"), sends=bindparam("count"), sent_ms=now_ms, next_ms=bindparam("at")
@@ -300,12 +303,12 @@ class SearchSender:
 
 
 def again_after_ms(sends: int) -> int:
-    """Milliseconds until a command that was sent this many times is sent again."""
+    """Return the milliseconds after which a command is sent again that was sent this many times."""
     return min(LAST_AGAIN_S, FIRST_AGAIN_S << max(0, min(sends, 10))) * 1000
 
 
 def _question_of(search: str, text: str) -> SearchQuestion | None:
-    """Decode the question; None for a text that the console cannot have written."""
+    """Decode the question. None: the console cannot have written this text."""
     try:
         question = msgspec.json.decode(text, type=SearchQuestion)
         rfc3339_of_ms(question.from_ms), rfc3339_of_ms(question.second_until_ms)
@@ -318,8 +321,9 @@ def _question_of(search: str, text: str) -> SearchQuestion | None:
 
 
 def _named_picture(row: Any) -> dict[str, Any]:
-    """The SHA-256 that the answer named, so that the gateway sends no other picture under this id. Empty
-    for small ids: they are of older agents, which would refuse the argument."""
+    """Return the argument with the SHA-256 that the answer named, so that the gateway sends no other picture
+    under this id. Empty if no SHA-256 is named, or for small ids: they are of older agents, which would
+    refuse the argument."""
     if row.passage < FIRST_LASTING_ID:
         return {}
     named = None if row.match is None else msgspec.json.decode(row.match, type=ReceivedPassage).picture_sha256
@@ -337,8 +341,8 @@ def _hold_is_open() -> ColumnElement[bool]:
 def search_arguments(
     question: SearchQuestion, gateway: str, ward: str, place: int, asked_by: str
 ) -> dict[str, Any]:
-    """The arguments of the command ``search`` for one gateway. Directions and sizes depend on the view of a
-    camera, so at the second place only group and colour count."""
+    """Return the arguments of the command ``search`` for one gateway. Directions and sizes depend on the view
+    of a camera, so only group and colour count at the second place."""
     from_at, to_at = question.window_of(gateway) if place != SECOND else (question.from_at, question.to_at)
     args: dict[str, Any] = {
         "purpose": question.purpose,
@@ -363,7 +367,7 @@ def search_arguments(
         if question.line is not None:
             line = question.line
             args["line"] = {"camera": line.camera, "from": line.start, "to": line.end}
-    if question.oldest_first:  # not named otherwise: older agents refuse what they do not know
+    if question.oldest_first:  # only set if true: older agents refuse arguments that they do not know
         args["oldest_first"] = True
     if cameras is not None:
         args["cameras"] = list(cameras)
@@ -372,7 +376,7 @@ def search_arguments(
 
 
 def note_changes(connection: Connection, searches: Collection[str]) -> None:
-    """Make pages that show these searches ask again."""
+    """Count a change of these searches, so that pages that show them load the new state."""
     columns = tables.search.c
     named = columns.id.in_(sorted(searches))
     connection.execute(update(tables.search).where(named).values(changes=columns.changes + 1))

@@ -21,7 +21,7 @@ _POSITION = re.compile(r"(\d{1,15})-(\d{1,18})")  # 2**63 has 19 digits
 
 @dataclass(frozen=True, slots=True)
 class SheetPosition:
-    """The next page begins with the matches before this one."""
+    """Where the next page begins: it shows the matches before this position."""
 
     start_ms: int
     cursor: int
@@ -37,8 +37,8 @@ class SheetPosition:
 
 @dataclass(frozen=True, slots=True)
 class ContactSheet:
-    matches: tuple[PassageMatch, ...]  # the newest first; for two places pairs, by the first passage
-    count: int  # of all pages
+    matches: tuple[PassageMatch, ...]  # the newest first; for two places: pairs, by their first passages
+    count: int  # number of matches on all pages
     next: SheetPosition | None
 
 
@@ -50,7 +50,7 @@ def read_sheet(
     before: SheetPosition | None = None,
     size: int = PAGE_SIZE,
 ) -> ContactSheet:
-    """One page of the matches of a search."""
+    """Return one page of the matches of a search."""
     if question.second is not None:
         return _pairs(connection, reader, search, question, before, size)
     columns = tables.search_match.c
@@ -73,12 +73,12 @@ def _pairs(
     before: SheetPosition | None,
     size: int,
 ) -> ContactSheet:
-    """A pair is placed by its first passage."""
+    """Return one page of the pairs of a search, in the order of their first passages."""
     count = 0
 
     def earlier() -> Iterator[PassagePair]:
-        """The pairs of this page and of those after it. They are counted without being kept in memory,
-        because a city may have a million."""
+        """Yield the pairs of this page and of the pages after it, and count all pairs. The pairs are not kept
+        in memory, because a city may have a million."""
         nonlocal count
         for each in read_pairs(connection, reader, question, search):
             count += 1
@@ -100,7 +100,7 @@ def _page(found: list[PassageMatch], count: int, size: int) -> ContactSheet:
 
 
 def oldest_matches(connection: Connection, reader: SearchReader, search: str) -> dict[str, int]:
-    """The time of the oldest match of each gateway at the first place, milliseconds since 1970."""
+    """Return by gateway the time of its oldest match at the first place, in milliseconds since 1970."""
     columns = tables.search_match.c
     which = (columns.search == search, columns.place == FIRST, reader.of(columns))
     query = (
@@ -114,7 +114,7 @@ def oldest_matches(connection: Connection, reader: SearchReader, search: str) ->
 def read_match(
     connection: Connection, reader: SearchReader, search: str, gateway: str, passage: int
 ) -> PassageMatch | None:
-    """One match; None: there is none that the reader may see."""
+    """Return one match. None: the reader may see no such match."""
     columns = tables.search_match.c
     which = (columns.search == search, columns.gateway == gateway, columns.passage == passage)
     row = connection.execute(select(tables.search_match).where(*which, reader.of(columns))).first()

@@ -1,7 +1,6 @@
 """Withdraws a search: gateways that have not answered are no longer asked, and later answers do not count.
-Answers that had arrived before stay. A command that the broker has already accepted cannot be called back:
-the answer to it is dropped and counted (``answers.py``).
-"""
+Answers that arrived before are kept. A command that the broker has already accepted cannot be called back:
+the answer to it is dropped and counted (``answers.py``)."""
 
 from __future__ import annotations
 
@@ -24,9 +23,9 @@ from edge_central.store.accesses import AccessKind, record_access
 def withdraw_search(
     connection: Connection, author: SearchAuthor, reader: SearchReader, search: str, now_ms: int
 ) -> bool:
-    """End all open answers of a search in all its wards, and its requests for pictures that have not
-    arrived, with a row of the access log. Nothing changes if no gateway may answer any more. False: there
-    is no such search that the reader may see."""
+    """End all open answers of a search in all its wards, and its requests for pictures that have not arrived,
+    and add a row to the access log. Nothing changes if no gateway can answer any more. False: the reader may
+    see no such search."""
     found = read_search(connection, reader, search)
     if found is None:
         return False

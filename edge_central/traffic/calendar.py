@@ -21,12 +21,12 @@ def local_day(time_ms: int, timezone: tzinfo) -> date:
 
 
 def day_span(day: date, timezone: tzinfo) -> Span:
-    """The quarters of a day, for the years 2 to 9998."""
+    """Return the quarters of a day, for the years 2 to 9998."""
     return _midnight(day, timezone), _midnight(day + ONE_DAY, timezone)
 
 
 def days_of(span: Span, timezone: tzinfo) -> Iterator[date]:
-    """The days of which at least one quarter of an hour is in the span, in order."""
+    """Yield in order the days of which at least one quarter of an hour is in the span."""
     day = local_day(span[0] * QUARTER_MS, timezone)
     last = local_day((span[1] - 1) * QUARTER_MS, timezone)
     while day <= last:

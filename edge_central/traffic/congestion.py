@@ -1,10 +1,10 @@
 """The congestion level of a quarter of an hour, from the traffic that a camera measured. Pure.
 
-The rule compares the speed with the camera's own free-flow speed, as levels of service do: of an urban
-street, the Highway Capacity Manual 2010 (Exhibit 16-4) has A and B above 67 % of the free-flow speed, C and D
-above 40 %, E and F below. It is not calibrated for the roads here, and differs from the manual in two ways:
-the speed is that of the vehicles that move, so that a red light is no congestion, and it is measured in the
-picture, in own lengths, where the camera has no ground plane.
+The rule compares the speed with the free-flow speed of the camera, as levels of service do. For an urban
+street the Highway Capacity Manual 2010 (Exhibit 16-4) has levels A and B above 67 % of the free-flow speed, C
+and D above 40 %, E and F below. The rule is not calibrated for the roads here, and differs from the manual in
+two ways. The speed is that of the vehicles that move, so that a red light is no congestion. Where the camera
+has no ground plane, the speed is measured in the picture, in lengths of the object.
 """
 
 from __future__ import annotations
@@ -22,17 +22,19 @@ from edge_central.traffic.reports import QUARTER_MS
 QUARTER_S = QUARTER_MS / 1000
 FREE_FLOW_DAYS = 14
 FREE_FLOW_PERCENTILE = 0.85
-"""Of the quarters' speeds: higher ones are mostly a few vehicles at night, or tracks that jumped."""
+"""The free-flow speed is this quantile of the quarters' speeds. Higher speeds are mostly a few vehicles at
+night, or tracks that jumped."""
 MIN_QUARTERS = 96
-"""Quarters with a speed within FREE_FLOW_DAYS; with fewer, no level is known."""
+"""Minimum number of quarters with a speed within FREE_FLOW_DAYS; with fewer, no level is known."""
 MIN_RATED_S = 30.0
-"""Vehicle-seconds in motion from which on a quarter has a speed."""
+"""A quarter has a speed if its vehicles were in motion for at least this many vehicle-seconds."""
 FREE_ABOVE, BUSY_ABOVE = 0.67, 0.40
-"""Shares of the free-flow speed: levels A and B, C and D; below them E and F."""
+"""Shares of the free-flow speed above which traffic is free (levels A and B) or busy (C and D); below both: E
+and F."""
 LEAST_PRESENT = 1.0
-"""Mean number of vehicles below which a road is free, however slow they are."""
+"""With fewer vehicles in the picture on average a road is free, however slow they are."""
 STANDING_SHARE, LEAST_STANDING = 0.9, 2.0
-"""Traffic stands if this share of the vehicles stands, and at least so many."""
+"""Traffic stands if this share of the vehicles stands, and at least this many of them."""
 
 
 class CongestionLevel(StrEnum):
@@ -44,8 +46,8 @@ class CongestionLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CameraFlow:
-    """What one camera measured. ``counted``: the quarters with new vehicles, also by agents that report no
-    flow."""
+    """The traffic that one camera measured. ``counted``: the quarters with new vehicles, also from agents
+    that report no flow."""
 
     by_quarter: Mapping[Quarter, QuarterFlow]
     counted: frozenset[Quarter]
@@ -58,12 +60,12 @@ class FreeFlow:
 
     speed: float
     on_road: bool  # the speed is in metres a second; else in lengths of the object a second
-    long_s: float  # vehicle-seconds of a quarter by vehicles that stand for long: usually they are parked
-    quarters: int  # with a speed
+    long_s: float  # vehicle-seconds of a quarter by vehicles that stand long, usually parked ones
+    quarters: int  # number of quarters with a speed
 
 
 def free_flow(flow: CameraFlow, span: Span) -> FreeFlow | None:
-    """Return the free-flow speed; None: fewer than MIN_QUARTERS of the span have a speed."""
+    """Return the usual traffic. None: fewer than MIN_QUARTERS of the span have a speed."""
     quarters = [quarter for quarter in range(*span) if quarter in flow.measured]
     flows = [flow.by_quarter[quarter] for quarter in quarters if quarter in flow.by_quarter]
     for on_road in (True, False):
@@ -82,12 +84,12 @@ def _speed(flow: QuarterFlow, *, on_road: bool) -> float | None:
 
 
 def _percentile(values: Sequence[float]) -> float:
-    """By nearest rank; ``values`` are in order, and not empty."""
+    """Return the free-flow quantile by nearest rank. ``values`` are in order, and not empty."""
     return values[math.ceil(FREE_FLOW_PERCENTILE * len(values)) - 1]
 
 
 def congestion_level(flow: QuarterFlow, usual: FreeFlow) -> CongestionLevel | None:
-    """The level of a measured quarter. None: not known, because a few vehicles stand and none moves."""
+    """Return the level of a measured quarter. None: unknown, because a few vehicles stand and none moves."""
     stopped_s = flow.standing_s + max(0.0, flow.long_s - usual.long_s)
     present_s = flow.moving_s + stopped_s
     if present_s < LEAST_PRESENT * QUARTER_S:
@@ -106,7 +108,7 @@ def congestion_level(flow: QuarterFlow, usual: FreeFlow) -> CongestionLevel | No
 
 @dataclass(frozen=True, slots=True)
 class CongestionPeriod:
-    """Minutes of a period by level; ``unknown_min``: minutes up to now that belong to no level."""
+    """The minutes of a period by level. ``unknown_min``: minutes up to now that have no level."""
 
     minutes: Mapping[CongestionLevel, int]
     unknown_min: int
@@ -117,7 +119,8 @@ class CongestionPeriod:
 def sum_congestion(
     flow: CameraFlow, usual: FreeFlow | None, periods: Iterable[Span], now: Quarter
 ) -> Iterator[CongestionPeriod]:
-    """``now``: the quarter that is going on; later ones are not known yet."""
+    """Yield the congestion of each period. ``now``: the quarter that has begun but not ended; it and later
+    quarters are not known yet."""
     for first, last in periods:
         over = range(first, max(first, min(last, now)))
         levels = Counter(level for each in over if (level := _level(flow, usual, each)) is not None)

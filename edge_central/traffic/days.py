@@ -1,9 +1,9 @@
 """One day of a line and one day of a camera, as they are stored. Pure.
 
-A gateway reports the crossings of a line since midnight. So a day of a line keeps the highest reading of
-each quarter of an hour, and the counts are the differences of the readings: the same report may arrive twice,
-and a late one lands in its own quarter, whatever came before it. A camera's new objects are counts of an
-interval, which are added up; each event is stored once.
+A gateway reports the crossings of a line since midnight. So a day of a line keeps the highest reading of each
+quarter of an hour, and the counts are the differences of the readings: the same report may arrive twice, and
+a late report counts in its own quarter, whatever came before it. A camera's new objects are counts of an
+interval, which are added up, because each event is stored once.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class LineReading(msgspec.Struct, array_like=True):
     b_to_a: dict[str, int]
 
     def by_key(self) -> dict[tuple[str, ...], int]:
-        """By direction and label. A plain dict: a ward's week has ten thousand readings, and a Counter takes
-        three times as long."""
+        """Return the counts by direction and label. It is a plain dict, because a ward's week has ten
+        thousand readings and a Counter takes three times as long."""
         there: dict[tuple[str, ...], int] = {(A_TO_B, label): count for label, count in self.a_to_b.items()}
         return there | {(B_TO_A, label): count for label, count in self.b_to_a.items()}
 
@@ -49,7 +49,8 @@ class LineDay(msgspec.Struct, omit_defaults=True):
 
     dated: dict[Quarter, LineReading] = {}
     undated: dict[Quarter, LineReading] = {}
-    """Readings with a clock that was not synchronised: their quarters only keep them apart."""
+    """Readings with a clock that was not synchronised. Their quarters may be wrong, and only keep them
+    apart."""
 
     def merge(self, other: LineDay) -> None:
         for own, theirs in ((self.dated, other.dated), (self.undated, other.undated)):
@@ -68,7 +69,7 @@ class LineDay(msgspec.Struct, omit_defaults=True):
         return sum(highest.values())
 
     def increases(self, day: Span) -> DayIncreases:
-        """``day``: the quarters of the day."""
+        """Return the counts of the day. ``day``: its quarters."""
         return increases(self.dated, self.undated, day)
 
 
@@ -80,7 +81,7 @@ class QuarterFlow(msgspec.Struct, array_like=True):
     standing_s: float = 0.0
     long_s: float = 0.0
     rated_s: float = 0.0  # vehicle-seconds of the reports with a speed
-    way: float = 0.0  # these times the median of their report, own lengths
+    way: float = 0.0  # sum over the reports: ``rated_s`` times the median speed, in lengths of the object
     rated_on_road_s: float = 0.0  # the same on the ground plane
     way_m: float = 0.0
 
@@ -95,7 +96,8 @@ class QuarterFlow(msgspec.Struct, array_like=True):
 
     @property
     def speed(self) -> float | None:
-        """Own lengths a second, the mean of the medians of its reports; None: not measured."""
+        """Return the mean of the median speeds of the reports, in lengths of the object a second. None: not
+        measured."""
         return self.way / self.rated_s if self.rated_s else None
 
     @property
@@ -108,7 +110,7 @@ class CameraDay(msgspec.Struct, omit_defaults=True):
 
     dated: dict[Quarter, dict[str, int]] = {}
     undated: dict[str, int] = {}
-    """Counts with a clock that was not synchronised, or of an interval longer than a quarter."""
+    """Counts from a clock that was not synchronised, or of an interval longer than a quarter."""
     measured: list[Span] = []
     flow: dict[Quarter, QuarterFlow] = {}
 
@@ -147,7 +149,7 @@ class MeasuredTime:
         return position > 0 and quarter < self.spans[position - 1][1]
 
     def count(self, span: Span) -> int:
-        """How many quarters of the span are measured."""
+        """Return how many quarters of the span are measured."""
         begin = max(0, bisect_right(self.spans, span[0], key=_BEGIN) - 1)
         found = 0
         for first, last in self.spans[begin:]:
@@ -158,7 +160,7 @@ class MeasuredTime:
 
 
 def merge_spans(spans: Iterable[Span]) -> list[Span]:
-    """The union of the spans, in order, none touching another."""
+    """Return the union of the spans, in order, without spans that touch each other."""
     merged: list[Span] = []
     for first, last in sorted(spans):
         if merged and first <= merged[-1][1]:

@@ -25,7 +25,7 @@ _VEHICLES = frozenset(label for label, group in GROUP_OF_LABEL.items() if group 
 
 @dataclass(frozen=True, slots=True)
 class UsualFlow:
-    """The traffic of one camera, and what is usual there; None: not yet known."""
+    """The traffic of one camera, and its usual traffic; None: not yet known."""
 
     flow: CameraFlow
     usual: FreeFlow | None
@@ -34,8 +34,8 @@ class UsualFlow:
 def read_flow(
     connection: Connection, scope: Scope, asked: TrafficFilter, span: Span, timezone: tzinfo, now: Quarter
 ) -> dict[CountedPlace, UsualFlow]:
-    """The traffic of the cameras in the span. The usual traffic is computed from the FREE_FLOW_DAYS up to
-    the end of the span, or up to ``now`` if the span is not over. Raises TooMuchTraffic."""
+    """Return the traffic of the cameras in the span. The usual traffic is computed from the FREE_FLOW_DAYS
+    before the end of the span, or before ``now`` if the span has not ended. Raises TooMuchTraffic."""
     end = min(span[1], now)
     base = end - 96 * FREE_FLOW_DAYS, end
     days = list(days_of((min(span[0], base[0]), span[1]), timezone))

@@ -36,7 +36,7 @@ class DayIncreases:
     """The counts of one day."""
 
     by_quarter: Mapping[Quarter, Counts]
-    undated: Counts  # of the day, at an unknown time
+    undated: Counts  # counts of the day without a known time
     unknown: frozenset[Quarter]
     """Quarters without a complete report: the agent was off, or a report has not arrived."""
 
@@ -81,9 +81,9 @@ def increases(
 
 
 def _holes(dated: Mapping[Quarter, DayReading], day: Span) -> Iterable[Span]:
-    """The holes between reports, each as the quarter in which it begins and that of the next reading.
-    Normally each report begins where the one before it ended; otherwise reports are missing or the agent
-    was off. The next reading includes the counts of missing reports."""
+    """Yield the holes between reports: the quarter in which the hole begins, and the quarter of the next
+    reading. Normally each report begins where the one before it ended; otherwise reports are missing or the
+    agent was off. The next reading includes the counts of missing reports."""
     first, last = day
     until_ms = first * QUARTER_MS
     for quarter in sorted(dated):

@@ -26,13 +26,13 @@ class PeriodLength(StrEnum):
 
 
 QUARTERS_OF = {PeriodLength.QUARTER: 1, PeriodLength.HOUR: 4, PeriodLength.DAY: 96}
-"""Quarters of a day in a time zone without daylight saving time."""
+"""Number of quarters in a period; a day with a change to or from daylight saving time has another number."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrafficPeriod:
-    """``counts`` None: a gap; nothing is known about this time. If fewer quarters are ``measured`` than are
-    over (``of``), the counts may be too low."""
+    """The counts of one period. ``counts`` None: a gap, nothing is known about this time. If fewer quarters
+    are ``measured`` than have ended (``of``), the counts may be too low."""
 
     span: Span
     counts: Counts | None
@@ -53,7 +53,7 @@ class TrafficPeriod:
 
 
 def split_span(span: Span, length: PeriodLength, timezone: tzinfo) -> Iterator[Span]:
-    """Periods of the span: days at their midnights, the others from the begin of the span on."""
+    """Yield the periods of the span: days from midnight to midnight, others from the begin of the span on."""
     first, last = span
     if length is PeriodLength.DAY:
         for day in days_of(span, timezone):
@@ -66,8 +66,8 @@ def split_span(span: Span, length: PeriodLength, timezone: tzinfo) -> Iterator[S
 
 
 def sum_periods(series: TrafficSeries, periods: Sequence[Span], now: Quarter) -> list[TrafficPeriod]:
-    """``now``: the quarter that is going on. Later ones are left out, and so are periods of which no quarter
-    is over and nothing is counted yet."""
+    """Return the counts of each period. ``now``: the quarter that has begun but not ended. Later quarters are
+    left out, and so are periods in which no quarter has ended and nothing is counted yet."""
     counted = _by_period(series.by_quarter, periods, now)
     unknown = Counter(
         position
@@ -87,7 +87,7 @@ def sum_periods(series: TrafficSeries, periods: Sequence[Span], now: Quarter) ->
 def _by_period(
     by_quarter: Mapping[Quarter, Counts], periods: Sequence[Span], now: Quarter
 ) -> dict[int, Counts]:
-    """The sums of the periods that have a quarter with counts, by their position."""
+    """Return the sums of the periods that have counts, by the position of the period."""
     sums: dict[int, dict[tuple[str, ...], int]] = {}
     for quarter, counts in by_quarter.items():
         position = _position(periods, quarter)

@@ -1,4 +1,4 @@
-"""Counts the events that were stored before this version counted them: the newest first, some at a time."""
+"""Counts the events that were stored by a version without counts: the newest first, some at a time."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from edge_central.traffic.recorder import TrafficRecorder
 from edge_central.traffic.reports import KINDS
 
 MAX_EVENTS = 5_000
-"""Events of any kind that one call examines."""
+"""Number of events, of any kind, that one call examines."""
 
 
 class TrafficRebuild:
-    """Works downwards from the newest event at the time of the upgrade. ``meta`` has the cursor up to which
-    events are still to be counted; it moves in the transaction that counts them."""
+    """Counts older events, from the newest event at the time of the upgrade downwards. ``meta`` has the
+    cursor up to which events are still to be counted; it is changed in the transaction that counts them."""
 
     def __init__(self, timezone: tzinfo) -> None:
         self._timezone = timezone
@@ -36,7 +36,7 @@ class TrafficRebuild:
         ).where(
             columns.cursor > upto - MAX_EVENTS,
             columns.cursor <= upto,
-            # Not the bare column: the index of the kinds would find the events of all times.
+            # Not the bare column: then the index of the kinds would search the events of all times.
             func.coalesce(columns.kind, "").in_(KINDS),
         )
         for row in connection.execute(query):

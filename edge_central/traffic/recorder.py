@@ -33,17 +33,19 @@ from edge_central.traffic.reports import (
 from edge_central.traffic.turns import TurnDay, turn_day
 
 LATEST, EARLIEST = timedelta(days=2), timedelta(days=400)
-"""A day that differs from the day of arrival by more cannot be true."""
+"""A report is dropped if its day is later or earlier than the day of arrival by more than this: it cannot be
+true."""
 MAX_DAYS_OF_GATEWAY = 200
-"""Rows of one gateway in one table and on one day; further cameras and lines are left out."""
+"""Maximum rows of one gateway in one table and on one day; further cameras and lines are left out."""
 MAX_NAMES = 256
-"""Cameras of one gateway that are remembered; a heartbeat names 64 at most."""
+"""Maximum number of cameras remembered for one gateway; a heartbeat names 64 at most."""
 MAX_BACK = 192
-"""Quarters that one heartbeat may mark as measured: two days."""
+"""Number of quarters that one heartbeat may mark as measured: two days."""
 MAX_CLOCK_MS = 86_400_000
-"""A heartbeat whose time differs more from the centre's marks nothing."""
+"""A heartbeat marks no quarters if its time differs from the centre's by more than this."""
 MAX_BACKLOG_S = 300.0
-"""While older events wait on the gateway, the counts of a measured quarter may be among them."""
+"""If events have waited on the gateway for longer than this, a heartbeat marks no quarters: counts of these
+quarters may be among the waiting events."""
 SEEING = ("online", "degraded")
 NOT_COUNTING = frozenset(("covered", "defocused", "moved", "frozen"))
 _QUERY_ROWS = 100
@@ -84,10 +86,11 @@ class TrafficRecorder:
                 self._turns.setdefault(key, TurnDay()).merge(turns)
 
     def add_heartbeat(self, gateway: GatewayRecord, health: ReceivedHealth, now_ms: int) -> None:
-        """Mark the complete quarters in which its cameras had a picture, by the gateway's clock.
-        ``gateway.heartbeat_ms`` must be that of the heartbeat before."""
+        """Mark the complete quarters in which the cameras of the gateway had a picture, by the gateway's
+        clock. ``gateway.heartbeat_ms`` must be that of the heartbeat before."""
         if gateway.measured_before is None:
-            # What an earlier process did not mark, covered hours for example, must stay so.
+            # Quarters that an earlier process did not mark, such as those of a covered camera, must stay
+            # unmarked.
             gateway.measured_before = 0 if gateway.heartbeat_ms is None else quarter_of(gateway.heartbeat_ms)
         try:
             at_ms = milliseconds(health.time)
@@ -98,7 +101,7 @@ class TrafficRecorder:
             return
         now = quarter_of(at_ms)
         if len(gateway.measured) > MAX_NAMES:
-            # Nothing before is marked from here on: it may be a covered hour.
+            # From here on mark no earlier quarter: the camera may have been covered.
             gateway.measured.clear()
             gateway.measured_before = now
         started_ms = at_ms - max(0.0, health.uptime_s) * 1000
@@ -115,7 +118,7 @@ class TrafficRecorder:
                 gateway.measured[camera] = now
 
     def write(self, connection: Connection) -> None:
-        """Add everything to the rows, and forget it."""
+        """Add all collected counts to the stored rows, and clear them here."""
         _write(connection, tables.traffic_line, self._lines, LineDay)
         _write(connection, tables.traffic_turn, self._turns, TurnDay)
         _write(connection, tables.traffic_camera, self._cameras, CameraDay)
@@ -150,15 +153,15 @@ class TrafficRecorder:
 
 
 def _end_of(report: LineCountsReport, timezone: tzinfo) -> tuple[Quarter, bool]:
-    """The quarter in which the report ended, and whether it is dated. One that ends after its day is not, and
-    counts for the quarter after the day."""
+    """Return the quarter in which the report ended, and whether its time is known. For a report that ended
+    after its day the time is unknown; its quarter is then the first one after the day."""
     first, last = day_span(report.day, timezone)
     end = quarter_of(report.to_ms - 1)
     return min(max(end, first), last), report.synced and first <= end < last
 
 
 def _line_day(report: LineCountsReport, quarter: Quarter, *, is_dated: bool) -> LineDay:
-    """The day with this one reading."""
+    """Return a day of a line with this one reading."""
     reading = LineReading(
         report.from_ms, report.to_ms, _by_label(report.counts, A_TO_B), _by_label(report.counts, B_TO_A)
     )
@@ -219,7 +222,7 @@ def _stored(connection: Connection, table: Table, keys: Sequence[Key], kind: typ
 
 
 def _free_rows(connection: Connection, table: Table, missing: Iterable[Key]) -> Counter[Key]:
-    """How many rows of a ward, day and gateway may still be created."""
+    """Return by ward, day and gateway how many rows may still be created."""
     free = Counter[Key]()
     for key in {each[:3] for each in missing}:
         ward, day, gateway = key

@@ -1,6 +1,6 @@
 """Parses the events ``counts`` and ``line-counts``. Pure.
 
-A report with a value that makes no sense is ignored here: the event itself is stored like any other.
+A report with a value that makes no sense is not counted; the event itself is stored like any other.
 """
 
 from __future__ import annotations
@@ -22,21 +22,22 @@ QUARTER_MS = 900_000
 A_TO_B, B_TO_A, APPEARED = "a-to-b", "b-to-a", ""
 """Directions of a count; a camera's new objects have none."""
 OTHER = "other"
-"""Stands for every label that this version does not know, so that a gateway cannot invent columns."""
+"""The label for every label that this version does not know, so that a gateway cannot invent columns."""
 MAX_VEHICLES, MAX_SPEED = 1_000, 1_000
-"""Highest mean number of vehicles in a picture, and highest speed, in any unit."""
+"""Highest accepted mean number of vehicles in a picture, and highest accepted speed in any unit."""
 MAX_COUNT = 10_000_000
-"""Highest count of one label in one report."""
+"""Highest accepted count of one label in one report."""
 
 Counts = Counter[tuple[str, ...]]
-"""Counts by direction and label; those of turning movements by ``TurnKey``."""
+"""Counts by direction and label; counts of turning movements by ``TurnKey``."""
 TurnKey = tuple[str, str, str, str]
-"""First line, its direction, the direction across the last line, and the label. ``ONLY`` and ``FURTHER``
-instead of the first line have no directions."""
+"""First line, direction across it, direction across the last line, and label. The directions are empty if
+``ONLY`` or ``FURTHER`` stands for the first line."""
 ONLY, FURTHER = "", "*"
-"""The object crossed the last line only; a turn beyond those that the gateway tells apart."""
+"""Stand for the first line. ``ONLY``: the object crossed the last line only. ``FURTHER``: a turn beyond those
+that the gateway distinguishes."""
 MAX_TURNS = 64
-"""Turns of one report; an agent tells no more apart."""
+"""Maximum number of turns in one report; an agent distinguishes no more."""
 
 _LABELS = accepted_labels(LABELS)
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -63,7 +64,7 @@ class _LineCountsData(msgspec.Struct):
     a_to_b: dict[str, int]
     b_to_a: dict[str, int]
     turns: msgspec.Raw = msgspec.Raw()
-    """Parsed apart: a mistake in it must not cost the counts."""
+    """Parsed separately, so that a mistake in it does not cost the counts."""
 
 
 _Direction = Literal["a-to-b", "b-to-a"]
@@ -108,7 +109,7 @@ class ObjectCountsReport:
 
     from_ms: int
     to_ms: int
-    synced: bool  # whether that clock was synchronised
+    synced: bool  # whether the gateway's clock was synchronised
     counts: Counts
     flow: FlowReport | None = None
     """None: not reported, because there was no traffic or the agent is older."""
@@ -150,7 +151,7 @@ def _flow(document: bytes) -> FlowReport | None:
 
 
 def parse_line_counts(payload: bytes) -> LineCountsReport | None:
-    """None: a value of the event makes no sense."""
+    """Return the counts. None: a value of the event makes no sense."""
     try:
         event = _LINE_COUNTS.decode(payload)
         data = event.data
@@ -184,13 +185,13 @@ def _turns(document: bytes) -> Counts | None:
 
 
 def _turned(movement: tuple[str, str, str], by_label: dict[str, int]) -> Counts:
-    """Raises MalformedMessage."""
+    """Return the counts of one movement by ``TurnKey``. Raises MalformedMessage."""
     counts = _counts(APPEARED, by_label)
     return Counts({(*movement, label): count for (_, label), count in counts.items()})
 
 
 def _interval(from_at: str, to_at: str) -> tuple[int, int]:
-    """Raises MalformedMessage."""
+    """Return begin and end in milliseconds since 1970. Raises MalformedMessage."""
     from_ms, to_ms = milliseconds(from_at), milliseconds(to_at)
     if from_ms > to_ms:
         raise MalformedMessage("an interval ends before it begins")

@@ -19,7 +19,7 @@ from edge_central.traffic.increases import Quarter, Span
 from edge_central.traffic.reports import Counts
 
 MAX_STORED_DAYS = 3_000
-"""Days of lines and cameras that one question reads."""
+"""Maximum number of stored days, of lines and cameras, that one question reads."""
 
 
 class TooMuchTraffic(Exception):
@@ -43,8 +43,8 @@ class CountedPlace:
 
 @dataclass(frozen=True, slots=True)
 class TrafficFilter:
-    """An empty value matches everything. ``pictures`` and ``lines``: whether whole pictures and lines are
-    wanted."""
+    """Which counts to read. An empty value matches everything. ``pictures`` and ``lines``: whether to read
+    the counts of whole pictures and of lines."""
 
     ward: str = ""
     gateway: str = ""
@@ -57,15 +57,16 @@ class TrafficFilter:
 
 @dataclass(frozen=True, slots=True)
 class TrafficSeries:
-    """``by_quarter`` has the quarters with counts. In those that are ``measured``, and not ``unknown``,
-    nothing can be missing. A quarter that is in neither is a gap: nothing is known of it."""
+    """The counts of one place. ``by_quarter`` has the quarters with counts. A quarter that is ``measured``
+    and not ``unknown`` is complete. A quarter that is neither in ``by_quarter`` nor complete is a gap:
+    nothing is known of it."""
 
     place: CountedPlace
     by_quarter: Mapping[Quarter, Counts]
     measured: MeasuredTime
     unknown: frozenset[Quarter]
     undated: Counts
-    """Of the days of the question, at an unknown time."""
+    """Counts of the days of the question without a known time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +74,13 @@ class DaySums:
     """Sums over some days."""
 
     total: int
-    measured: int  # quarters, of the camera
+    measured: int  # measured quarters of the camera
 
 
 def read_series(
     connection: Connection, scope: Scope, asked: TrafficFilter, span: Span, timezone: tzinfo
 ) -> list[TrafficSeries]:
-    """All series with a stored day in the span, by place. Raises TooMuchTraffic."""
+    """Return all series with a stored day in the span, by place. Raises TooMuchTraffic."""
     days = list(days_of(span, timezone))
     lines, cameras = tables.traffic_line, tables.traffic_camera
     stored = stored_rows(connection, cameras, scope, asked, days, MAX_STORED_DAYS)
@@ -118,7 +119,7 @@ _LINE_DAY = msgspec.json.Decoder(LineDay)
 def read_sums(
     connection: Connection, scope: Scope, asked: TrafficFilter, days: Sequence[date]
 ) -> dict[CountedPlace, DaySums]:
-    """Sums of whole days by place, without reading the quarters."""
+    """Return the sums of whole days by place, without reading the quarters."""
     cameras, lines = tables.traffic_camera, tables.traffic_line
     place = cameras.c.ward, cameras.c.gateway, cameras.c.camera
     sums = func.sum(cameras.c.total), func.sum(cameras.c.measured)
@@ -145,8 +146,8 @@ def stored_rows(
     most: int,
     most_bytes: int | None = None,
 ) -> Sequence[Any]:
-    """The rows of these days. Raises TooMuchTraffic if there are more than ``most``, or if their documents
-    are larger than ``most_bytes`` in all."""
+    """Return the rows of these days. Raises TooMuchTraffic if there are more than ``most``, or if their
+    documents together are larger than ``most_bytes``."""
     conditions = list(_conditions(table, scope, asked, days))
     if most_bytes is not None:
         size = select(func.sum(func.length(table.c.document))).where(*conditions)
@@ -187,7 +188,7 @@ def _of_camera(
     undated = Counts()
     for day in days:
         undated += day.undated_counts
-        # Each quarter is of one day only.
+        # Each quarter belongs to one day only.
         by_quarter |= {quarter: day.counts(quarter) for quarter in day.dated if span[0] <= quarter < span[1]}
     return TrafficSeries(place, by_quarter, measured, frozenset(), undated)
 

@@ -27,9 +27,9 @@ from edge_central.traffic.series import (
 from edge_central.traffic.turns import TurnDay
 
 MAX_TURN_DAYS = 400
-"""Days of lines of which one question reads the turns; each takes a millisecond."""
+"""Maximum number of days of lines of which one question reads the turns; each day takes a millisecond."""
 MAX_TURN_BYTES = 24_000_000
-"""Their size. A gateway that lies can fill a day with a megabyte, which takes 40 ms."""
+"""Maximum size of their documents. A gateway that lies can fill a day with a megabyte, which takes 40 ms."""
 
 
 class _ReportedDay(msgspec.Struct):
@@ -46,8 +46,8 @@ StoredDays = dict[CountedPlace, dict[date, Any]]
 def read_turns(
     connection: Connection, scope: Scope, asked: TrafficFilter, span: Span, timezone: tzinfo
 ) -> list[TrafficSeries]:
-    """The series of all lines with turns stored in the span, by place; ``asked.line`` is the line that was
-    crossed last. The keys of the counts are ``TurnKey``. Raises TooMuchTraffic."""
+    """Return the series of all lines with turns stored in the span, by place. ``asked.line`` is the line that
+    was crossed last. The keys of the counts are ``TurnKey``. Raises TooMuchTraffic."""
     days = list(days_of(span, timezone))
     here = scope, asked, days
     most = min(MAX_TURN_DAYS, series.MAX_STORED_DAYS)
@@ -66,7 +66,7 @@ def read_turns(
 
 
 def _by_place(rows: Iterable[Any]) -> StoredDays:
-    """Documents of lines, by their day."""
+    """Return the documents of each line by their day."""
     found: StoredDays = defaultdict(dict)
     for row in rows:
         place = CountedPlace(row.ward, row.gateway, row.camera, row.rule, row.line)
@@ -82,8 +82,8 @@ def _series(
     span: Span,
     timezone: tzinfo,
 ) -> TrafficSeries:
-    """Where the line reported crossings without turns, because its agent was older or had one line only, the
-    turns are unknown."""
+    """Return the series of one line. The turns of a quarter are unknown if the line reported crossings
+    without turns, because its agent was older or had one line only."""
     by_quarter: dict[Quarter, Counts] = {}
     undated, unknown = Counts(), set[Quarter]()
     for day in turns.keys() | lines.keys():

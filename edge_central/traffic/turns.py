@@ -1,7 +1,7 @@
 """One day of the turning movements that end with one line, as it is stored. Pure.
 
-They are readings since midnight like the crossings of the line, from the same reports. A report has up to a
-hundred different counts, so their keys are stored once for each day and not with each reading.
+Like the crossings of the line, they are readings since midnight, from the same reports. A report has up to a
+hundred different counts, so their keys are stored once for each day, not with each reading.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_KEYS = 600
 
 
 class TurnReading(msgspec.Struct, array_like=True):
-    """Like ``LineReading``; the highest counts since midnight stand in the order of ``TurnDay.keys``."""
+    """Like ``LineReading``. The highest counts since midnight are in the order of ``TurnDay.keys``."""
 
     from_ms: int
     to_ms: int
@@ -43,10 +43,11 @@ class TurnDay(msgspec.Struct, omit_defaults=True):
     keys: list[TurnKey] = []
     dated: dict[Quarter, TurnReading] = {}
     undated: dict[Quarter, TurnReading] = {}
-    """Readings with a clock that was not synchronised: their quarters only keep them apart."""
+    """Readings with a clock that was not synchronised. Their quarters may be wrong, and only keep them
+    apart."""
 
     def merge(self, other: TurnDay) -> None:
-        """Keys beyond ``MAX_KEYS`` are left out."""
+        """Add the readings of another day. Keys beyond ``MAX_KEYS`` are left out."""
         places = {key: n for n, key in enumerate(self.keys)}
         for key in other.keys:
             if key not in places and len(self.keys) < MAX_KEYS:
@@ -64,7 +65,8 @@ class TurnDay(msgspec.Struct, omit_defaults=True):
         reading: TurnReading,
         places: Sequence[int | None],
     ) -> None:
-        """``places``: for each number of the reading, the position of its key among the keys of this day."""
+        """Add a reading. ``places``: for each count of the reading, the position of its key among the keys of
+        this day; None: the key is left out."""
         stored = own.setdefault(quarter, TurnReading(reading.from_ms, reading.to_ms, []))
         stored.from_ms = min(stored.from_ms, reading.from_ms)
         stored.to_ms = max(stored.to_ms, reading.to_ms)
@@ -75,14 +77,14 @@ class TurnDay(msgspec.Struct, omit_defaults=True):
 
     @property
     def total(self) -> int:
-        """Turns of the day from another line or back; without objects that crossed this line only."""
+        """Return the number of turns of the day, without objects that crossed this line only."""
         highest = [0] * len(self.keys)
         for reading in (*self.dated.values(), *self.undated.values()):
             highest = [max(pair) for pair in zip(highest, self._filled(reading), strict=True)]
         return sum(count for key, count in zip(self.keys, highest, strict=True) if key[0] != ONLY)
 
     def increases(self, day: Span) -> DayIncreases:
-        """``day``: the quarters of the day. The keys of the counts are ``TurnKey``."""
+        """Return the counts of the day. ``day``: its quarters. The keys of the counts are ``TurnKey``."""
         return increases(self._keyed(self.dated), self._keyed(self.undated), day)
 
     def _keyed(self, readings: Mapping[Quarter, TurnReading]) -> dict[Quarter, _KeyedReading]:
@@ -100,7 +102,7 @@ class TurnDay(msgspec.Struct, omit_defaults=True):
 
 
 def turn_day(quarter: Quarter, from_ms: int, to_ms: int, counts: Counts, *, is_dated: bool) -> TurnDay:
-    """The day with one reading; the keys of ``counts`` are ``TurnKey``."""
+    """Return a day with this one reading. The keys of ``counts`` are ``TurnKey``."""
     keys: list[TurnKey] = [(key[0], key[1], key[2], key[3]) for key in counts]
     readings = {quarter: TurnReading(from_ms, to_ms, list(counts.values()))}
     return TurnDay(keys, readings) if is_dated else TurnDay(keys, undated=readings)
