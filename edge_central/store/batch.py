@@ -32,7 +32,7 @@ from edge_central.store.problems import problem_column
 Row = dict[str, Any]
 QueryResult = TypeVar("QueryResult")
 
-MAX_REJECTED = 10_000  # rows of ``rejected`` that are kept, the newest
+MAX_REJECTED = 10_000  # the newest rows of ``rejected`` that are kept
 _QUERY_ROWS = 500  # values in one IN list: SQLite accepts 32,766 parameters
 
 _UPDATE_STREAM = (
@@ -41,7 +41,7 @@ _UPDATE_STREAM = (
     .values(highest=bindparam("to"), late=bindparam("late"))
 )
 UNFINISHED = ("asked", "sent", "accepted", "running")
-"""States of a request of the console that still waits for the gateway's final reply."""
+"""The states of a request that still waits for the gateway's final reply."""
 _UPDATE_REQUEST = (
     update(tables.request)
     .where(
@@ -80,12 +80,12 @@ class Store:
                 raise
 
     def stored_reports(self, wards: Collection[str]) -> list[PresenceReport]:
-        """The stored presence reports of these wards; other centres may store theirs here too. Raises
-        DatabaseUnavailable."""
+        """Return the stored presence reports of these wards; the table may also have reports of other
+        centres. Raises DatabaseUnavailable."""
         return [report for report in self.query(read_reports) if report.ward in wards]
 
     def query(self, question: Callable[[Connection], QueryResult]) -> QueryResult:
-        """Run ``question`` in a transaction of its own. Raises DatabaseUnavailable."""
+        """Run ``question`` in a separate transaction. Raises DatabaseUnavailable."""
         with translate_errors("the database cannot be read"):
             connection = self._connected()
             with connection.begin():
@@ -93,8 +93,8 @@ class Store:
 
     @contextmanager
     def batch(self) -> Iterator[Batch]:
-        """One transaction, committed at its end. Raises DatabaseUnavailable or DatabaseRejected; then
-        nothing is stored."""
+        """Run one transaction, and commit it at its end. Raises DatabaseUnavailable or DatabaseRejected; in
+        both cases nothing is stored."""
         with translate_errors("nothing is stored"):
             connection = self._connected()
             try:
@@ -135,9 +135,9 @@ class Batch:
     """One open transaction. Rows wait in memory until ``flush``, so that each table is written once."""
 
     def __init__(self, connection: Connection) -> None:
-        self.connection = connection  # for rows that are written at once and not with ``flush``
+        self.connection = connection  # for rows that are written at once, not by ``flush``
         self.events: list[Row] = []
-        self.ringing: list[tuple[int, int]] = []  # stream and sequence of those that ring
+        self.ringing: list[tuple[int, int]] = []  # stream and sequence of the events that ring
         self.losses: list[Row] = []
         self.media: dict[tuple[str, str], Row] = {}
         self.health: list[Row] = []
@@ -159,7 +159,7 @@ class Batch:
         return EventStream(insert_row(self.connection, tables.stream, row), gateway, epoch)
 
     def record_conflicts(self, conflicts: Mapping[tuple[str, str], int], now_ms: int) -> None:
-        """Add these event counts, by gateway and epoch, to ``conflict``."""
+        """Add these counts of events, by gateway and epoch, to ``conflict``."""
         columns = tables.conflict.c
         for (gateway, epoch), events in conflicts.items():
             matching = (columns.gateway == gateway) & (columns.epoch == epoch)
@@ -186,7 +186,7 @@ class Batch:
             self.connection.execute(_UPDATE_REQUEST, rows)
 
     def media_row(self, gateway: str, media_id: str) -> Row | None:
-        """The row of a media file that is stored or waits for ``flush``; None if there is none."""
+        """Return the row of a media file that is stored or waits for ``flush``. None: there is none."""
         row = self.media.get((gateway, media_id))
         if row is not None:
             return row
@@ -197,7 +197,7 @@ class Batch:
         return None if found is None else {"sha256": found.sha256}
 
     def stored_payloads(self, wanted: Iterable[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
-        """The payloads by (stream, sequence); deleted events are left out."""
+        """Return the payloads by (stream, sequence); deleted events are left out."""
         by_stream: defaultdict[int, list[int]] = defaultdict(list)
         for stream, sequence in wanted:
             by_stream[stream].append(sequence)

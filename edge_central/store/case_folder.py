@@ -1,8 +1,8 @@
 """Stores the files of cases on disk: ``media/_cases/<case>/<sha256>``. No text of a person becomes a path.
 
-A file is complete and durable before its row is committed. A folder whose case is gone is deleted by the next
-run of retention, and so is a temporary file that no process works on; a file without a row is deleted with
-its case.
+A file is complete and durable before its row is committed. The next run of retention deletes the folders of
+deleted cases, and temporary files that no process uses. A file without a row is deleted together with its
+case.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from edge_agent.core.state_file import sync_folder
 from edge_central.store.database import DatabaseUnavailable
 
 CASES = "_cases"
-"""No gateway's id has an underscore."""
+"""Name of the folder; no gateway's id has an underscore."""
 MIN_FREE_BYTES = 2_000_000_000
-"""On the disk after a file was added: the events come first."""
+"""Space that stays free on the disk after a file was added, because events are more important."""
 CHUNK_BYTES = 1 << 20
 
 
@@ -34,11 +34,12 @@ class CaseFolder:
         self._folder = media_dir / CASES
 
     def path(self, case_id: int, sha256: str) -> Path:
-        """The caller must have read ``sha256`` from a row, or computed it."""
+        """Return the path of a file. The caller must have read ``sha256`` from a row, or computed it."""
         return self._folder / str(case_id) / sha256
 
     def temporary(self) -> IO[bytes]:
-        """An empty file on the same disk, which is gone when it is closed. Raises DatabaseUnavailable."""
+        """Return an empty file on the same disk. It is deleted when it is closed. Raises
+        DatabaseUnavailable."""
         try:
             self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
             file = tempfile.NamedTemporaryFile(dir=self._folder)  # noqa: SIM115 (the caller closes it)
@@ -65,11 +66,12 @@ class CaseFolder:
             return False
 
     def add(self, case_id: int, file: IO[bytes]) -> tuple[str, int]:
-        """Store what is in ``file``, made by ``temporary``; return its SHA-256 and size. Raises
+        """Store the content of ``file``, which ``temporary`` has made. Return its SHA-256 and size. Raises
         DatabaseUnavailable."""
         try:
             file.flush()
-            os.fchmod(file.fileno(), 0o640)  # a temporary file is its user's alone
+            # NamedTemporaryFile sets mode 0600; the group must be able to read the stored file
+            os.fchmod(file.fileno(), 0o640)
             os.fsync(file.fileno())
             file.seek(0)
             sha256, size = _digest(file)
@@ -79,8 +81,8 @@ class CaseFolder:
         return sha256, size
 
     def copy(self, case_id: int, source: Path, sha256: str) -> bool:
-        """Store a file that never changes: as a hard link where the disk allows it, else as a copy. False:
-        the file no longer exists. Raises DatabaseUnavailable."""
+        """Store a file that never changes: as a hard link if the disk allows it, else as a copy. Returns
+        False if the file no longer exists. Raises DatabaseUnavailable."""
         try:
             self._link(source, case_id, sha256)
         except FileNotFoundError:
@@ -90,8 +92,8 @@ class CaseFolder:
         return True
 
     def discard_others(self, case_ids: Collection[int]) -> None:
-        """Delete the folders of all cases but these, and temporary files that a killed process has left."""
-        with contextlib.suppress(OSError):  # no folder yet, or a failed disk, which the next file reports
+        """Delete the folders of all other cases, and temporary files that a killed process has left."""
+        with contextlib.suppress(OSError):  # no folder yet, or a failed disk: the next file reports it
             for path in self._folder.iterdir():
                 if not path.name.isdecimal():
                     _discard_abandoned(path)
@@ -109,7 +111,7 @@ class CaseFolder:
             return
         except FileNotFoundError:
             raise
-        except OSError:  # another disk, or one without links
+        except OSError:  # the file is on another disk, or the disk has no hard links
             with (
                 tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as copied,
                 source.open("rb") as file,
@@ -122,14 +124,15 @@ class CaseFolder:
 
 
 def _discard_abandoned(path: Path) -> None:
-    """Delete a temporary file, unless a process works on it. Its age says nothing: the clock may jump."""
+    """Delete a temporary file unless a process uses it. Its age does not show this, because the clock may
+    jump."""
     with contextlib.suppress(OSError), path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises while another process has the lock
         path.unlink()
 
 
 def _digest(file: IO[bytes]) -> tuple[str, int]:
-    """SHA-256 and size of the rest of the file."""
+    """Return SHA-256 and size of the rest of the file."""
     digest, size = hashlib.sha256(), 0
     while chunk := file.read(CHUNK_BYTES):
         digest.update(chunk)

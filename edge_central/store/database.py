@@ -51,11 +51,12 @@ BUSY_RETRY_S = 0.02
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_MS = 30_000
 SQLITE_CACHE_KIB = 65_536
-MAX_READS = 6  # reading connections of the console at once
+MAX_READS = 6  # maximum number of the console's connections that read at the same time
 REBUILD_KEY = "traffic-rebuild"
-"""Key in ``meta``: events up to this cursor are not counted for traffic yet."""
+"""Key in ``meta``: the events up to this cursor are not yet counted for traffic."""
 WRITERS_LOCK = 7_415_001
-"""Advisory lock of PostgreSQL: writers commit one after another, so that cursors become visible in order."""
+"""Id of the advisory lock of PostgreSQL. Writers commit one after another, so that cursors become visible in
+order."""
 
 
 class DatabaseUnavailable(CentralError):
@@ -68,10 +69,10 @@ class DatabaseRejected(CentralError):
 
 
 def open_engine(database: Database, *, read_only: bool = False, connections: int = 0) -> Engine:
-    """Make an engine; nothing is connected yet. Statement parameters never appear in an error's text.
+    """Make an engine; no connection is opened yet. Statement parameters never appear in an error's text.
 
-    ``read_only`` creates no file and waits for no writer. ``connections`` is the size of the pool; 0: no
-    pool, the caller keeps its connection.
+    ``read_only``: the engine creates no file and waits for no writer. ``connections``: size of the pool; 0:
+    there is no pool, the caller keeps its connection.
     """
     url = make_url(database.url)
     if database.embedded:
@@ -107,14 +108,14 @@ def open_engine(database: Database, *, read_only: bool = False, connections: int
 
 class _IndexHints(SQLiteCompiler):
     """Renders ``select(…).with_hint(table, "INDEXED BY name", "sqlite")``, because SQLAlchemy's dialect for
-    SQLite has no hints."""
+    SQLite does not support hints."""
 
     def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
         return text
 
 
 def _explicit_transactions(engine: Engine, read_only: bool) -> None:
-    """Begin transactions explicitly: by default sqlite3 decides itself when to begin one."""
+    """Begin transactions explicitly, because by default sqlite3 decides when to begin one."""
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _: object) -> None:
@@ -132,7 +133,7 @@ def _explicit_transactions(engine: Engine, read_only: bool) -> None:
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """Set WAL mode; wait while another program uses the new file, as the console and the ingest may at
+    """Set WAL mode. Wait while another program uses the new file, which the console and the ingest may do at
     their first start.
 
     SQLite does not apply its busy timeout here: it reads the file's header first, and a reader that asks to
@@ -159,7 +160,7 @@ def translate_errors(what: str) -> Iterator[None]:
     except exc.DBAPIError as error:
         raise DatabaseUnavailable(f"{what}: {_first_line(error)}") from error
     except exc.StatementError as error:
-        # The statement was never sent: it, or a value in it, is invalid.
+        # The statement was never sent, because it or a value in it is invalid.
         raise DatabaseRejected(f"{what}: {type(error.orig).__name__}") from error
     except (OverflowError, UnicodeError) as error:
         raise DatabaseRejected(f"{what}: {type(error).__name__}") from error
@@ -170,7 +171,7 @@ def translate_errors(what: str) -> Iterator[None]:
 
 
 def _first_line(error: exc.DBAPIError) -> str:
-    """The first line of the error: PostgreSQL quotes the row in the following lines."""
+    """Return the first line of the error; in the following lines PostgreSQL quotes the row."""
     lines = str(error.orig).strip().splitlines()
     return lines[0] if lines else type(error.orig).__name__
 
@@ -182,13 +183,13 @@ def prepare_schema(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
             lock_writers(connection)
         _create_missing_tables(connection)
-        if read_meta(connection, REBUILD_KEY) is None:  # before the first batch that counts by itself
+        if read_meta(connection, REBUILD_KEY) is None:  # before the first batch, which counts its own events
             write_meta(connection, REBUILD_KEY, str(newest_cursor(connection)))
         version = read_meta(connection, "schema")
         if version is None:
             write_meta(connection, "schema", str(SCHEMA_VERSION))
-            # An unmounted disk looks like a first start: make the missing users and history visible in the
-            # log.
+            # A database on a disk that is not mounted looks like a first start: the log shows that users and
+            # history are missing.
             where = connection.engine.url.render_as_string()  # has no password in it
             log.info("created a new database, without users and history: %s", where)
         elif int(version) > SCHEMA_VERSION:
@@ -201,7 +202,8 @@ def prepare_schema(connection: Connection) -> None:
 
 
 def _create_missing_tables(connection: Connection) -> None:
-    """Create missing tables with their indexes. SQLAlchemy's own check is a query for each table."""
+    """Create missing tables with their indexes. This is faster than SQLAlchemy's own check, a query for each
+    table."""
     existing = set(inspect(connection).get_table_names())
     for table in metadata.sorted_tables:
         if table.name in existing:
@@ -212,13 +214,13 @@ def _create_missing_tables(connection: Connection) -> None:
 
 
 def _ordered_indexes(table: Table) -> list[Index]:
-    """The indexes in one order everywhere (``table.indexes`` has none): where two indexes suit a query
-    equally, SQLite takes the one that was created last."""
+    """Return the indexes in an order that is always the same (``table.indexes`` has none): if two indexes
+    suit a query equally, SQLite uses the one that was created last."""
     return sorted(table.indexes, key=lambda each: str(each.name), reverse=True)
 
 
 def _upgrade(connection: Connection, version: int) -> None:
-    """Add missing columns and indexes of existing tables and set the version; new tables are there."""
+    """Add missing columns and indexes to existing tables and set the version. New tables exist already."""
     log.info("upgrading the database from schema %d to %d", version, SCHEMA_VERSION)
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL statement_timeout = 0"))  # building an index may take longer
@@ -234,7 +236,7 @@ def _upgrade(connection: Connection, version: int) -> None:
 
 @contextmanager
 def read_transaction(database: Database) -> Iterator[Connection]:
-    """A read transaction for a command: all its queries see the same state of the database. Raises
+    """Run a read transaction for a command: all its queries see the same state of the database. Raises
     DatabaseUnavailable or DatabaseRejected."""
     with translate_errors("the database cannot be read"):
         engine = open_engine(database, read_only=True)
@@ -258,7 +260,7 @@ def _add_missing_columns(connection: Connection, table: Table) -> None:
 
 @contextmanager
 def write_transaction(database: Database) -> Iterator[Connection]:
-    """One transaction outside the ingest thread, in an existing database. Raises DatabaseUnavailable or
+    """Run one transaction outside the ingest thread, in an existing database. Raises DatabaseUnavailable or
     DatabaseRejected."""
     file = make_url(database.url).database or ""
     if database.embedded and not Path(file).exists():
@@ -278,9 +280,9 @@ def write_transaction(database: Database) -> Iterator[Connection]:
 
 
 class DatabaseConnections:
-    """Connections of the console: for many short reads at once, and for few short writes. Thread-safe.
+    """The connections of the console: for many short reads at once, and for few short writes. Thread-safe.
 
-    A read does not delay a write; a write waits until the ingest has committed its batch.
+    A read does not delay a write. A write waits until the ingest has committed its batch.
     """
 
     def __init__(self, database: Database) -> None:
@@ -290,7 +292,7 @@ class DatabaseConnections:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A read transaction: all its queries see the same state of the database. Raises
+        """Run a read transaction: all its queries see the same state of the database. Raises
         DatabaseUnavailable or DatabaseRejected."""
         self._prepare()
         with (
@@ -302,7 +304,8 @@ class DatabaseConnections:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """One transaction. Raises DatabaseUnavailable or DatabaseRejected; nothing is written then.
+        """Run one transaction that may write. Raises DatabaseUnavailable or DatabaseRejected; nothing is
+        written then.
 
         Writers commit one after another, so that the steps of the incident log become visible in order.
         """
@@ -317,7 +320,8 @@ class DatabaseConnections:
         self._writes.dispose()
 
     def _prepare(self) -> None:
-        """Create missing tables once: the console may start before the ingest, or before its database."""
+        """Create missing tables once, because the console may start before the ingest or before its
+        database."""
         if not self._prepared:
             with translate_errors("the database cannot be used"), self._writes.connect() as connection:
                 prepare_schema(connection)
@@ -325,7 +329,7 @@ class DatabaseConnections:
 
 
 def lock_writers(connection: Connection) -> None:
-    """Hold the writers' lock until the end of the transaction."""
+    """Lock out other writers until the end of the transaction."""
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": WRITERS_LOCK})
 
 
@@ -337,12 +341,12 @@ def insert_row(connection: Connection, table: Table, row: dict[str, Any]) -> int
 
 
 def conflict_insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT of the database's dialect, with methods such as ``on_conflict_do_nothing``."""
+    """Return an INSERT of the database's dialect, with methods such as ``on_conflict_do_nothing``."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
 def read_meta(connection: Connection, key: str) -> str | None:
-    """A value of the table ``meta``; None: it is not there."""
+    """Return a value of the table ``meta``. None: it has no such key."""
     value: str | None = connection.scalar(select(meta.c.value).where(meta.c.key == key))
     return value
 
@@ -357,7 +361,8 @@ def write_meta(connection: Connection, key: str, value: str | None) -> None:
 
 
 def read_record(connection: Connection, key: str, kind: type[Record]) -> Record | None:
-    """A JSON record of the table ``meta``; None if it is not there, or of another version of the centre."""
+    """Return a JSON record of the table ``meta``. None: it has no such key, or another version of the centre
+    wrote the record."""
     text = read_meta(connection, key)
     try:
         return None if text is None else msgspec.json.decode(text, type=kind)
@@ -371,12 +376,12 @@ def write_record(connection: Connection, key: str, record: msgspec.Struct | None
 
 
 def newest_cursor(connection: Connection) -> int:
-    """The cursor of the newest event; 0: there is none."""
+    """Return the cursor of the newest event; 0: there is none."""
     return connection.scalar(select(func.max(tables.event.c.cursor))) or 0
 
 
 def size_bytes(connection: Connection) -> int:
-    """Size of the database without its write-ahead log."""
+    """Return the size of the database without its write-ahead log."""
     if connection.dialect.name == "postgresql":
         return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
     pages = connection.scalar(text("PRAGMA page_count")) or 0

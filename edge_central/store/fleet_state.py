@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 MAX_BRANCHES = 8
-"""Branches of one stream. Two gateways with one identity make one branch; more than that is deliberate."""
+"""Maximum number of branches of one stream. Two gateways with one identity make one branch; if there are
+more, it is done on purpose."""
 
 
 def branch_name(epoch: str, number: int) -> str:
-    """The name of a branch, such as ``3f2a0b1c~2``: a stream of events of ``epoch`` whose numbers other
-    events already have.
+    """Return the name of a branch, such as ``3f2a0b1c~2``. A branch is a stream for events of ``epoch`` with
+    numbers that other events already have.
 
     No gateway's own epoch can contain ``~``.
     """
@@ -25,10 +26,10 @@ def branch_name(epoch: str, number: int) -> str:
 
 
 class GapReason(StrEnum):
-    """Why numbers are missing."""
+    """The reason why numbers are missing."""
 
     MISSING = "missing"  # without an explanation: lost, or still on its way
-    BEFORE = "before"  # older than the first event that the centre received from this gateway
+    BEFORE = "before"  # older than the first event of this gateway that the centre received
     ANNOUNCED = "announced"  # the gateway gave them up and said so in a ``loss`` event
 
 
@@ -39,7 +40,7 @@ class SequenceGap:
     first: int
     last: int
     why: GapReason
-    found_ms: int  # when the centre noticed, milliseconds since 1970
+    found_ms: int  # when the centre noticed the gap, milliseconds since 1970
 
     def __len__(self) -> int:
         return self.last - self.first + 1
@@ -57,7 +58,7 @@ class EventStream:
         self.gateway = gateway
         self.epoch = epoch
         self.highest = highest
-        self.late = late  # events that arrived after their gap was noticed
+        self.late = late  # number of events that arrived after their gap was noticed
         self.changed: dict[int, SequenceGap] = {}
         self.removed: set[int] = set()
         self._firsts: list[int] = []
@@ -69,7 +70,7 @@ class EventStream:
 
     @property
     def gaps(self) -> list[SequenceGap]:
-        """All gaps, in the order of their numbers."""
+        """Return all gaps in the order of their numbers."""
         return [self._gaps[first] for first in self._firsts]
 
     @property
@@ -78,7 +79,8 @@ class EventStream:
 
     @property
     def upto(self) -> int:
-        """Every number up to this one is stored, or the gateway announced its loss."""
+        """Return the highest number up to which each event is stored, or its loss is announced by the
+        gateway."""
         for first in self._firsts:
             if self._gaps[first].why is not GapReason.ANNOUNCED:
                 return first - 1
@@ -98,7 +100,8 @@ class EventStream:
         return 0 < sequence <= self.highest and self._gap_with(sequence) is None
 
     def add(self, sequence: int, now_ms: int, why: GapReason = GapReason.MISSING) -> None:
-        """Add a number for which ``has`` is false. Numbers that it skips are missing for ``why``."""
+        """Add a number for which ``has`` is false. Numbers that are skipped become missing, for the reason
+        ``why``."""
         gap = self._gap_with(sequence)
         if gap is not None:
             self.late += 1
@@ -108,13 +111,15 @@ class EventStream:
         self.highest = sequence
 
     def expect(self, upto: int, now_ms: int, why: GapReason = GapReason.MISSING) -> None:
-        """The gateway has used numbers up to ``upto``: those that are not stored are missing."""
+        """Mark as missing, for the reason ``why``, those numbers up to ``upto`` that are not stored: the
+        gateway has used them."""
         if upto > self.highest:
             self._put(SequenceGap(self.highest + 1, upto, why, now_ms))
             self.highest = upto
 
     def mark_announced(self, first: int, last: int, now_ms: int) -> int:
-        """The gateway announced the loss of ``first`` to ``last``. Return how many of them were missing."""
+        """Record that the gateway announced the loss of ``first`` to ``last``. Return how many of them were
+        missing."""
         self.expect(last, now_ms)
         explained = 0
         position = max(0, bisect_right(self._firsts, first) - 1)
@@ -134,8 +139,8 @@ class EventStream:
         return gap if sequence <= gap.last else None
 
     def _replace(self, gap: SequenceGap, low: int, high: int, why: GapReason | None) -> None:
-        """Set the reason why numbers ``low`` to ``high`` of the gap are missing to ``why``; None: they are
-        no longer missing."""
+        """Change the reason why the numbers ``low`` to ``high`` of the gap are missing to ``why``. None: they
+        are no longer missing."""
         self._take(gap)
         if gap.first < low:
             self._put(SequenceGap(gap.first, low - 1, gap.why, gap.found_ms))
@@ -157,16 +162,17 @@ class EventStream:
 
 
 MAX_GAPS = 20_000
-"""Gaps of one gateway that its ``loss`` events may create; one such event can name 15,000. A gap is a
-permanent row and 300 bytes of memory. An outbox of 10,000 alarms between given-up infos stays below this."""
+"""Maximum number of gaps that the ``loss`` events of one gateway may create; one such event can name 15,000.
+A gap is a permanent row and 300 bytes of memory. An outbox with 10,000 alarms between infos that it gave up
+stays below this."""
 MAX_STREAMS = 1_000
-"""Streams of one gateway. Beyond this an epoch without a stored event creates none. A gateway that loses
-its power every night for three years stays below this."""
+"""Maximum number of streams of one gateway. Above it, an epoch without a stored event creates none. A gateway
+that loses its power every night for three years stays below this."""
 
 
 @dataclass(slots=True)
 class GatewayRecord:
-    """One row of ``gateway``. ``changes`` are its columns that are not written yet."""
+    """One row of ``gateway``. ``changes``: values of its columns that are not written yet."""
 
     id: str
     ward: str
@@ -178,14 +184,14 @@ class GatewayRecord:
     heartbeat_ms: int | None = None
     epoch: str | None = None
     sequence: int | None = None
-    slot_ms: int = 0  # slot of its newest row of history
+    slot_ms: int = 0  # time slot of its newest row of history
     epochs_before: deque[str] = field(default_factory=lambda: deque(maxlen=16))
     """Earlier epochs that heartbeats named since this process started."""
     measured: dict[str, int] = field(default_factory=dict)
-    """By camera: the first quarter of an hour that is not marked as measured yet, since this process
-    started; edge_central/traffic/recorder.py."""
+    """By camera, since this process started: the first quarter of an hour that is not yet marked as measured
+    (edge_central/traffic/recorder.py)."""
     measured_before: int | None = None
-    """The same for cameras that are not in ``measured``; None: no heartbeat came since the start."""
+    """The same for cameras that are not in ``measured``. None: no heartbeat has come since the start."""
     changes: dict[str, object] = field(default_factory=dict)
 
     def set(self, **columns: object) -> None:
@@ -197,7 +203,8 @@ class GatewayRecord:
 
     @property
     def sessions(self) -> tuple[str | None, ...]:
-        """The gateway's session by each kind of message; they may differ until all kinds have arrived."""
+        """Return the gateway's session according to each kind of message. They may differ until all kinds
+        have arrived."""
         return self.state_session, self.birth_session, self.heartbeat_session
 
 
@@ -209,7 +216,7 @@ class FleetState:
 
     @property
     def state_sessions(self) -> dict[str, str | None]:
-        """The session of the newest state message of each gateway."""
+        """Return by gateway the session of its newest state message."""
         return {gateway: record.state_session for gateway, record in self.gateways.items()}
 
     def add_stream(self, stream: EventStream) -> None:
@@ -217,9 +224,10 @@ class FleetState:
         self._by_gateway.setdefault(stream.gateway, []).append(stream)
 
     def confirmed_upto(self, gateway: str, epoch: str) -> int:
-        """Every event of the epoch up to this number is stored, or the gateway announced its loss.
+        """Return the number up to which the centre confirms the epoch: each event up to it is stored, or its
+        loss is announced by the gateway.
 
-        0 when different events had one number: the confirmation would cover both.
+        0 if different events had the same number, because the confirmation would cover both.
         """
         stream = self.streams.get((gateway, epoch))
         if stream is None or (gateway, branch_name(epoch, 2)) in self.streams:
@@ -227,7 +235,8 @@ class FleetState:
         return stream.upto
 
     def current_epoch(self, gateway: str) -> str | None:
-        """The gateway's own epoch, None if unknown: it ignores confirmations for another one."""
+        """Return the epoch that the gateway uses now, None if unknown. The gateway ignores confirmations for
+        another epoch."""
         record = self.gateways.get(gateway)
         if record is not None and record.epoch:
             return record.epoch
@@ -235,12 +244,12 @@ class FleetState:
         return max(streams, key=lambda stream: stream.id).epoch if streams else None
 
     def has_streams(self, gateway: str) -> bool:
-        """Whether the gateway has any stream. Fast, because after a power cut all gateways send their
-        first event at once."""
+        """Whether the gateway has any stream. It must be fast, because after a power cut all gateways send
+        their first event at once."""
         return gateway in self._by_gateway
 
     def gaps_allowed(self, gateway: str) -> int:
-        """The number of further gaps that its ``loss`` events may create."""
+        """Return how many further gaps the gateway's ``loss`` events may create."""
         return max(0, MAX_GAPS - sum(stream.gap_count for stream in self._by_gateway.get(gateway, ())))
 
     def may_begin_stream(self, gateway: str) -> bool:

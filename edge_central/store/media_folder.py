@@ -1,5 +1,5 @@
-"""Stores pictures, clips and bundles as files, named by their own digest: no text from the wire becomes a
-path.
+"""Stores pictures, clips and bundles as files. A file is named by its digest, so that no text from the wire
+becomes a path.
 
 ``media/<gateway>/<first two digits>/<sha256>.jpg``, or ``.mp4``, ``.gz``, and ``.sealed`` for a file that
 only the centre's key opens. A file is complete and durable before its row is committed. A file without a row
@@ -28,7 +28,7 @@ PLAIN_SUFFIXES = {"image/jpeg": ".jpg", "video/mp4": ".mp4", "application/gzip":
 
 
 class DamagedFile(Exception):
-    """All parts of a file have arrived, and together they are not the file that was announced."""
+    """All parts of a file have arrived, but together they are not the announced file."""
 
 
 class MediaFolder:
@@ -37,8 +37,8 @@ class MediaFolder:
         self.of_cases = CaseFolder(folder)
 
     def path(self, gateway: str, sha256: str, sealed: bool) -> Path:
-        """Path of a stored file; if there is none, the path that a picture would have. The caller must
-        have checked ``gateway`` (an id) and ``sha256`` (64 hex digits)."""
+        """Return the path of a stored file; if it is not stored, the path that it would have as a picture.
+        The caller must have checked ``gateway`` (an id) and ``sha256`` (64 hex digits)."""
         suffixes = (".sealed",) if sealed else PLAIN_SUFFIXES.values()
         paths = [self._folder / gateway / sha256[:2] / f"{sha256}{suffix}" for suffix in suffixes]
         return next((path for path in paths if path.exists()), paths[0])
@@ -60,7 +60,8 @@ class MediaFolder:
     # --- files in parts ---
 
     def stored_head(self, gateway: str, sha256: str, size_bytes: int) -> bytes | None:
-        """The first bytes of a stored file of this size; None: there is none. Raises DatabaseUnavailable."""
+        """Return the first bytes of a stored file of this size. None: it is not stored. Raises
+        DatabaseUnavailable."""
         for sealed in (False, True):
             path = self.path(gateway, sha256, sealed)
             try:
@@ -78,7 +79,7 @@ class MediaFolder:
         try:
             is_new = not path.exists()
             _make_folders(path.parent)
-            # Not "r+b": a file that does not exist yet is made.
+            # Not "r+b", which fails if the file does not exist yet.
             with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o640), "wb", buffering=0) as file:
                 file.seek(offset)
                 rest = memoryview(payload)
@@ -93,14 +94,15 @@ class MediaFolder:
             ) from error
 
     def complete(self, row: int, gateway: str, sha256: str, size_bytes: int) -> bytes:
-        """Check a file whose parts have all been written and store it; return its first bytes.
+        """Check and store a file when all its parts have been written; return its first bytes.
 
-        Raises DamagedFile, and DatabaseUnavailable."""
+        Raises DamagedFile, and DatabaseUnavailable.
+        """
         path = self._folder / PARTS / str(row)
         try:
             if not path.exists():
                 raise DamagedFile("its parts are gone")
-            os.truncate(path, size_bytes)  # an older file of the same number may have been longer
+            os.truncate(path, size_bytes)  # an older file with this row number may have been longer
             with path.open("rb") as file:
                 actual = hashlib.file_digest(file, "sha256").hexdigest()
             head = _head(path)
@@ -119,11 +121,11 @@ class MediaFolder:
         return head
 
     def discard_parts(self, rows: Collection[int]) -> None:
-        """Delete incomplete files. One that cannot be deleted is found by ``discard_other_parts``."""
+        """Delete incomplete files. ``discard_other_parts`` finds later those that cannot be deleted now."""
         self._discard(lambda row: row in rows)
 
     def discard_other_parts(self, rows: Collection[int]) -> None:
-        """Delete the incomplete files of all rows but these."""
+        """Delete the incomplete files of all other rows."""
         self._discard(lambda row: row not in rows)
 
     def _discard(self, is_gone: Callable[[int], bool]) -> None:
@@ -132,7 +134,7 @@ class MediaFolder:
                 if path.name.isdecimal() and is_gone(int(path.name)):
                     path.unlink(missing_ok=True)
         except OSError:
-            return  # no folder yet, or a failed disk, which the next file reports
+            return  # no folder yet, or a failed disk: the next file reports it
 
     def _path_of(self, gateway: str, sha256: str, head: bytes) -> Path:
         sealed = head.startswith(SEALED_MAGIC)

@@ -34,12 +34,13 @@ from edge_central.store import tables
 from edge_central.store.ringing import ALARM, RINGING_KINDS, RINGING_PHASES
 
 OPEN_ALARM_AGE_MS = 7 * 86_400_000
-"""Acknowledged alarms that nobody closes leave the list after a week. Others never leave it by age."""
+"""After this time, acknowledged alarms without an outcome leave the list. Other alarms never leave it by
+age."""
 MAX_GATEWAY_ROWS = 200
-"""Rows of one gateway: a row per rule of 16 cameras. Beyond them its alarms share a row for each kind, so
-that a gateway that invents names of cameras cannot fill the list."""
+"""Maximum number of rows of one gateway: one for each rule of 16 cameras. Further alarms of the gateway share
+one row for each kind, so that a gateway that invents names of cameras cannot fill the list."""
 MANY_CAMERAS = "*"
-"""The camera of such a row."""
+"""The camera in a row that such alarms share."""
 MAX_RULE_CHARACTERS = 63
 _QUERY_ROWS = 500
 """Values in one IN list: SQLite accepts 32,766 parameters."""
@@ -47,13 +48,14 @@ _QUERY_ROWS = 500
 T = TypeVar("T")
 _E, _H, _O, _R = tables.event.c, tables.handling.c, tables.open_alarm.c, tables.alarm_row.c
 EVENT_SUBJECT = literal("event ") + _E.gateway + " " + _E.event_id
-"""The event's name in the incident log. Ids of events are unique for each gateway only."""
+"""The event's name in the incident log. It contains the gateway, because ids of events are unique for each
+gateway only."""
 
 COUNTED = (
     *("alarms", "waiting", "last_cursor", "first_ms", "last_ms"),
     *("first_waiting_ms", "last_waiting_ms"),
 )
-"""Columns of a row that its alarms determine."""
+"""The columns of a row that are computed from its alarms."""
 _UPDATE_ROW = (
     update(tables.alarm_row)
     .where(_R.id == bindparam("of"))
@@ -77,7 +79,7 @@ class AlarmRule:
         return cls(*(getattr(row, field.name) for field in fields(cls)))
 
     def where(self, columns: Any) -> ColumnElement[bool]:
-        """The condition on a table with these columns."""
+        """Return the SQL condition for a table with these columns."""
         return and_(*(columns[field.name] == getattr(self, field.name) for field in fields(self)))
 
 
@@ -94,7 +96,8 @@ _DECODER = msgspec.json.Decoder(_RuleOfEvent)
 
 
 def rule_of(kind: str, payload: bytes) -> str:
-    """The rule that an event reports, or the state of a camera's view; empty if the event names none."""
+    """Return the rule that an event reports, or the state of a camera's view; empty if the event names
+    neither."""
     try:
         data = _DECODER.decode(payload).data
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -109,7 +112,7 @@ def rule_of(kind: str, payload: bytes) -> str:
 
 
 def list_stored_alarms(connection: Connection, numbers: Iterable[tuple[int, int]]) -> None:
-    """List the events with these (stream, sequence) that ring."""
+    """List those events with these numbers (stream, sequence) that ring."""
     by_stream: defaultdict[int, list[int]] = defaultdict(list)
     for stream, sequence in numbers:
         by_stream[stream].append(sequence)
@@ -119,22 +122,22 @@ def list_stored_alarms(connection: Connection, numbers: Iterable[tuple[int, int]
 
 
 def list_event(connection: Connection, gateway: str, event_id: str) -> None:
-    """Add an event that was closed or hidden to the list again."""
+    """List an event again that was closed or hidden."""
     list_alarms(connection, and_(_E.event_id == event_id, _E.gateway == gateway))
 
 
 def list_recent_alarms(connection: Connection) -> None:
-    """List the alarms of the last week in the database of an older centre, which had no such list."""
+    """List the alarms of the last week, in the database of an older centre, which had no such list."""
     newest_ms = connection.scalar(select(_E.received_ms).order_by(_E.cursor.desc()).limit(1)) or 0
     gateways = connection.scalars(select(tables.gateway.c.id)).all()
     for gateway in gateways:
-        # With the gateway and the cursor the partial index of alarms applies; see its table.
+        # With the gateway and the cursor SQLite can use the partial index of alarms: see its table.
         of_gateway = and_(_E.gateway == gateway, _E.cursor > 0)
         list_alarms(connection, and_(of_gateway, _E.received_ms >= newest_ms - OPEN_ALARM_AGE_MS))
 
 
 def list_alarms(connection: Connection, which: ColumnElement[bool]) -> None:
-    """List the events that match ``which``, ring, and are neither closed, hidden nor listed already."""
+    """List the events that match ``which`` and ring, unless they are closed, hidden or already listed."""
     by_rule: defaultdict[AlarmRule, list[Row[Any]]] = defaultdict(list)
     for event in connection.execute(_ringing_events(which)):
         rule = rule_of(event.kind, event.payload)
@@ -152,7 +155,7 @@ def _ringing_events(which: ColumnElement[bool]) -> Select[Any]:
         )
         .join_from(tables.event, tables.handling, _H.subject == EVENT_SUBJECT, isouter=True)
         .where(which, _E.severity >= literal_column(str(ALARM)))
-        # Not the bare columns: SQLite would go by the index of one of them.
+        # Not the bare columns: SQLite would use the index of one of them.
         .where(_E.phase.in_(RINGING_PHASES), func.coalesce(_E.kind, "").in_(RINGING_KINDS))
         .where(func.coalesce(_E.event_id, "") != "", _H.outcome.is_(None), ~listed)
         .where(EVENT_SUBJECT.not_in(select(tables.hidden_event.c.subject)))
@@ -161,7 +164,7 @@ def _ringing_events(which: ColumnElement[bool]) -> Select[Any]:
 
 
 def _add(connection: Connection, by_rule: Mapping[AlarmRule, Sequence[Row[Any]]]) -> None:
-    """Add events to the rows of their rules, which are made where there is none."""
+    """Add events to the rows of their rules; missing rows are made."""
     rows = _rows_of(connection, {rule.gateway for rule in by_rule})
     per_gateway = Counter(rule.gateway for rule in rows)
     new: dict[AlarmRule, dict[str, Any]] = {}
@@ -197,8 +200,8 @@ def _add(connection: Connection, by_rule: Mapping[AlarmRule, Sequence[Row[Any]]]
 
 
 def _rows_of(connection: Connection, gateways: Collection[str]) -> dict[AlarmRule, dict[str, Any]]:
-    """The rows of these gateways: at most MAX_GATEWAY_ROWS of each gateway, and the rows that collect the
-    rest."""
+    """Return the rows of these gateways: at most MAX_GATEWAY_ROWS of each gateway, and its rows for all
+    further alarms."""
     return {
         AlarmRule.of_row(row): dict(row._mapping)
         for part in _parts(sorted(gateways))
@@ -211,7 +214,7 @@ def _oldest(events: Sequence[Row[Any]]) -> int:
 
 
 def _with_alarms(row: Mapping[str, Any], events: Sequence[Row[Any]]) -> dict[str, Any]:
-    """The values of a row, ``{}`` for a new one, with these alarms in addition."""
+    """Return the values of a row after these alarms are added to it. ``row`` is ``{}`` for a new row."""
     received = [event.received_ms for event in events]
     waiting = [event.received_ms for event in events if not event.acknowledged]
     cursors = [event.cursor for event in events]
@@ -265,12 +268,12 @@ def mark_acknowledged(connection: Connection, subjects: Sequence[str]) -> None:
 
 
 def unlist_subjects(connection: Connection, subjects: Sequence[str]) -> None:
-    """Take closed or hidden events off the list."""
+    """Remove closed or hidden events from the list."""
     _unlist(connection, (_O.subject.in_(part) for part in _parts(subjects)))
 
 
 def unlist_deleted(connection: Connection, cursors: Sequence[int]) -> None:
-    """Take events off the list that retention has deleted."""
+    """Remove events from the list that retention has deleted."""
     _unlist(connection, (_O.cursor.in_(part) for part in _parts(cursors)))
 
 
@@ -282,7 +285,7 @@ def _unlist(connection: Connection, conditions: Iterable[ColumnElement[bool]]) -
 
 
 def _count_again(connection: Connection, rows: Collection[int]) -> None:
-    """Count the alarms of these rows; delete rows without any."""
+    """Count the alarms of these rows again; delete rows without alarms."""
     waits = case((_O.acknowledged.is_(False), _O.received_ms))
     for part in _parts(sorted(rows)):
         query = select(

@@ -1,8 +1,8 @@
 """The papers of a site among the media of its gateway: reports of its commissioning, and later examinations.
 
-They are stored longer than pictures (``retention.paper_days``). A gateway can name any file a paper, so only
-the first of each kind count; the others are deleted like pictures. A gateway that an attacker has taken over
-later can therefore neither fill the disk nor displace the papers that were there before.
+They are stored longer than pictures (``retention.paper_days``). A gateway can call any file a paper, so only
+the first ones of each kind count; the others are deleted like pictures. So an attacker who takes over a
+gateway later can neither fill the disk nor displace the papers that were there before.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from edge_agent.core.delivery import EXAMINATION_EVENT, MAX_MESSAGE_BYTES, REPOR
 from edge_central.store import tables
 
 GATEWAY = "gateway"
-"""Instead of a camera: a medium or an event is about the gateway itself."""
+"""Stands in place of a camera if a medium or an event is about the gateway itself."""
 PAPERS = {"signed": SIGNED_REPORT_EVENT, "report": REPORT_EVENT, "examination": EXAMINATION_EVENT}
-"""Kinds of papers -> how the ids of their events begin; the first that fits counts."""
+"""Kind of paper -> how the ids of its events begin. The first beginning that fits decides."""
 MAX_PAPERS = 50
-"""Of one kind and gateway. A site has a few in its life: one for each commissioning."""
+"""Maximum number of papers of one kind and gateway. A site gets a few in its life: one for each
+commissioning."""
 
 
 def paper_of(event_id: str | None, camera: str) -> str:
-    """Which of ``PAPERS`` an event of this id is about; empty: none."""
+    """Return which of ``PAPERS`` an event with this id is about; empty: none."""
     of_box = (event_id or "") if camera == GATEWAY else ""
     return next((kind for kind, prefix in PAPERS.items() if of_box.startswith(prefix)), "")
 
@@ -31,7 +32,8 @@ def paper_of(event_id: str | None, camera: str) -> str:
 def add_paper(connection: Connection, media: dict[str, Any]) -> None:
     """List a new row of ``media`` as a paper, if it is one and its gateway may have one more.
 
-    Only files that fit into one message: a gateway sends papers so, and larger files in parts.
+    Only a file that fits into one message can be a paper: a gateway sends papers in one message, and larger
+    files in parts.
     """
     kind = paper_of(media["event_id"], media["camera"])
     if not kind or media["bytes"] > MAX_MESSAGE_BYTES:
@@ -44,14 +46,14 @@ def add_paper(connection: Connection, media: dict[str, Any]) -> None:
 
 
 def is_paper(kind: str) -> ColumnElement[bool]:
-    """The SQL condition for rows of ``media`` that their gateway calls a paper of this kind."""
+    """Return the SQL condition for rows of ``media`` that their gateway calls a paper of this kind."""
     prefixes = list(PAPERS.values())[: list(PAPERS).index(kind) + 1]
     *others, own = (tables.media.c.event_id.startswith(prefix) for prefix in prefixes)
     return and_(tables.media.c.camera == GATEWAY, own, not_(or_(false(), *others)))
 
 
 def is_listed() -> ColumnElement[bool]:
-    """The SQL condition for rows of ``media`` that are stored for ``paper_days``."""
+    """Return the SQL condition for rows of ``media`` that are stored for ``paper_days``."""
     paper, media = tables.paper.c, tables.media.c
     # Not ``tuple_(…).in_(…)``: for its NOT, SQLite reads all papers for each row of ``media``.
     same = and_(paper.gateway == media.gateway, paper.media_id == media.media_id)

@@ -20,12 +20,12 @@ class PresenceState(StrEnum):
     BOOTING = "booting"  # its box booted less than ``boot_grace_s`` ago: missing cameras are no problem yet
     UNSTABLE = "unstable"
     OFFLINE = "offline"
-    CUT = "cut"  # went offline together with others of its ward: one outage
+    CUT = "cut"  # offline together with other gateways of its ward: one outage
     STOPPED = "stopped"  # stopped on purpose
 
 
 PRESENT = frozenset((PresenceState.ONLINE, PresenceState.BOOTING, PresenceState.UNSTABLE))
-"""States of a gateway that can be reached."""
+"""States in which a gateway can be reached."""
 
 
 USUAL_INTERVAL_S = 30.0
@@ -45,9 +45,9 @@ class GatewayReport:
 
 @dataclass(frozen=True, slots=True)
 class OutageReport:
-    """Reports that ``gateways``, of all ``of`` gateways of a ward, went offline at once.
+    """Reports that the gateways ``gateways`` went offline at once, of ``of`` gateways of the ward.
 
-    No ``gateways``: the outage of the ward is over.
+    Without ``gateways`` it reports that the outage of the ward is over.
     """
 
     ward: str
@@ -60,7 +60,7 @@ PresenceReport = GatewayReport | OutageReport
 
 
 def read_reports(connection: Connection) -> list[PresenceReport]:
-    """All stored reports: gateways by ward, then outages."""
+    """Return all stored reports: those of gateways by ward, then outages."""
     columns = tables.presence.c
     rows = connection.execute(select(tables.presence).order_by(columns.ward, columns.gateway))
     gateways = [
@@ -78,7 +78,7 @@ def read_reports(connection: Connection) -> list[PresenceReport]:
 
 
 def read_outages(connection: Connection, scope: Scope = EVERYWHERE) -> list[OutageReport]:
-    """The outages that last, by ward."""
+    """Return the outages that are not over, by ward."""
     ward = tables.outage.c.ward
     rows = connection.execute(select(tables.outage).where(scope.of(ward)).order_by(ward))
     return [OutageReport(row.ward, tuple(row.gateways.split()), row.of, row.since_ms) for row in rows]

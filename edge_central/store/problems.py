@@ -1,4 +1,5 @@
-"""The column ``problem``: the code and the figures of the text in the same row."""
+"""The column ``problem``: code and figures of the problem that another column of the row describes as
+text."""
 
 from __future__ import annotations
 
@@ -10,6 +11,6 @@ from edge_agent.core.problems import problem_of
 
 
 def problem_column(text: str | None) -> Any:
-    """The value for a text that may carry a code; None: it carries none."""
+    """Return the value of the column for a text that may carry a code. None: the text carries none."""
     problem = problem_of(text)
     return None if problem is None else msgspec.to_builtins(problem)

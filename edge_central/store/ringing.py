@@ -1,4 +1,4 @@
-"""Which events ring the bell, and when they do not because their gateway sends too many. Pure."""
+"""Decides which events ring the bell, and when they do not because their gateway sends too many. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ RULES = (
 )
 """Kinds of events that a rule reports."""
 RINGING_KINDS = (*RULES, "camera-view", "certificate")
-"""See docs/reference/events.md, "what to ring a bell for". The only alarm of a gateway itself is a
+"""See docs/reference/events.md, "what to ring a bell for". A gateway itself has only one kind of alarm: a
 certificate that expires."""
 RINGING_PHASES = ("start", "moment")
 FLOOD_RULE = "alarm-flood"
-"""Id of the alert rule against floods. While its alert is open, the alarms of that gateway are listed but
-do not ring: the alert rings for all of them."""
+"""Id of the alert rule against floods. While an alert of this rule is open, the alarms of its gateway are
+listed but do not ring: the alert rings for all of them."""
 FLOOD_WINDOW_S = 600.0
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, true
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """``wards`` None: all wards, also future ones."""
+    """A set of wards. ``wards`` None: all wards, also future ones."""
 
     wards: frozenset[str] | None
 
@@ -23,11 +23,12 @@ class Scope:
         return self.wards is None or (other.wards is not None and other.wards <= self.wards)
 
     def of(self, ward: ColumnElement[Any]) -> ColumnElement[bool]:
-        """The SQL condition on a ward column."""
+        """Return the SQL condition for a column with wards."""
         return true() if self.wards is None else ward.in_(sorted(self.wards))
 
     def narrowed(self, ward: str | None) -> Scope:
-        """This scope limited to ``ward``, empty if it is not admitted; None: unchanged."""
+        """Return this scope limited to ``ward``; empty if the scope does not contain it. ``ward`` None: the
+        scope is unchanged."""
         if ward is None:
             return self
         return Scope(frozenset({ward}) if self.admits(ward) else frozenset())

@@ -1,5 +1,5 @@
-"""The tables, one definition for SQLite and PostgreSQL, a module for each subject; docs/design/central.md has
-the reasons. No queries here."""
+"""The tables. One definition serves SQLite and PostgreSQL; each subject has a module. docs/design/central.md
+gives the reasons. No queries here."""
 
 from edge_central.store.tables.accounts import NOT_THUMBNAIL as NOT_THUMBNAIL
 from edge_central.store.tables.accounts import access as access

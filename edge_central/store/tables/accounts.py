@@ -12,12 +12,12 @@ account = Table(
     Column("name", Text, primary_key=True),
     Column("role", Text, nullable=False),
     Column("wards", Text, nullable=False),  # ids, separated by spaces; empty for an admin
-    Column("password", Text),  # scrypt$...; null: cannot log in
+    Column("password", Text),  # scrypt$...; null: the account cannot log in with a password
     Column("token_sha256", Text, unique=True),  # for the API
     Column("created_ms", Milliseconds, nullable=False),
     Column("disabled_ms", Milliseconds),  # null: enabled
     Column("one_time_until_ms", Milliseconds),  # null: the user chose the password
-    Column("signed_in_ms", Milliseconds),  # the last time; null: never
+    Column("signed_in_ms", Milliseconds),  # last login; null: never
     Column("second_factor", LargeBinary),  # the encrypted secret of the codes; null: none is set up
     Column("second_factor_step", BigInteger),  # time step of the last accepted code: codes count once
     Column("issuer", Text),  # of the OpenID Connect provider; null: a local account
@@ -58,19 +58,19 @@ access = Table(
     Column("camera", Text),
     Column("media_id", Text),
     Column("event_id", Text),
-    Column("search", Text),  # the columns from here on are of searches and the pictures that they found
+    Column("search", Text),  # from here on: columns for searches and the pictures that they found
     Column("purpose", Text),
     Column("case_number", Text),
-    Column("gateways", Integer),  # how many were asked
+    Column("gateways", Integer),  # how many gateways were asked
     Column("subject", Text),  # the account that was changed
-    Column("detail", Text),  # its role and wards after the change
+    Column("detail", Text),  # role and wards of the account after the change
     Index("access_by_time", "time_ms"),
     Index("access_by_account", "account", "id"),
     Index("access_by_gateway", "gateway", "id"),
     sqlite_autoincrement=True,
 )
 
-# What users opened, among many times as many small pictures that lists have loaded.
+# Opened files, which are few among the small pictures that lists have loaded.
 NOT_THUMBNAIL = access.c.what != literal_column("'thumbnail'")
 Index("access_opened", access.c.id, sqlite_where=NOT_THUMBNAIL, postgresql_where=NOT_THUMBNAIL)
 Index(
@@ -80,7 +80,7 @@ Index(
     postgresql_where=NOT_THUMBNAIL,
 )
 
-# One search, one case, and the changes of one account, among years of accesses.
+# One search, one case, or the changes of one account, without reading years of accesses.
 _of_search = access.c.search.is_not(None)
 _of_case = access.c.case_number.is_not(None)
 Index("access_by_case", access.c.case_number, sqlite_where=_of_case, postgresql_where=_of_case)
@@ -107,7 +107,7 @@ handling = Table(
     Column("outcome", Text),  # real, false, handled; null: open
     Column("closed_ms", Milliseconds),
 )
-# What one officer has open, among years of closed incidents.
+# The open incidents of one officer, without reading years of closed ones.
 _open = handling.c.outcome.is_(None)
 Index("handling_open_of", handling.c.owner, sqlite_where=_open, postgresql_where=_open)
 
@@ -125,7 +125,7 @@ handling_step = Table(
 )
 
 hidden_event = Table(
-    "hidden_event",  # hidden from lists and the bell by an administrator; the event and its steps stay
+    "hidden_event",  # an administrator hid it from lists and the bell; the event and its steps stay stored
     metadata,
     Column("subject", Text, primary_key=True),  # as in handling; "cursor N" for an event without an event_id
     Column("cursor", BigInteger, nullable=False),  # of its first phase
@@ -138,7 +138,7 @@ handover = Table(
     "handover",
     metadata,
     Column("id", RowId, primary_key=True, autoincrement=True),
-    Column("wards", Text, nullable=False),  # of the officer who left, separated by spaces; empty: all
+    Column("wards", Text, nullable=False),  # wards of the officer who left, separated by spaces; empty: all
     Column("left_ms", Milliseconds, nullable=False),
     Column("left_by", Text, nullable=False),
     Column("note", Text, nullable=False),

@@ -26,14 +26,14 @@ alert = Table(
     Column("gateway", Text, nullable=False),  # empty: the ward itself
     Column("camera", Text, nullable=False),  # empty: the gateway itself
     Column("rule", Text, nullable=False),
-    Column("severity", SmallInteger, nullable=False),  # as of events: 9, 13, 17
+    Column("severity", SmallInteger, nullable=False),  # severity number as of events: 9, 13, 17
     Column("text", Text, nullable=False),  # why, one line for humans
-    Column("value", Float),  # measured at the opening
-    Column("since_ms", Milliseconds, nullable=False),  # since then the rule's condition holds
+    Column("value", Float),  # the value that was measured when the alert opened
+    Column("since_ms", Milliseconds, nullable=False),  # when the rule's condition began to hold
     Column("opened_ms", Milliseconds, nullable=False),
     Column("cleared_ms", Milliseconds),  # null: open
     Column("cleared_text", Text),
-    Column("folded", Boolean, nullable=False),  # explained by another alert: its gateway or ward is away
+    Column("folded", Boolean, nullable=False),  # another alert explains it: its gateway or ward is away
     Column("problem", ProblemColumn),  # ``text`` as a code with figures; null: it has none
     Index("alert_by_time", "opened_ms"),
     sqlite_autoincrement=True,
@@ -52,7 +52,7 @@ IS_FLOOD = alert.c.rule == literal_column(f"'{FLOOD_RULE}'")
 Index("alert_flood", alert.c.gateway, alert.c.since_ms, sqlite_where=IS_FLOOD, postgresql_where=IS_FLOOD)
 
 alert_pending = Table(
-    "alert_pending",  # the rule's condition holds, but not for long enough yet
+    "alert_pending",  # the rule's condition holds, but not long enough for an alert
     metadata,
     Column("ward", Text, primary_key=True),
     Column("gateway", Text, primary_key=True),
@@ -62,7 +62,7 @@ alert_pending = Table(
 )
 
 notification = Table(
-    "notification",  # waits for the webhook
+    "notification",  # a message that waits for the webhook
     metadata,
     Column("id", RowId, primary_key=True, autoincrement=True),
     Column("ward", Text, nullable=False),  # the centre of this ward posts it
@@ -102,7 +102,7 @@ deletion = Table(
     Column("rows", BigInteger, nullable=False),
     Column("first_cursor", BigInteger),  # of events
     Column("last_cursor", BigInteger),
-    Column("first_ms", Milliseconds, nullable=False),  # received
+    Column("first_ms", Milliseconds, nullable=False),  # when the first row was received
     Column("last_ms", Milliseconds, nullable=False),
     Column("held", BigInteger, nullable=False),  # expired rows that a hold keeps
     sqlite_autoincrement=True,

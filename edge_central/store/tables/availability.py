@@ -8,16 +8,16 @@ from sqlalchemy import Column, Index, Table, Text
 from edge_central.store.tables.base import Milliseconds, RowId, metadata
 
 availability = Table(
-    "availability",  # one state of one series; the intervals of a series do not overlap
+    "availability",  # one state of one series; intervals of a series do not overlap
     metadata,
     Column("id", RowId, primary_key=True, autoincrement=True),
     Column("gateway", Text, nullable=False),  # empty: the centre itself
-    Column("camera", Text, nullable=False),  # empty: the gateway; of the centre: its id
+    Column("camera", Text, nullable=False),  # empty: the gateway itself; for the centre: its id
     Column("layer", Text, nullable=False),  # Layer in edge_central/availability/model.py
     Column("state", Text, nullable=False),
     Column("detail", Text, nullable=False),  # cause of a lost picture; id of the boot before an absence
     Column("from_ms", Milliseconds, nullable=False),  # link, centre: the centre's clock; else the gateway's
-    Column("to_ms", Milliseconds),  # null: it lasts
+    Column("to_ms", Milliseconds),  # null: the state still lasts
     Index("availability_by_series", "gateway", "camera", "layer", "from_ms"),
     Index("availability_by_end", "to_ms"),
     sqlite_autoincrement=True,
@@ -29,11 +29,11 @@ SUMMED_CONDITIONS = (
 )
 """``Condition`` in edge_central/availability/model.py."""
 SUMMED_VIEWS = ("dark", "overexposed", "defocused", "visibility-degraded")
-"""What can be wrong with a usable picture."""
+"""The states of a view that make a usable picture worse."""
 
 
 def sum_column(name: str) -> str:
-    """The column of ``availability_day`` for a condition or a view."""
+    """Return the name of the column of ``availability_day`` for a condition or a view."""
     return f"{name.replace('-', '_')}_ms"
 
 
@@ -49,9 +49,9 @@ availability_day = Table(
 )
 
 availability_summed = Table(
-    "availability_summed",  # up to when the days of a gateway have sums
+    "availability_summed",  # up to which time the days of a gateway have sums
     metadata,
     Column("gateway", Text, primary_key=True),
-    Column("timezone", Text, nullable=False),  # of its days, such as Asia/Ho_Chi_Minh
+    Column("timezone", Text, nullable=False),  # time zone of its days, such as Asia/Ho_Chi_Minh
     Column("until_ms", Milliseconds, nullable=False),  # no stored day ends later
 )

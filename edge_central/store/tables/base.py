@@ -1,4 +1,4 @@
-"""The tables, one definition for SQLite and PostgreSQL; docs/design/central.md has the reasons.
+"""What all tables share: types of columns and the schema version. docs/design/central.md has the reasons.
 
 Times are milliseconds since 1970, UTC. Documents from the wire are stored as the bytes that arrived.
 """

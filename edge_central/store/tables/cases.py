@@ -17,7 +17,7 @@ case_file = Table(
     Column("opened_ms", Milliseconds, nullable=False),
     Column("closed_ms", Milliseconds),  # null: open
     Column("closed_by", Text),
-    Column("item_count", Integer, nullable=False),  # also those that are struck out
+    Column("item_count", Integer, nullable=False),  # includes the items that are struck out
     Column("bytes", BigInteger, nullable=False),  # of facts and pictures
     Column("changes", BigInteger, nullable=False),  # grows with each change: pages ask again
     Index("case_file_by_owner", "owner"),
@@ -31,16 +31,16 @@ case_item = Table(
     Column("id", RowId, primary_key=True, autoincrement=True),
     Column("case_id", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),  # CaseItemKind in edge_central/cases/model.py
-    Column("source", Text, nullable=False),  # names what it is a copy of: a case has it once
+    Column("source", Text, nullable=False),  # names what the item is a copy of; a case has each source once
     Column("at_ms", Milliseconds, nullable=False),  # when it happened
     Column("wards", Text, nullable=False),  # separated by spaces
-    Column("gateway", Text),  # null: of several, or of none
+    Column("gateway", Text),  # null: it is about several gateways, or about none
     Column("camera", Text),
-    Column("search", Text),  # in which it was found
+    Column("search", Text),  # the search in which it was found
     Column("facts", LargeBinary, nullable=False),  # JSON of edge_central/cases/facts.py
     Column("added_ms", Milliseconds, nullable=False),
     Column("added_by", Text, nullable=False),
-    Column("struck_ms", Milliseconds),  # null: it counts
+    Column("struck_ms", Milliseconds),  # null: it is not struck out
     Column("struck_by", Text),
     Column("struck_why", Text),
     Index("case_item_by_case", "case_id", "at_ms"),
@@ -56,7 +56,7 @@ Index(
 )
 
 case_picture = Table(
-    "case_picture",  # a copy of a picture, or the place for one that has not come yet
+    "case_picture",  # a copy of a picture, or a row for a picture that has not come yet
     metadata,
     Column("id", RowId, primary_key=True, autoincrement=True),
     Column("case_id", BigInteger, nullable=False),
@@ -89,13 +89,13 @@ case_attachment = Table(
     Column("case_id", BigInteger, nullable=False),
     Column("item", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),  # AttachmentKind in edge_central/cases/attachments.py
-    Column("name", Text, nullable=False),  # as people call it; never a path
+    Column("name", Text, nullable=False),  # its name for people; never a path
     Column("type", Text, nullable=False),  # content type by its first bytes, not by what anybody says
     Column("sha256", Text, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("sealed", Boolean, nullable=False),
     Column("began_ms", Milliseconds),  # of a clip: its first picture, by the gateway's clock; null: unknown
-    Column("clock_synced", Boolean),  # of ``began_ms``
+    Column("clock_synced", Boolean),  # whether that clock was synchronised at ``began_ms``
     Index("case_attachment_by_item", "case_id", "item"),
     sqlite_autoincrement=True,
 )
@@ -115,7 +115,7 @@ case_redaction = Table(
     Column("bytes", BigInteger),
     Column("asked_by", Text, nullable=False),
     Column("done_ms", Milliseconds),
-    Column("checked_by", Text),  # who has viewed the copy before it is given away
+    Column("checked_by", Text),  # the officer who viewed the copy, as required before it is given away
     Column("checked_ms", Milliseconds),
     Index("case_redaction_subject", "case_id", "subject", unique=True),
     sqlite_autoincrement=True,
@@ -131,7 +131,7 @@ case_export = Table(
     Column("asked_ms", Milliseconds, nullable=False),
     Column("asked_by", Text, nullable=False),
     Column("ward", Text, nullable=False),  # the centre of this ward signs it
-    Column("files", LargeBinary, nullable=False),  # JSON, by zlib: ExportFiles in cases/exports.py
+    Column("files", LargeBinary, nullable=False),  # JSON, compressed by zlib: ExportFiles in cases/exports.py
     Column("sums", LargeBinary, nullable=False),  # SHA256SUMS, which is signed
     Column("signature", LargeBinary),  # null: not signed yet
     Column("public_key", LargeBinary),  # PEM
@@ -147,14 +147,14 @@ passage_hold = Table(
     metadata,
     Column("gateway", Text, primary_key=True),
     Column("passage", BigInteger, primary_key=True),
-    Column("command", Text, nullable=False, unique=True),  # the newest
+    Column("command", Text, nullable=False, unique=True),  # id of the newest command
     Column("ward", Text, nullable=False),
     Column("search", Text, nullable=False),
     Column("purpose", Text, nullable=False),
     Column("case_number", Text, nullable=False),
     Column("asked_ms", Milliseconds, nullable=False),
     Column("asked_by", Text, nullable=False),
-    Column("shared", Boolean),  # true: it extends a hold of another account, which it would end with it
+    Column("shared", Boolean),  # true: it extends a hold of another account; releasing it also ends that one
     Column("until_ms", Milliseconds),  # how long it is kept; null: release it
     Column("expires_ms", Milliseconds, nullable=False),  # of the command
     Column("status", Text, nullable=False),  # HoldStatus in edge_central/searches/passage_holds.py

@@ -7,7 +7,7 @@ from sqlalchemy import Column, Index, LargeBinary, Table, Text
 from edge_central.store.tables.base import Milliseconds, ProblemColumn, RowId, metadata
 
 CLAIM_IN_FORCE = "confirmed"
-"""The state of a claim by which a box has its site."""
+"""State of a claim that the control machine has accepted: the box has the site."""
 
 claim = Table(
     "claim",
@@ -18,7 +18,7 @@ claim = Table(
     Column("key", Text, nullable=False),  # SHA-256 of the box's public key, hex
     Column("site", Text, nullable=False),
     Column("ward", Text, nullable=False),
-    Column("jws", LargeBinary, nullable=False),  # as it arrived; its signature is that of ``key``
+    Column("jws", LargeBinary, nullable=False),  # the claim as it arrived; its signature is that of ``key``
     Column("received_ms", Milliseconds, nullable=False),
     Column("last_ms", Milliseconds, nullable=False),  # when it arrived again
     Column("state", Text, nullable=False),  # StoredClaimState in edge_central/claims/model.py

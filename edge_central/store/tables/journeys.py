@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, T
 from edge_central.store.tables.base import Milliseconds, RowId, metadata
 
 travel_time = Table(
-    "travel_time",  # how long objects of a group take from one camera to another, learnt from both
+    "travel_time",  # how long objects of a group take from one camera to another, learnt from passages
     metadata,
     Column("from_gateway", Text, primary_key=True),
     Column("from_camera", Text, primary_key=True),
@@ -18,8 +18,8 @@ travel_time = Table(
     Column("low_s", Float, nullable=False),  # quantile 0.1
     Column("high_s", Float, nullable=False),  # quantile 0.9
     Column("share", Float, nullable=False),  # of the passages at the first camera, seen at the second
-    Column("passages", Integer, nullable=False),  # at the first camera, of which this was learnt
-    Column("certainty", Float, nullable=False),  # standard deviations above what chance gives
+    Column("passages", Integer, nullable=False),  # number of passages at the first camera that were used
+    Column("certainty", Float, nullable=False),  # how many standard deviations it is above chance
     Column("learnt_ms", Milliseconds, nullable=False),
 )
 
@@ -27,7 +27,7 @@ journey = Table(
     "journey",  # an officer follows one passage from camera to camera; nothing in it is proved
     metadata,
     Column("id", Text, primary_key=True),
-    Column("case_number", Text, nullable=False),  # of the search that it began with, and so is the purpose
+    Column("case_number", Text, nullable=False),  # that of the search that it began with, like the purpose
     Column("purpose", Text, nullable=False),
     Column("author", Text, nullable=False),
     Column("made_ms", Milliseconds, nullable=False),
@@ -42,10 +42,10 @@ journey_step = Table(
     metadata,
     Column("id", RowId, primary_key=True, autoincrement=True),
     Column("journey", Text, nullable=False),
-    Column("parent", BigInteger),  # the step from which it was searched; null: the journey begins here
+    Column("parent", BigInteger),  # the step whose neighbours were searched; null: the journey begins here
     Column("way", Text),  # forward, backward; null: the journey begins here
     Column("status", Text, nullable=False),  # confirmed, rejected
-    Column("search", Text, nullable=False),  # that found it; may be deleted already
+    Column("search", Text, nullable=False),  # the search that found it; may be deleted by now
     Column("gateway", Text, nullable=False),
     Column("ward", Text, nullable=False),
     Column("camera", Text, nullable=False),
@@ -65,7 +65,7 @@ journey_search = Table(
     Column("journey", Text, nullable=False),
     Column("step", BigInteger, nullable=False),
     Column("way", Text, nullable=False),  # forward, backward
-    Column("reach_m", Float, nullable=False),  # sites within this distance
+    Column("reach_m", Float, nullable=False),  # sites within this distance were asked
     Column("asked_ms", Milliseconds, nullable=False),
     Index("journey_search_by_journey", "journey", "step"),
 )

@@ -16,11 +16,11 @@ alarm_row = Table(
     Column("kind", Text, nullable=False),
     Column("rule", Text, nullable=False),  # the rule's id, or the state of a camera's view; may be empty
     Column("alarms", Integer, nullable=False),  # how many are open
-    Column("waiting", Integer, nullable=False),  # how many of them are not acknowledged
+    Column("waiting", Integer, nullable=False),  # how many of these are not acknowledged
     Column("last_cursor", BigInteger, nullable=False),  # of the newest open alarm
     Column("first_ms", Milliseconds, nullable=False),  # when the oldest and the newest one were received
     Column("last_ms", Milliseconds, nullable=False),
-    Column("first_waiting_ms", Milliseconds),  # of those not acknowledged; null: there is none
+    Column("first_waiting_ms", Milliseconds),  # the same of those not acknowledged; null: there is none
     Column("last_waiting_ms", Milliseconds),
     UniqueConstraint("gateway", "camera", "kind", "rule", "ward"),
     sqlite_autoincrement=True,  # an id is never used again: a page that is still open may name it
@@ -51,7 +51,7 @@ silence = Table(
     Column("until_ms", Milliseconds, nullable=False),
     Column("set_by", Text, nullable=False),
     Column("why", Text, nullable=False),
-    Column("ended_ms", Milliseconds),  # null: nobody has ended it before ``until_ms``
+    Column("ended_ms", Milliseconds),  # when a user ended it before ``until_ms``; null: no user did
     Column("ended_by", Text),
     Index("silence_by_rule", "gateway", "camera", "kind", "rule", "until_ms"),
     Index("silence_by_end", "until_ms"),

@@ -13,21 +13,21 @@ camera_rules = Table(
     Column("ward", Text, nullable=False),
     Column(
         "wanted", Text, nullable=False
-    ),  # hash of the configuration and version of the agent, by the birth
+    ),  # hash of the configuration and version of the agent, from the birth
     Column("command", Text, nullable=False, unique=True),
     Column("sends", Integer, nullable=False),
     Column("next_ms", Milliseconds),  # when it is asked, or asked again; null: answered
     Column("sent_ms", Milliseconds),
     Column("received_ms", Milliseconds),  # of ``document``
     Column("document", LargeBinary),  # result of the command ``rules``; null: none has come yet
-    Column("words", Text, nullable=False),  # why it has not come
+    Column("words", Text, nullable=False),  # why the document has not come
     Column("problem", ProblemColumn),
 )
 _rules_due = camera_rules.c.next_ms.is_not(None)
 Index("camera_rules_due", camera_rules.c.next_ms, sqlite_where=_rules_due, postgresql_where=_rules_due)
 
 rehearsal = Table(
-    "rehearsal",  # beside a row of search; its examples are rows of search_match
+    "rehearsal",  # joins a row of search; its examples are rows of search_match
     metadata,
     Column("search", Text, primary_key=True),
     Column("gateway", Text, nullable=False),

@@ -36,7 +36,7 @@ gateway = Table(
     Column("heartbeat_ms", Milliseconds),
     Column("heartbeat_session", Text),
     Column("epoch", Text),  # named by the newest heartbeat
-    Column("sequence", BigInteger),  # newest number of that epoch, by the same heartbeat
+    Column("sequence", BigInteger),  # the newest number of that epoch, from the same heartbeat
 )
 
 stream = Table(
@@ -88,10 +88,10 @@ event = Table(
 )
 _with_id = event.c.event_id.is_not(None)
 Index("event_by_event_id", event.c.event_id, sqlite_where=_with_id, postgresql_where=_with_id)
-# Warnings and alarms, among a thousand times as many other events.
+# Warnings and alarms, without reading a thousand times as many other events.
 _of_note = event.c.severity >= 13
 Index("event_of_note", event.c.cursor, sqlite_where=_of_note, postgresql_where=_of_note)
-# The newest alarms of each gateway: a gateway with a million alarms must not slow down a page.
+# The newest alarms of each gateway, so that a gateway with a million alarms does not slow down a page.
 _alarm = event.c.severity >= 17
 # The severity is a column so that SQLite prefers it to event_by_gateway, which would read every event of a
 # gateway.
@@ -105,20 +105,20 @@ Index(
 loss = Table(
     "loss",
     metadata,
-    Column("stream", Integer, primary_key=True),  # of the loss event
+    Column("stream", Integer, primary_key=True),  # stream and sequence of the loss event
     Column("sequence", BigInteger, primary_key=True),
     Column("gateway", Text, nullable=False),
-    Column("events", BigInteger, nullable=False),  # count of given-up events
+    Column("events", BigInteger, nullable=False),  # number of events that the gateway gave up
     Column("reason", Text, nullable=False),
     Column("received_ms", Milliseconds, nullable=False),
 )
 
 conflict = Table(
-    "conflict",  # one identity, two event histories: two gateways, or a restored SD card
+    "conflict",  # one identity with two event histories: of two gateways, or of a restored SD card
     metadata,
     Column("gateway", Text, primary_key=True),
     Column("epoch", Text, primary_key=True),
-    Column("events", BigInteger, nullable=False),  # stored in branches: other events have their numbers
+    Column("events", BigInteger, nullable=False),  # stored in branches, because their numbers were taken
     Column("last_ms", Milliseconds, nullable=False),
 )
 
@@ -169,7 +169,7 @@ presence = Table(
     metadata,
     Column("gateway", Text, primary_key=True),
     Column("ward", Text, nullable=False),
-    Column("standing", Text, nullable=False),  # as last published
+    Column("standing", Text, nullable=False),  # the state that was published last
     Column("why", Text, nullable=False),
     Column("since_ms", Milliseconds, nullable=False),
     Column("interval_s", Float, nullable=False),

@@ -11,10 +11,10 @@ rollout = Table(
     metadata,
     Column("id", RowId, primary_key=True, autoincrement=True),
     Column("version", Text, nullable=False),
-    Column("gateways", Integer, nullable=False),  # how many get the release
+    Column("gateways", Integer, nullable=False),  # number of gateways that get the release
     Column("begun_ms", Milliseconds, nullable=False),
     Column("begun_by", Text, nullable=False),  # user of the control machine
-    Column("ended_ms", Milliseconds),  # null: it goes on
+    Column("ended_ms", Milliseconds),  # null: it has not ended
     Column("outcome", Text),  # RolloutOutcome in edge_central/fleet/rollouts.py
     Column("stopped_ms", Milliseconds),  # null: no one has stopped it
     Column("stopped_by", Text),

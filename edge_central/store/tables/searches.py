@@ -60,7 +60,7 @@ search_answer = Table(
     Column("problem", ProblemColumn),  # ``words`` as a code with figures; null: it has none
     Index("search_answer_by_search", "search"),
 )
-# What is to be sent, or has no answer yet, among a thousand times as many answers.
+# Commands that are to be sent or have no answer yet, without reading a thousand times as many answers.
 _answer_open = search_answer.c.until_ms.is_not(None)
 for _name, _column in (
     ("search_answer_open", search_answer.c.gateway),
@@ -89,7 +89,7 @@ search_match = Table(
 
 
 def _picture_columns() -> list[Column[Any]]:
-    """Return the columns of a passage's picture that an account has opened."""
+    """Return the columns for a passage's picture that an account has opened."""
     return [
         Column("search", Text, primary_key=True),
         Column("gateway", Text, primary_key=True),

@@ -1,4 +1,5 @@
-"""Counts of traffic: a row for each day of a line, of the turns that end with it, and of a camera."""
+"""Counts of traffic. A row is a day of a line, a day of the turns that end with a line, or a day of a
+camera."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ traffic_turn = Table(
     Column("gateway", Text, primary_key=True),
     Column("camera", Text, primary_key=True),
     Column("rule", Text, primary_key=True),
-    Column("line", Text, primary_key=True),  # the one that was crossed last
+    Column("line", Text, primary_key=True),  # the line that was crossed last
     Column("total", BigInteger, nullable=False),  # turns of the day that end with this line
     Column("document", LargeBinary, nullable=False),  # JSON of TurnDay in edge_central/traffic/turns.py
     Index("traffic_turn_by_day", "day"),

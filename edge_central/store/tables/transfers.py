@@ -1,4 +1,4 @@
-"""Files that arrive in parts, until they are complete; then they are rows of ``media``."""
+"""Files that arrive in parts. A file is here until it is complete; then it is a row of ``media``."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The place up to which each webhook has posted, the delivery log, and the devices of Web Push with the
-messages that wait for them."""
+"""How far each webhook has posted, the delivery log, the devices of Web Push, and the messages that wait for
+these devices."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ webhook_place = Table(
     "webhook_place",
     metadata,
     Column("webhook", Text, primary_key=True),
-    Column("cursor", BigInteger, nullable=False),  # events up to it are done
-    Column("alert", BigInteger, nullable=False),  # alerts up to this id are done
-    Column("failing_ms", Milliseconds),  # since then posts fail; null: the last one was answered
-    Column("problem", Text),  # why
+    Column("cursor", BigInteger, nullable=False),  # events up to it are posted or skipped
+    Column("alert", BigInteger, nullable=False),  # alerts up to this id are posted or skipped
+    Column("failing_ms", Milliseconds),  # when posts began to fail; null: the last one was answered
+    Column("problem", Text),  # why posts fail
 )
 
 webhook_delivery = Table(
@@ -44,28 +44,28 @@ push_device = Table(
     Column("endpoint", Text, unique=True),  # secret: who has it can send; null: the subscription has ended
     Column("receiver", LargeBinary),  # public key of the browser, 65 bytes
     Column("auth", LargeBinary),  # its secret of 16 bytes
-    Column("console_key", Text, nullable=False),  # public key of the console that it accepts messages of
+    Column("console_key", Text, nullable=False),  # public key of the console that may send to the browser
     Column("lang", Text, nullable=False),
-    Column("wards", Text),  # separated by spaces; null: all of the account
-    Column("kinds", Text),  # of events, separated by spaces; null: those that ring
+    Column("wards", Text),  # separated by spaces; null: all wards of the account
+    Column("kinds", Text),  # kinds of events, separated by spaces; null: those that ring
     Column("alerts", Boolean, nullable=False),
-    Column("severity", Integer, nullable=False),  # the lowest
-    Column("unacknowledged_s", Integer, nullable=False),  # 0: at once
+    Column("severity", Integer, nullable=False),  # the lowest severity that is sent
+    Column("unacknowledged_s", Integer, nullable=False),  # only alarms unacknowledged for so long; 0: at once
     Column("quiet_from", Integer),  # minutes since midnight; null: no quiet hours
     Column("quiet_to", Integer),
     Column("created_ms", Milliseconds, nullable=False),
-    Column("delivered_ms", Milliseconds),  # the service accepted the last message
-    Column("failing_ms", Milliseconds),  # since then it refuses them for now
+    Column("delivered_ms", Milliseconds),  # when the service accepted the last message
+    Column("failing_ms", Milliseconds),  # when the service began to refuse messages for now
     Column("problem", Text),  # why
-    Column("failures", Integer, nullable=False),  # in a row
-    Column("next_ms", Milliseconds),  # not before; null: at once
+    Column("failures", Integer, nullable=False),  # number of failures in a row
+    Column("next_ms", Milliseconds),  # not sent before this time; null: at once
     Column("ended_ms", Milliseconds),  # the service said that the subscription is gone
     Index("push_device_by_account", "account"),
     sqlite_autoincrement=True,
 )
 
 push_message = Table(
-    "push_message",  # waits; deleted when it is answered or too old
+    "push_message",  # a message that waits; deleted when it is answered or too old
     metadata,
     Column("id", RowId, primary_key=True, autoincrement=True),
     Column("device", BigInteger, nullable=False),
@@ -80,7 +80,7 @@ push_message = Table(
 )
 
 push_service = Table(
-    "push_service",  # cannot be reached; deleted when it answers
+    "push_service",  # a service that cannot be reached; deleted when it answers
     metadata,
     Column("service", Text, primary_key=True),
     Column("failing_ms", Milliseconds, nullable=False),
