@@ -1,7 +1,7 @@
 """Holds: events whose media rotation never removes, ``<state_dir>/evidence/holds/<event_id>.json``.
 
-They are files because the command line writes them while the agent runs; the agent reads them each time
-before it removes something.
+Holds are files, because the command line writes them while the agent runs. The agent reads them again each
+time before it removes a media file.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class HoldStore:
             raise StorageError(text) from error
         if not write_record(path, HoldRecord(who, rfc3339(self._clock.now()), why)):
             raise StorageError(f"{path} cannot be written; nothing is held")
-        with contextlib.suppress(OSError):  # the hold is written; only a power cut now could undo it
+        with contextlib.suppress(OSError):  # the hold is written, but a power cut now could still lose it
             sync_folder(self._folder)
 
     def remove(self, event_id: str) -> bool:
-        """Release the event; False when it was not on hold. Raises ``StorageError``."""
+        """Release the event. Returns False when it was not on hold. Raises ``StorageError``."""
         path = self._path(event_id)
         try:
             path.unlink()
@@ -68,7 +68,8 @@ class HoldStore:
             return frozenset()
 
     def all(self) -> dict[str, HoldRecord | None]:
-        """Return the records by event id. None for a file that cannot be read: the event is on hold too.
+        """Return the records by event id. A record is None if its file cannot be read: the event is on hold
+        too.
 
         Raises ``OSError`` when the folder cannot be read.
         """

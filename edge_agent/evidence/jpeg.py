@@ -21,7 +21,7 @@ QUALITIES = (95, 85, 70, 50, 30)
 
 
 EDGE = 3
-"""Pixels by which a mask's outline is thickened: rounding must not leave private pixels at the edge."""
+"""Pixels by which a mask is enlarged at its outline: rounding must not leave private pixels at the edge."""
 
 
 def crop(
@@ -47,7 +47,7 @@ def scaled_whole(picture: Picture, privacy: Sequence[Polygon], max_side: int) ->
     covers.
     """
     factor = min(1.0, max_side / max(picture.width, picture.height))
-    # Even sides: the picture has a quicker way for them.
+    # The picture has a quicker way to scale to even sides.
     width, height = (max(2, 2 * round(side * factor / 2)) for side in (picture.width, picture.height))
     colour = picture.scaled((width, height))
     _blacken(colour, privacy, (width, height), (0, 0), EDGE)
@@ -57,8 +57,10 @@ def scaled_whole(picture: Picture, privacy: Sequence[Polygon], max_side: int) ->
 def _blacken(
     colour: Colour, privacy: Sequence[Polygon], size: tuple[int, int], origin: tuple[int, int], edge: int
 ) -> None:
-    """Blacken polygons in 0..1 of a picture of ``size`` (width, height), of which ``colour`` is the part that
-    begins at ``origin`` (x, y)."""
+    """Blacken polygons in ``colour``, which is a part of a picture of ``size`` (width, height).
+
+    The polygons are in 0..1 of the whole picture; the part begins at ``origin`` (x, y).
+    """
     for polygon in privacy:
         scaled = np.array(polygon, dtype=np.float64) * size - origin
         points = [np.round(scaled).astype(np.int32)]
@@ -74,9 +76,12 @@ def encode(colour: Colour) -> bytes:
 def fitted(
     colour: Colour, aim_bytes: int, max_bytes: int, qualities: Sequence[int] = QUALITIES
 ) -> tuple[bytes, Colour]:
-    """Return a JPEG and its pixels. It has at most ``aim_bytes`` if one of the ``qualities`` (1 to 100, the
-    best first) allows it; beyond ``max_bytes`` the picture is halved. Encodes once for each quality and
-    halving."""
+    """Return a JPEG and its pixels. The JPEG has at most ``aim_bytes`` if one of the ``qualities`` (1 to 100,
+    the best first) allows it.
+
+    If it has more than ``max_bytes`` at every quality, the picture is halved. The function encodes once for
+    each quality and halving.
+    """
     while True:
         for quality in qualities:
             payload = encode_at(colour, quality)

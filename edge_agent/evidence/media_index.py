@@ -28,7 +28,8 @@ _NAME = re.compile(
 class MediaName:
     """``<YYYY-MM-DD>/<HHMMSS>_<severity number>_<camera>_<event_id>_<media_id>.<mp4|jpg>[.sealed]``.
 
-    The time is the gateway's, in UTC, and only a label: after a boot without a clock it can be years off.
+    The time is the gateway's time in UTC. It is only a label: after a boot without a clock it can be wrong by
+    years.
     """
 
     day: str
@@ -61,7 +62,8 @@ class MediaName:
 
     @classmethod
     def parsed(cls, path: Path) -> Self | None:
-        """Return the name of an existing file; None if the agent has not written it."""
+        """Return the name of an existing file in its parts; None if it is not a name that the agent
+        writes."""
         match = _NAME.fullmatch(path.name)
         if match is None:
             return None
@@ -80,7 +82,8 @@ def is_id(word: str) -> bool:
 
 
 def check_id(word: str) -> None:
-    """Raise ``StorageError`` for an invalid id: ids become file names; some come from the command line."""
+    """Raise ``StorageError`` for an invalid id. Ids become parts of file names, and some come from the
+    command line."""
     if not is_id(word):
         raise StorageError(f"{word!r} is not an id, which has lower-case letters, digits and hyphens only")
 
@@ -100,8 +103,8 @@ class MediaEntry:
 
     order: float
     name: MediaName = field(compare=False)
-    size: int = field(compare=False)  # on disk
-    written: float = field(compare=False)  # its modification time
+    size: int = field(compare=False)  # bytes on disk
+    written: float = field(compare=False)  # modification time, in seconds since 1970
 
 
 def media_entry(name: MediaName, size_bytes: int, written: float) -> MediaEntry:
@@ -141,9 +144,10 @@ class MediaIndex:
     def to_free(
         self, size: int, severity: int, on_hold: Callable[[MediaEntry], bool]
     ) -> list[MediaEntry] | None:
-        """Return the files to remove to free ``size`` bytes, none of a higher severity than ``severity``.
+        """Return the files to remove so that ``size`` bytes get free. None of them has a higher severity than
+        ``severity``.
 
-        None when these are not enough. ``on_hold`` returns whether a file must not be removed.
+        Returns None if these files are not enough. ``on_hold`` returns whether a file must not be removed.
         """
         removable: list[MediaEntry] = []
         for item in self:
@@ -164,7 +168,7 @@ def read_media_index(folder: Path) -> MediaIndex:
             continue
         try:
             stat = path.stat()
-        except OSError:  # another process has just removed it
+        except OSError:  # another process has just removed the file
             continue
         index.add(media_entry(name, stat.st_size, stat.st_mtime))
     return index

@@ -73,7 +73,7 @@ def seal_parts(payload: bytes, recipient: bytes) -> tuple[bytes, bytes]:
     file_key = X25519PrivateKey.generate()
     try:
         secret = file_key.exchange(X25519PublicKey.from_public_bytes(recipient))
-    except ValueError as error:  # a point of small order: the secret would be zero
+    except ValueError as error:  # a point of small order, with which the secret would be zero
         raise SealError("the public key to seal to is not usable; nothing is sealed") from error
     ephemeral = file_key.public_key().public_bytes_raw()
     header = MAGIC + key_id(recipient) + len(payload).to_bytes(8, "big") + ephemeral

@@ -32,22 +32,23 @@ MIN_SIDE = 320  # pixels of the camera's picture
 MAX_SIDE = 640  # pixels sent
 CLEARLY_BETTER = 1.5  # factor between two values of ``quality``
 MAX_PENDING_BYTES = 8_000_000
-"""Raw pixels of one camera: 26 crops of 320 x 320. Beyond it, better views are ignored."""
+"""Limit of the raw pixels that are stored for one camera: 26 crops of 320 x 320. When it is reached, better
+views are ignored."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _View:
-    """An object with its surroundings, as pixels."""
+    """The pixels of an object with its surroundings."""
 
     colour: Colour
-    box: Box  # of the object, in 0..1 of ``colour``
+    box: Box  # the object's box, in 0..1 of ``colour``
 
 
 @dataclass(slots=True)
 class _Seen:
-    """An object whose first picture was sent."""
+    """What is known of an object whose first picture was sent."""
 
-    quality: float  # of the best view so far, sent or pending
+    quality: float  # quality of the best view so far, whether sent or pending
     pending: _View | None = None
 
 
@@ -59,7 +60,7 @@ class RuleSnapshots:
         self._privacy_masks = tuple(privacy_masks)
 
     def observe(self, frame: Frame, tracks: Tracks) -> None:
-        """Do nothing: only ``ObjectSnapshots`` stores views."""
+        """Do nothing: this maker stores no views."""
 
     def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None:
         return None
@@ -83,8 +84,8 @@ class RuleSnapshots:
 class ObjectSnapshots(RuleSnapshots):
     """Makes pictures for ``object`` events too. One thread.
 
-    ``observe`` is called with every frame before the rules run. Only views that are clearly better than the
-    sent one are stored, as pixels; a JPEG is made only of what is sent.
+    ``observe`` is called with every frame before the rules run. It stores only views that are clearly better
+    than the one that was sent, as pixels. A JPEG is made only of a view that is sent.
     """
 
     def __init__(self, camera_id: str, privacy_masks: Sequence[Polygon]) -> None:
@@ -99,7 +100,8 @@ class ObjectSnapshots(RuleSnapshots):
                 self._hold(seen, frame, track)
 
     def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None:
-        """Return the picture of the event: at the start the current view, later only a clearly better one."""
+        """Return the picture for an event of an object: at its start the current view, later a view only if
+        it is clearly better than the one sent before."""
         if phase is Phase.START:
             self._release(self._seen.pop(track.id, None))
             self._seen[track.id] = _Seen(quality(track))
@@ -110,7 +112,7 @@ class ObjectSnapshots(RuleSnapshots):
 
     @property
     def pending_bytes(self) -> int:
-        """Size of the stored raw pixels, bytes."""
+        """Size of the stored raw pixels in bytes."""
         return self._pending_bytes
 
     def _hold(self, seen: _Seen, frame: Frame, track: Track) -> None:
@@ -135,10 +137,10 @@ class ObjectSnapshots(RuleSnapshots):
 
 
 def outside_heap(pixels: Colour) -> Colour:
-    """Return a copy of ``pixels`` in a memory mapping of its own, which ends with the copy.
+    """Return a copy of ``pixels`` in a memory mapping of its own, which is freed with the copy.
 
-    For pixels that are stored for seconds. Among the pictures that each frame allocates in the heap they
-    would leave gaps, which stay resident: 2 MB with four busy cameras.
+    It is for pixels that are stored for seconds. In the heap they would lie among the pictures that each
+    frame allocates, and leave gaps when they are freed. The gaps stay resident: 2 MB with four busy cameras.
     """
     memory = mmap.mmap(-1, pixels.nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     copy = np.frombuffer(memory, np.uint8).reshape(pixels.shape)
@@ -171,7 +173,7 @@ def within(box: Box, region: Box) -> Box:
 
 
 def quality(track: Track) -> float:
-    """Rate a view by the area of its box; a box at the edge of the picture counts half."""
+    """Return the quality of a view: the area of its box. A box at the edge of the picture counts half."""
     box = track.box
     whole = box.x1 > 0.005 and box.y1 > 0.005 and box.x2 < 0.995 and box.y2 < 0.995
     return box.clipped().area * (1.0 if whole else 0.5)

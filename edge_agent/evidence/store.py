@@ -37,8 +37,8 @@ from edge_agent.wire import EvidenceHealth
 
 log = logging.getLogger(__name__)
 
-PROBE_S = 60.0  # between two attempts to write to a failed disk
-RESCAN_S = 3600.0  # between two searches for files that are too old or gone
+PROBE_S = 60.0  # seconds between two attempts to write to a failed disk
+RESCAN_S = 3600.0  # seconds between two searches for files that are too old or were removed
 DAY_S = 86_400.0
 _WHY = {
     errno.ENOSPC: problem_text("evidence-disk-full"),
@@ -71,7 +71,7 @@ class MediaStore:
         self._lock = threading.Lock()  # protects everything below
         self._index = read_media_index(Path(os.devnull))
         self._degraded: str | None = None
-        self._refused: tuple[int, int] | None = None  # bytes and severity of the last refused file
+        self._refused: tuple[int, int] | None = None  # bytes and severity of the last file that was refused
         self._next_mono = self._rescan_mono = 0.0
 
     # --- for the agent ---
@@ -128,7 +128,7 @@ class MediaStore:
         return path
 
     def discard(self, path: Path) -> None:
-        """Remove one of ``files``; it may be gone already. Raises ``StorageError``."""
+        """Remove one of ``files``; no error if it does not exist any more. Raises ``StorageError``."""
         with self._lock:
             found = next((each for each in self._index if self._media / each.name.path == path), None)
             try:
@@ -140,7 +140,8 @@ class MediaStore:
                 raise self._fail(error) from error
 
     def maintain(self) -> None:
-        """Remove files that are too old and retry a failed disk, if either is due. Never raises."""
+        """Remove files that are too old, and try a failed disk again, if one of these is due. Never
+        raises."""
         now_mono = self._clock.monotonic()
         if now_mono < self._next_mono:
             return
@@ -156,7 +157,8 @@ class MediaStore:
             self._next_mono = now_mono + (RESCAN_S if self._degraded is None else PROBE_S)
 
     def health(self, clips: int = 0, missed: int = 0) -> EvidenceHealth:
-        """Thread-safe, cheap."""
+        """Return the state of the store. ``clips`` and ``missed``: counts of the recorder. Thread-safe and
+        cheap."""
         with self._lock:
             oldest = self._index.oldest()
             return EvidenceHealth(
@@ -191,7 +193,8 @@ class MediaStore:
         sync_folder(folder.parent)
 
     def _free_space(self, size_bytes: int, severity: int) -> None:
-        """Remove files to free this size, or none if that is not enough. Raises ``StorageError``."""
+        """Remove files so that ``size_bytes`` get free; remove none if that is not enough. Raises
+        ``StorageError``."""
         try:
             removable = self._to_remove(size_bytes, severity)
         except StorageError as error:
@@ -202,7 +205,8 @@ class MediaStore:
             self._remove(item)
 
     def _to_remove(self, size_bytes: int, severity: int) -> list[MediaEntry]:
-        """Return the files to remove. Raises ``StorageError`` when removing them is not enough."""
+        """Return the files that ``_free_space`` has to remove. Raises ``StorageError`` when they are not
+        enough."""
         size = on_disk(size_bytes)
         over = self._index.bytes + size - self._storage.max_bytes
         removable = self._index.to_free(over, severity, self._has_hold)
@@ -217,7 +221,8 @@ class MediaStore:
         return removable
 
     def _rescan(self) -> None:
-        """Read the index again, and remove files that are too old, but only while the clock is right."""
+        """Read the index again. While the clock is right, also remove files that are too old, and give those
+        a date that were written without a clock."""
         self._index = read_media_index(self._media)
         if not self._clock_synced():
             return
@@ -264,7 +269,8 @@ class MediaStore:
         self._degraded = why
 
     def _recovered(self) -> None:
-        """Note that the disk works. Stay degraded while there is no space for the last refused file."""
+        """Note that the disk works. The store stays degraded while there is no space for the last refused
+        file."""
         if self._refused is not None:
             try:
                 self._to_remove(*self._refused)
@@ -283,7 +289,8 @@ def _free(folder: Path) -> int:
 
 
 def _write(path: Path, parts: Sequence[bytes]) -> float:
-    """Write a new file, durably; return its modification time. Raises ``OSError`` and leaves no file then."""
+    """Write a new file durably, and return its modification time. If that fails, raises ``OSError`` and
+    leaves no file."""
     part = path.with_name(path.name + PART)
     try:
         with open(part, "wb", buffering=0) as file:

@@ -31,10 +31,10 @@ log = logging.getLogger(__name__)
 HEAD_KIND = "chain-head"
 HEAD_EVERY_S = 60.0
 WRITE_EVERY_S = 60.0
-WRITE_AT_BYTES = 256_000  # size of waiting events that are written before ``WRITE_EVERY_S``
+WRITE_AT_BYTES = 256_000  # write earlier than after ``WRITE_EVERY_S`` if so many bytes of events wait
 MAX_ALARMS = 16
-"""Heads in one tick. Of more alarms within a second only the newest get heads of their own; these cover the
-others too."""
+"""Largest number of heads in one tick. If there are more alarms in a second, only the newest get heads of
+their own; these heads also cover the earlier alarms."""
 JOURNAL_SHARE = 10  # the journal may use a tenth of ``storage.max_bytes``
 
 MakeHead = Callable[[ChainHeadData, Severity], Draft]
@@ -44,8 +44,8 @@ MakeHead = Callable[[ChainHeadData, Severity], Draft]
 class _UnsignedTail:
     """The events of an epoch that no head signs yet."""
 
-    event: StoredEvent  # the newest of them
-    priority: int  # the highest of them
+    event: StoredEvent  # the newest of these events
+    priority: int  # their highest priority
 
 
 class EvidenceChain:
@@ -79,7 +79,7 @@ class EvidenceChain:
             clock_synced=clock_synced,
             hold_ids=hold_ids,
         )
-        self._lock = threading.Lock()  # protects the two below
+        self._lock = threading.Lock()  # protects the next two attributes
         self._alarms: deque[StoredEvent] = deque(maxlen=MAX_ALARMS)
         self._unsigned: dict[str, _UnsignedTail] = {}  # by epoch
         self._key: SigningKey | None = None
@@ -107,7 +107,8 @@ class EvidenceChain:
         return self._no_key or notice or self._journal.degraded
 
     def stored(self, event: StoredEvent) -> None:
-        """Add an event; the outbox calls this for every event that it stores."""
+        """Add an event to the journal, and note that no head signs it yet. The outbox calls this for every
+        event that it stores."""
         self._journal.add(event)
         if event.kind == HEAD_KIND:
             return

@@ -50,14 +50,14 @@ class EventJournal:
         self._clock = clock
         self._clock_synced = clock_synced
         self._hold_ids = hold_ids
-        self._lock = threading.Lock()  # protects the four below
+        self._lock = threading.Lock()  # protects the next four attributes
         self._waiting: deque[StoredEvent] = deque()
         self._waiting_bytes = 0
         self._missed = 0  # events dropped since the agent started
         self._writing = 0  # number of events at the left of _waiting that are being written
         self._failure: str | None = None
-        self._complete: Path | None = None  # the file that is known to end with a complete line
-        self._mentions: dict[str, tuple[frozenset[str], bool]] = {}  # file name -> (holds, names one of them)
+        self._complete: Path | None = None  # a file that is known to end with a complete line
+        self._mentions: dict[str, tuple[frozenset[str], bool]] = {}  # file name -> (ids on hold, found one)
 
     @property
     def degraded(self) -> str | None:
@@ -126,7 +126,7 @@ class EventJournal:
         with open(path, "ab", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
             if path != self._complete and size and not _ends_with_line(path):
-                content = b"\n" + content  # a power cut tore the last line
+                content = b"\n" + content  # the last line is incomplete, because of a power cut
             try:
                 rest = memoryview(content)
                 while rest:
@@ -140,12 +140,13 @@ class EventJournal:
         self._complete = path
 
     def _rotate(self) -> None:
-        """Remove the oldest files; by age only while the clock is right, as a wrong date would delete all."""
+        """Remove the oldest files. Files are removed by age only while the clock is right: with a wrong date,
+        all would be too old."""
         oldest = self._clock.now().date() - self._max_age if self._clock_synced() else date.min
         try:
             sizes = {path: path.stat().st_size for path in sorted(self._folder.glob("*.jsonl"))}
             total = sum(sizes.values())
-            before: dict[str, Path] = {}  # epoch -> its last file that is not removed
+            before: dict[str, Path] = {}  # epoch -> the newest file before ``path`` that is not removed
             for path, size in sizes.items():
                 day, epoch = _day_of(path), path.stem[len("YYYY-MM-DD-") :]
                 is_old = total > self._max_bytes or (day is not None and day < oldest)
@@ -158,14 +159,15 @@ class EventJournal:
             log.warning("evidence: journal: old files cannot be deleted to make room: %s", error)
 
     def _is_needed(self, path: Path, before: Path | None) -> bool:
-        """Return whether this file or the one before it names an event on hold.
+        """Return whether this file, or the one before it of the same epoch, names an event on hold.
 
-        The head that signs the last events of a day may be in the next file.
+        The next file is needed because the head that signs the last events of a day may be in it.
         """
         return self._has_hold(path) or (before is not None and self._has_hold(before))
 
     def _has_hold(self, path: Path) -> bool:
-        """Return whether the file names an event on hold. It is read once for each change of the holds."""
+        """Return whether the file names an event on hold. The file is read again only when the holds have
+        changed."""
         hold_ids = self._hold_ids()
         known_ids, found = self._mentions.get(path.name, (None, False))
         if known_ids != hold_ids:
@@ -185,7 +187,7 @@ def journal_files(state_dir: Path) -> list[Path]:
 
 
 def _by_epoch(events: list[StoredEvent]) -> Iterator[list[StoredEvent]]:
-    """Yield runs of events of the same epoch."""
+    """Yield the events in runs: consecutive events of the same epoch."""
     run: list[StoredEvent] = []
     for event in events:
         if run and run[0].epoch != event.epoch:
@@ -197,7 +199,8 @@ def _by_epoch(events: list[StoredEvent]) -> Iterator[list[StoredEvent]]:
 
 
 def _day_of(path: Path) -> date | None:
-    """Return the day of a file; None if it was written without a clock: then only size removes it."""
+    """Return the day of a file; None if it was written without a clock. Such a file is removed only because
+    of the size of all files."""
     try:
         day = date.fromisoformat(path.name[:10])
     except ValueError:

@@ -1,8 +1,8 @@
 """The gateway's Ed25519 key, which signs the heads of its chain of events.
 
 ``<state_dir>/keys/evidence.pem`` is the private key. Beside it are the public keys of all private keys that
-this gateway ever had, named by their ids. With them, heads of an older key can still be checked; and if only
-public keys are there, the private key was lost.
+this gateway ever had, named by their ids. With them, heads of an older key can still be checked; if there are
+only public keys, the private key was lost.
 
 A key is never overwritten; one that cannot be parsed is renamed. ``cryptography`` is imported inside the
 functions, so that commands that neither sign nor check start faster.
@@ -44,7 +44,8 @@ class KeyProblem(EdgeAgentError):
 
 
 class SigningKey:
-    """A private key. ``notice`` is why it is a new key or not on the disk; None if it is fine."""
+    """A private key. ``notice`` says why the key is new, or why it is not on the disk; None if neither is the
+    case."""
 
     def __init__(self, private: Ed25519PrivateKey, notice: str | None = None) -> None:
         self._private = private
@@ -97,14 +98,15 @@ def _load_or_make(folder: Path, path: Path, journal: Path) -> SigningKey:
         reason = problem_text("evidence-key-unusable", file=str(path), error=str(error))
         _quarantine(path)
     except OSError as error:
-        # The file may be fine and only unreadable now: do not overwrite it.
+        # The file may be good but not readable now: do not overwrite it.
         unread = {"file": str(path), "error": str(error.strerror)}
         return _in_memory(problem_text("evidence-key-unreadable", **unread))
     return _make(folder, reason)
 
 
 def public_keys(state_dir: Path) -> dict[str, bytes]:
-    """Return the PEM of every key this gateway ever had, by key id; skip damaged ones. Raises ``OSError``."""
+    """Return the PEM of every key that this gateway ever had, by key id. Damaged keys are skipped. Raises
+    ``OSError``."""
     found = {}
     for path in sorted((state_dir / FOLDER).glob("evidence-*.pub.pem")):
         pem = path.read_bytes()
@@ -157,7 +159,8 @@ def _parse(pem: bytes) -> Ed25519PrivateKey:
 
 
 def _own_form(pem: bytes) -> bytes | None:
-    """Return the DER of a file that ``_make`` wrote; None for any other file."""
+    """Return the private key in DER from a file in the form that ``_make`` writes; None for any other
+    file."""
     lines = pem.split()
     with contextlib.suppress(ValueError):
         der = base64.b64decode(lines[3] if len(lines) == 7 else b"", validate=True)
@@ -210,7 +213,8 @@ def _in_memory(reason: str, private: Ed25519PrivateKey | None = None) -> Signing
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
-    """Write the file durably and completely, or not at all. Raises ``OSError``, also if it exists already."""
+    """Write a new file, durably and completely, or not at all. Raises ``OSError``, also if the file exists
+    already."""
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:

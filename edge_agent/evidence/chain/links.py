@@ -14,7 +14,7 @@ from edge_agent.evidence.chain.records import Record
 def epoch_joins(records: Iterable[Record]) -> list[tuple[Record, Record]]:
     """Return the first events of epochs, each with the event of an older epoch that it names.
 
-    A pair is left out when that event is not among ``records``.
+    A first event is left out if the event that it names is not among ``records``.
     """
     every = list(records)
     firsts = [record for record in every if record.sequence == 1]
@@ -44,7 +44,7 @@ class ChainLinks:
     def follow_from(self, sequence: int, sha256: str) -> bool:
         """Trust this hash, because a proven event of another epoch names it, and follow the links back.
 
-        False when it was trusted already.
+        Returns False, and does nothing, if it was trusted already.
         """
         if sha256 in self._trusted[sequence]:
             return False
@@ -59,7 +59,8 @@ class ChainLinks:
     def follow(self) -> None:
         """Follow the links from each trusted event back to earlier ones."""
         self._signed_ascending = sorted(self._signed)
-        # The links end at a trusted event that is not given; an earlier head starts again.
+        # The walk back stops at an event that is missing from the input, and continues from the next earlier
+        # event that a signed head names.
         for sequence in sorted(self._given, reverse=True):
             for digest, record in self._given[sequence].items():
                 if digest in self._trusted.get(sequence, ()) and record.prevhash and sequence > 1:
@@ -75,17 +76,18 @@ class ChainLinks:
         return record.sha256 in self._trusted.get(record.sequence, ())
 
     def has_trusted_hash(self, sequence: int) -> bool:
-        """Return whether the correct hash of that event is known."""
+        """Return whether a proven link or head names the hash of this event."""
         return bool(self._trusted.get(sequence))
 
     def is_disputed(self, sequence: int) -> bool:
-        """Return whether heads with valid signatures contradict each other."""
+        """Return whether two different hashes of this event are proven, so that signed heads contradict each
+        other."""
         return len(self._trusted.get(sequence, ())) > 1
 
     def fits(self, record: Record) -> bool:
         """Return whether the chain's hashes link this event to the one before it and to the one after it.
 
-        False if two different events have this number: without a signature neither is reliable.
+        Returns False if two different events have this number: without a signature neither is reliable.
         """
         if len(self._given[record.sequence]) > 1:
             return False
@@ -95,12 +97,13 @@ class ChainLinks:
         return fits_before and (not named or record.sha256 in named)
 
     def next_signed(self, sequence: int) -> int | None:
-        """Return the next event after it that a head names directly."""
+        """Return the next later event that a head names directly; None if there is none."""
         at = bisect.bisect_right(self._signed_ascending, sequence)
         return self._signed_ascending[at] if at < len(self._signed_ascending) else None
 
     def gaps(self) -> Iterator[tuple[int, int]]:
-        """Yield first and last number of each gap between known numbers."""
+        """Yield the first and last number of each gap between the given events, and up to the last number
+        that a head names."""
         signed = {sequence for sequence in self._signed if sequence not in self._given}
         first = min(self._given, default=min(signed, default=1))
         edges = [first - 1, *sorted(self._given), max([*signed, *self._given], default=0) + 1]
@@ -115,7 +118,7 @@ class LossRange:
 
     first: int
     last: int
-    by: str  # id of that event
+    by: str  # id of the loss event
     proven: bool
 
 
@@ -135,7 +138,8 @@ class LossRanges:
         return self._starts.get(sequence)
 
     def unproven_parts(self, first: int, last: int) -> Iterator[tuple[int, int, LossRange | None]]:
-        """Yield the parts that no proven loss event announces, each with an unproven one or None."""
+        """Yield the parts of a gap that no proven loss event announces. Each has the unproven loss that
+        announces it, or None."""
         for low, high, proven in self._proven.parts(first, last):
             if proven is None:
                 yield from self._doubtful.parts(low, high)

@@ -30,7 +30,7 @@ from edge_agent.wire import TYPE_PREFIX, ChainHeadData, LossData
 
 SOURCE_PREFIX = "/tb/"
 MAX_EVENT_BYTES = 1_000_000  # the largest of an agent, a loss event of 500 ranges, has 16 kB
-MAX_LOSS_RANGES = 250_000  # of all loss events that are verified together
+MAX_LOSS_RANGES = 250_000  # limit for all loss events that are verified together
 _TOPIC = re.compile(rb'([^\s"{]+/[^\s"{]+) (.*)', re.DOTALL)
 _EVENT_TOPIC = b"/up/event/"
 _MARKS = (b'"specversion"', b'"prevhash"', f'"{SOURCE_PREFIX}'.encode(), TYPE_PREFIX.encode())
@@ -58,7 +58,7 @@ class Record:
     epoch: str
     sequence: int
     sha256: str  # of the event's bytes
-    prevhash: str | None  # None: an old agent without a chain made it
+    prevhash: str | None  # None: made by an old agent, which had no chain
     kind: str
     where: str  # its file and line
     event_id: str | None = None  # the same for start, updates and end
@@ -74,7 +74,7 @@ class Record:
 
 MAX_NAME = 500
 Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
-"""Bounds the memory of one record, also for an event of an attacker."""
+"""Text of limited length, so that the memory of one record is bounded, even for an event of an attacker."""
 
 
 class _Envelope(msgspec.Struct):
@@ -116,7 +116,7 @@ def split_topic(line: bytes) -> tuple[bytes, bytes]:
 
 
 def is_of_an_event(topic: bytes, payload: bytes) -> bool:
-    """Return whether this is an event or was one before it was altered.
+    """Return whether this is an event, or was one before somebody altered it.
 
     So an altered event is reported even if it cannot be parsed. If an attacker removes all marks, the event
     is missing, and the verification reports a missing link.

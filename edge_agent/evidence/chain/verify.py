@@ -64,7 +64,11 @@ Doubt = tuple[VerificationVerdict, str]  # the verdict on a head that fails the 
 
 
 def check_signature(signed: SignedText, keys: Keys) -> Doubt | None:
-    """Check a signature; None if it is valid, by the gateway's key or by a key without a known owner."""
+    """Check a signature; return None if it is valid, else the verdict and why.
+
+    It must be made by the key of the gateway; if no key of the gateway is given, by a key without a known
+    owner.
+    """
     from cryptography.exceptions import InvalidSignature
 
     if not keys:
@@ -107,7 +111,7 @@ def verify_events(
     chains: dict[tuple[str, str], ChainLinks] = defaultdict(ChainLinks)
     for record in records:
         chains[record.gateway, record.epoch].add(record)
-    doubts: dict[str, Doubt] = {}  # by where the head stands
+    doubts: dict[str, Doubt] = {}  # by file and line of the head
     good = list(heads)
     for record in [record for chain in chains.values() for record in chain.records()]:
         if record.head is not None:
@@ -134,13 +138,15 @@ def verify_events(
 
 
 def signed_verdict(gateway: str, keys: Keys) -> VerificationVerdict:
-    """The verdict on a text of the gateway whose signature is valid."""
+    """Return the verdict on a text of the gateway with a valid signature: genuine only if its key was
+    given."""
     known = has_gateway_key(gateway, keys)
     return VerificationVerdict.GENUINE if known else VerificationVerdict.CONSISTENT
 
 
 def _follow_into_older_epochs(chains: Mapping[tuple[str, str], ChainLinks]) -> None:
-    """Follow the first event of each epoch to the event of an older epoch whose hash it names."""
+    """Follow the links on from the proven first event of an epoch to the event of an older epoch that it
+    names."""
     joins: dict[tuple[str, str], list[tuple[Record, Record]]] = defaultdict(list)
     for first, last in epoch_joins(record for chain in chains.values() for record in chain.records()):
         joins[first.gateway, first.epoch].append((first, last))

@@ -44,7 +44,7 @@ def with_start_codes(packet: memoryview, length_size: int) -> bytes:
 
 
 def has_parameter_sets(codec: str, packet: bytes) -> bool:
-    """Return whether a decoder can start with this packet (Annex B) alone."""
+    """Return whether a decoder can start with this packet (Annex B) and nothing before it."""
     return NEEDED[codec] <= {_kind(codec, unit) for unit in _units(packet)}
 
 
@@ -57,7 +57,7 @@ def each_set_once(codec: str, packet: bytes) -> bytes:
     parts: list[bytes] = []
     for unit in _units(packet):
         if unit not in known:
-            parts += [START_CODE[1:], unit]  # FFmpeg takes a fourth byte as part of the unit before
+            parts += [START_CODE[1:], unit]  # FFmpeg counts a fourth byte to the unit before
         if _kind(codec, unit) in NEEDED[codec]:
             known.add(unit)
     return b"".join(parts)
@@ -68,7 +68,8 @@ def _kind(codec: str, unit: bytes) -> int:
 
 
 def _units(packet: bytes) -> Iterator[bytes]:
-    """Yield the units. No unit ends with a zero byte, so zeros after one belong to the next start code."""
+    """Yield the units. A unit never ends with a zero byte, so zeros after a unit belong to the next start
+    code."""
     at = packet.find(b"\x00\x00\x01")
     while at >= 0:
         end = packet.find(b"\x00\x00\x01", at + 3)
@@ -80,7 +81,7 @@ def _units(packet: bytes) -> Iterator[bytes]:
 
 def _avcc_units(avcc: bytes) -> list[bytes]:
     at, units = 5, []
-    for mask in (0x1F, 0xFF):  # SPS, then PPS
+    for mask in (0x1F, 0xFF):  # masks of the numbers of sets: of SPS, then of PPS
         count, at = _byte(avcc, at) & mask, at + 1
         for _ in range(count):
             unit, at = _sized(avcc, at)

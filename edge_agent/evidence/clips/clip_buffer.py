@@ -63,10 +63,10 @@ class StreamParameters(Protocol):
 
 
 class PacketTap(Protocol):
-    """Receives a camera's packets from the thread that reads them. Its methods return at once."""
+    """Receives a camera's packets on the thread that reads them. Its methods return at once."""
 
     def take(self, parameters: StreamParameters, packets: Sequence[StreamPacket]) -> None:
-        """Receive packets: first all in the ring, then each new one."""
+        """Receive packets: in the first call all packets of the ring, then each new one."""
 
     def lost(self) -> None:
         """Note the end of the connection: later packets belong to another one."""
@@ -105,14 +105,14 @@ class ClipBuffer:
         self._wake = wake
         self._lock = threading.Lock()  # protects everything below
         self._packets: deque[StreamPacket] = deque()
-        self._first = 0  # position of the leftmost
+        self._first = 0  # position of the first packet in ``_packets``
         self._bytes = 0
         self._parameters: StreamParameters | None = None
         self._ended: str | None = None
 
     @property
     def ended(self) -> str | None:
-        """Why the buffer receives no more packets; None while it does."""
+        """Why the buffer receives no more packets; None while it receives them."""
         return self._ended
 
     @property
@@ -135,7 +135,7 @@ class ClipBuffer:
             self._wake()
 
     def lost(self) -> None:
-        if self._parameters is not None:  # else no packet has come yet: the camera has just been connected
+        if self._parameters is not None:  # no packet has come yet if the camera was just connected
             self.end(LOST)
 
     def end(self, why: str) -> None:
@@ -144,14 +144,15 @@ class ClipBuffer:
         self._wake()
 
     def begin_at(self, mono: float, max_bytes: int) -> int:
-        """Return the position where a clip from ``mono`` on begins.
+        """Return the position at which a clip that shows the time ``mono`` begins.
 
-        It is the last keyframe up to that time, or a later one if there would be more than ``max_bytes``
-        already. If all keyframes are later, it is the first one; without any, the next packet.
+        It is the last keyframe up to that time, or a later one if the packets from there on have more than
+        ``max_bytes`` already. If all keyframes are later, it is the first keyframe; without any, the position
+        of the next packet.
         """
         with self._lock:
             found: int | None = None
-            found_bytes, rest = 0, self._bytes  # from there to the newest
+            found_bytes, rest = 0, self._bytes  # bytes from that packet to the newest
             for position, item in enumerate(self._packets, self._first):
                 if item.keyframe and (found is None or item.stamp_mono <= mono or found_bytes > max_bytes):
                     found, found_bytes = position, rest
@@ -159,7 +160,7 @@ class ClipBuffer:
             return self._first + len(self._packets) if found is None else found
 
     def has_picture_since(self, since_mono: float) -> bool:
-        """Return whether the buffer has a keyframe, and a picture since ``since_mono``."""
+        """Return whether the buffer has a keyframe, and a picture that is not older than ``since_mono``."""
         with self._lock:
             if not any(item.keyframe for item in self._packets):
                 return False
@@ -175,7 +176,7 @@ class ClipBuffer:
     def cut(self, begin: int, end_mono: float, max_bytes: int) -> tuple[list[StreamPacket], bool]:
         """Return the packets from ``begin`` up to ``end_mono``, and whether ``max_bytes`` cut them off.
 
-        They stay in the buffer.
+        The packets also stay in the buffer.
         """
         with self._lock:
             taken: list[StreamPacket] = []

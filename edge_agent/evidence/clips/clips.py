@@ -16,12 +16,12 @@ from edge_agent.core.model import Severity
 from edge_agent.evidence.clips.clip_buffer import ClipBuffer, PacketSource, StreamPacket, StreamParameters
 
 RECORDED_SEVERITIES = (Severity.WARNING, Severity.ALARM)
-"""Events of these severities get clips, and their pictures are stored. Events of severity info do not: a line
-that a thousand riders cross a day must not fill the card."""
+"""Events of these severities get clips, and their pictures are stored. Events of severity info get neither: a
+line that a thousand riders cross every day must not fill the card."""
 PROMPT_S, LATE_S = 0.3, 2.0
-"""A clip is complete when a later packet is received. Normally it comes within the first time; after the
-second time the clip ends without it."""
-STOPPED_S = 3.0  # a stream without a packet for this long is not recorded if there is another one
+"""A clip is complete when a packet after its end is received. Normally this packet comes within ``PROMPT_S``;
+after ``LATE_S`` the clip ends without it."""
+STOPPED_S = 3.0  # a stream without a packet for this long is not used if there is another one
 Source = Literal["sub", "main"]
 
 
@@ -32,7 +32,7 @@ class _Clip:
     started_mono: float
     buffer: ClipBuffer
     source: Source
-    begin: int  # its first packet's position in the buffer
+    begin: int  # position of its first packet in the buffer
     end_mono: float | None = None  # None: the event has not ended
 
 
@@ -44,7 +44,7 @@ class FinishedClip:
     severity: Severity
     started_mono: float
     source: Source
-    parameters: StreamParameters | None  # None: there was no packet at all
+    parameters: StreamParameters | None  # None: no packet came
     packets: list[StreamPacket]
     cut_short: str | None
 
@@ -81,12 +81,12 @@ class CameraClips:
         self._lock = threading.Lock()  # protects the clips, the buffers and ``_closed``
         self._clips: dict[str, _Clip] = {}
         self._making: set[str] = set()  # events whose clips were taken and are not reported yet
-        self._buffers: dict[Source, ClipBuffer] = {}  # that receive packets
+        self._buffers: dict[Source, ClipBuffer] = {}  # the buffers that receive packets
         self._closed = False
 
     @property
     def done(self) -> bool:
-        """Whether it is closed and no clip is open."""
+        """Whether it is closed and has no open clip."""
         with self._lock:
             return self._closed and not self._clips
 
@@ -117,9 +117,9 @@ class CameraClips:
             return event_id in self._clips or event_id in self._making
 
     def end_open(self, why: str) -> None:
-        """End the open clips with ``why``, before the camera's reader is stopped on purpose.
+        """End the open clips for the reason ``why``, before the camera's reader is stopped on purpose.
 
-        Otherwise they would end with a lost connection. Returns at once; call ``close`` when the pipeline has
+        Otherwise the reason would be a lost connection. Returns at once; call ``close`` when the pipeline has
         ended.
         """
         with self._lock:
@@ -173,7 +173,8 @@ class CameraClips:
         if self._closed or not self._sources or event.event_id in self._clips:
             return
         source, buffer = self._best_buffer()
-        # An event may be reported long after it began; the clip must show what led to the report.
+        # An event may be reported long after it began: then the clip begins later, to show what led to the
+        # report.
         limits, reported_mono = self._settings, self._clock.monotonic()
         begin_mono = max(event.started_mono - limits.pre_s, reported_mono + limits.post_s - limits.max_s)
         begin = buffer.begin_at(begin_mono, limits.max_bytes // 2)

@@ -39,9 +39,10 @@ if TYPE_CHECKING:
 
 
 TICKS_PER_S = 90_000
-"""Time base of clips: RTP's for video, so that a camera's times are whole numbers here too."""
+"""Time base of clips. It is that of video over RTP, so that a camera's times are whole numbers here too."""
 JUMP_S = 1.0
-"""A larger step against the gateway's clock: the camera's clock was set; as in ``capture.stream_time``."""
+"""If the camera's clock moves further than this against the gateway's, it was set. As in
+``capture.stream_time``."""
 USUAL_STEP_S = 0.1  # how long the only picture of a clip is shown
 
 
@@ -50,20 +51,20 @@ class PacketTimes:
     """The times of a clip's packets, in the order of decoding."""
 
     taken_mono: list[float]  # on the gateway's monotonic clock
-    pts: list[int]  # ticks from the first packet's
-    dts: list[int]  # ticks; rise, and are never later than the pts
-    duration: int  # ticks: from the first picture to the end of the last
+    pts: list[int]  # ticks since the first packet
+    dts: list[int]  # ticks; they rise, and are never later than the pts
+    duration: int  # ticks from the first picture to the end of the last one
 
 
 def times_of(packets: Sequence[StreamPacket], tick_s: float, timed: bool) -> PacketTimes:
-    """Return the times of ``packets``, at least one, of which the first is shown first.
+    """Return the times of ``packets``. There must be at least one; the first packet must be shown first.
 
     ``tick_s`` and ``timed`` are those of ``StreamParameters``.
     """
     taken_mono = _taken(packets, tick_s, timed)
     wanted = [round((mono - taken_mono[0]) * TICKS_PER_S) for mono in taken_mono]
     shown = sorted(wanted)
-    # Decoding has to run ahead of display by the largest reordering of a picture.
+    # Decoding must run ahead of display by the largest distance that a picture is reordered.
     ahead = max(later - own for later, own in zip(shown, wanted, strict=True))
     pts: list[int] = []
     dts: list[int] = []
@@ -81,7 +82,7 @@ def _taken(packets: Sequence[StreamPacket], tick_s: float, timed: bool) -> list[
         own = [_own_s(item, tick_s, timed) for item in run]
         # The median, because the first stamps of a new connection are not exact.
         offset_s = statistics.median(item.stamp_mono - at_s for item, at_s in zip(run, own, strict=True))
-        if taken:  # pictures of a run are later than all pictures before it
+        if taken:  # pictures after the camera's clock was set are later than all before
             offset_s = max(offset_s, max(taken) + 1 / TICKS_PER_S - min(own))
         taken += [at_s + offset_s for at_s in own]
     return taken
@@ -101,7 +102,8 @@ def _runs(packets: Sequence[StreamPacket], tick_s: float, timed: bool) -> list[l
 
 
 def _own_s(item: StreamPacket, tick_s: float, timed: bool) -> float:
-    """Return the packet's time by the camera's clock, or by the gateway's if the camera gives none."""
+    """Return the packet's time by the camera's clock, or by the gateway's clock if the camera gives no
+    times."""
     pts = item.packet.pts
     return item.stamp_mono if pts is None or not timed else pts * tick_s
 
@@ -130,7 +132,7 @@ class ClipFile:
 def mux_clip(packets: list[StreamPacket], parameters: StreamParameters, began_at: datetime) -> ClipFile:
     """Return an MP4 file of these packets. Raises ``NoClip``.
 
-    It removes the packets from ``packets`` while it writes, so that a clip is not in memory twice.
+    The function removes the packets from ``packets`` while it writes, so that a clip is not in memory twice.
     ``began_at`` is written into the file.
     """
     codec = _supported(parameters.codec)
@@ -142,7 +144,7 @@ def mux_clip(packets: list[StreamPacket], parameters: StreamParameters, began_at
     try:
         payload = _muxed(stream, packets, times.pts, times.dts, times.duration, began_at)
     except (FFmpegError, ValueError) as error:
-        # FFmpeg's text alone would not say what failed.
+        # FFmpeg's text alone does not say what failed.
         raise NoClip(problem_text("clip-no-file", error=f"{type(error).__name__}: {error}")) from error
     return ClipFile(
         _turned(payload, parameters.turned_deg), codec, times.taken_mono[0], times.duration / TICKS_PER_S
@@ -156,10 +158,10 @@ def _supported(codec: str) -> Codec:
 
 
 def _drop_leading(packets: list[StreamPacket], parameters: StreamParameters) -> None:
-    """Remove from ``packets`` what cannot be decoded or is empty.
+    """Remove from ``packets`` those that cannot be decoded or are empty.
 
-    That is all before the first keyframe, and pictures after it that are shown before it: with an open GOP
-    they refer to pictures that are missing.
+    These are all packets before the first keyframe, and packets after the keyframe whose pictures are shown
+    before it: with an open GOP they refer to pictures that are missing.
     """
     key = next((n for n, item in enumerate(packets) if item.keyframe), len(packets))
     del packets[:key]
@@ -174,7 +176,7 @@ def _leads(keyframe: StreamPacket, item: StreamPacket, parameters: StreamParamet
     begin, own = keyframe.packet.pts, item.packet.pts
     if begin is None or own is None or not parameters.timed:
         return False
-    # A larger difference means that the camera's clock was set.
+    # If the difference is larger, the camera's clock was set.
     return 0 < (begin - own) * parameters.tick_s <= JUMP_S
 
 
@@ -190,7 +192,7 @@ class _Stream:
                 sets = parameter_sets(codec, parameters.extradata)
             except ValueError as error:
                 raise NoClip(str(error)) from error
-            # The sets in the stream are newer; with both, FFmpeg would write them twice.
+            # The parameter sets in the stream are newer; with both, FFmpeg would write them twice.
             self._head = b"" if has_parameter_sets(codec, bytes(self.payload(first))) else sets
         self._first = first
 
@@ -238,7 +240,7 @@ def _video(output: OutputContainer, template: InputContainer, codec: Codec) -> V
     video = output.add_stream_from_template(template.streams.video[0])
     video.time_base = Fraction(1, TICKS_PER_S)
     if codec == "hevc":
-        video.codec_context.codec_tag = "hvc1"  # Apple's players refuse FFmpeg's own choice, hev1
+        video.codec_context.codec_tag = "hvc1"  # Apple's players refuse hev1, which FFmpeg chooses
     return video
 
 
@@ -249,7 +251,7 @@ def _packet(payload: bytes | memoryview, video: VideoStream) -> Packet[VideoStre
 
 
 def _turned(payload: bytes, degrees: int) -> bytes:
-    """Set the display matrix of the file: counterclockwise by a multiple of 90 degrees."""
+    """Return the file with its display matrix set: counterclockwise by a multiple of 90 degrees."""
     matrix = {
         90: (0, -_ONE, 0, _ONE, 0, 0, 0, 0, _W),
         180: (-_ONE, 0, 0, 0, -_ONE, 0, 0, 0, _W),

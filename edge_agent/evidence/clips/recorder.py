@@ -31,12 +31,12 @@ log = logging.getLogger(__name__)
 
 IDLE_S = 10.0  # longest sleep of the thread, which has to call ``beat``
 MAX_SILENCE_S = 120.0  # one sync can take this long on a worn card
-MAX_WAITING = 64  # pictures of up to 400 kB that wait for the thread; with more, the oldest is dropped
+MAX_WAITING = 64  # pictures of up to 400 kB that wait for the thread; when more wait, the oldest is dropped
 STOPPED = problem_text("agent-stopped")
 
 
 class EvidenceEvents(Protocol):
-    """``events.EventFactory``, as the recorder uses it."""
+    """Makes ``evidence`` events: ``events.EventFactory``, as the recorder uses it."""
 
     def evidence(self, camera_id: str, data: EvidenceData, severity: Severity) -> Draft: ...
 
@@ -57,17 +57,18 @@ class ClipRecorder:
         clock: Clock,
         seal_to: bytes | None = None,
     ) -> None:
-        """``seal_to``: X25519 public key to which clips are sealed; pictures are sealed before."""
+        """``seal_to``: the X25519 public key to which clips are sealed. Pictures are already sealed when they
+        come."""
         self._store = store
         self._events = events
         self._outbox = outbox
         self._clock = clock
         self._seal_to = seal_to
         self._wake_event = threading.Event()
-        self._lock = threading.Lock()  # protects the two below
+        self._lock = threading.Lock()  # protects the cameras and the pictures
         self._cameras: list[CameraClips] = []
         self._pictures: deque[tuple[Media, Severity]] = deque(maxlen=MAX_WAITING)
-        self._clips = self._missed = 0  # only the thread changes them
+        self._clips = self._missed = 0  # counts; only the recorder's thread changes them
         self._deadline_mono = 0.0
         self.loop = SupervisedThread("evidence", self._run, max_silence_s=MAX_SILENCE_S)
 
@@ -91,7 +92,7 @@ class ClipRecorder:
         return any(clips.is_recorded(event_id) for clips in cameras)
 
     def health(self) -> EvidenceHealth:
-        """Thread-safe, cheap."""
+        """Return the state of the store and the counts of clips. Thread-safe and cheap."""
         return self._store.health(self._clips, self._missed)
 
     # --- for the cameras' clips; any thread ---
@@ -131,7 +132,8 @@ class ClipRecorder:
             return list(self._cameras)
 
     def _finish(self) -> None:
-        """Make the open clips, the highest severity first; after the deadline report them as missing."""
+        """Make the open clips, the highest severity first. After the deadline, report them as missing
+        instead."""
         self._store_pictures()
         all_finished: list[tuple[str, FinishedClip]] = []
         for clips in self._all():
@@ -171,7 +173,7 @@ class ClipRecorder:
             clip = self._stored(camera_id, finished)
         except EdgeAgentError as error:
             missing = error_text(error)
-        except Exception as error:  # the top of this thread's loop: other clips go on
+        except Exception as error:  # the top of this thread's loop: the thread continues with the other clips
             log.exception("%s: the clip of %s failed", camera_id, finished.event_id)
             missing = problem_text("clip-agent-failed", error=type(error).__name__)
         self._report(camera_id, finished, clip, missing)
@@ -195,8 +197,9 @@ class ClipRecorder:
             log.error("%s: the clip of %s cannot be reported: %s", camera_id, finished.event_id, error)
 
     def _stored(self, camera_id: str, finished: FinishedClip) -> ClipRef:
-        """Store the clip durably. Raises ``EdgeAgentError`` when there is none."""
-        # Imported here because PyAV takes 0.1 s to import.
+        """Store the clip durably, and return its reference. Raises ``EdgeAgentError`` when no clip can be
+        made or stored."""
+        # Imported only here, because importing PyAV takes 0.1 s.
         from edge_agent.evidence.clips.mux import NoClip, mux_clip
 
         if finished.parameters is None or not finished.packets:

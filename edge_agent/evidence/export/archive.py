@@ -21,27 +21,28 @@ class MissingItem:
 
 @dataclass(slots=True)
 class Selection:
-    """An event with all that proves it."""
+    """The events of one id, with all that proves them."""
 
     name: str = ""  # the requested id
     requested: list[Record] = field(default_factory=list)  # the requested events, ascending
-    payloads: dict[tuple[str, int], bytes] = field(default_factory=dict)  # by epoch and sequence
-    heads: list[Record] = field(default_factory=list)  # for each requested event the next head
-    correction_payloads: list[bytes] = field(default_factory=list)  # of ``clock-correction`` events
+    payloads: dict[tuple[str, int], bytes] = field(default_factory=dict)  # payloads by epoch and sequence
+    heads: list[Record] = field(default_factory=list)  # the next head after each requested event
+    correction_payloads: list[bytes] = field(default_factory=list)  # payloads of ``clock-correction`` events
     missing: list[MissingItem] = field(default_factory=list)
 
 
 class EvidenceArchive:
-    """Reads the journal below ``state_dir``, and the outbox: ``waiting`` returns its payloads."""
+    """Finds events in the journal below ``state_dir`` and in the outbox. ``waiting`` returns the outbox's
+    payloads."""
 
     def __init__(self, state_dir: Path, waiting: Callable[[], Iterable[bytes]]) -> None:
         self._state_dir = state_dir
         self._waiting = waiting
 
     def select(self, name: str) -> Selection:
-        """Return the events of that name with their proof; empty if there are none.
+        """Return the events with the id ``name`` and their proof; the selection is empty if there are none.
 
-        ``name``: ``data.event_id``, or the id of one event. Raises ``OSError`` when the journal cannot be
+        ``name`` is a ``data.event_id``, or the id of one event. Raises ``OSError`` when the journal cannot be
         read.
         """
         found = Selection(name)
@@ -67,7 +68,7 @@ class EvidenceArchive:
         return found
 
     def _search(self, name: str, found: Selection) -> tuple[list[Record], list[Record]]:
-        """Return the events with that ``event_id`` or ``id``, and all signed heads of the chain."""
+        """Return the events whose ``event_id`` or ``id`` is ``name``, and all signed heads of the chain."""
         requested: dict[str, Record] = {}
         heads: dict[str, Record] = {}
         needles = (name.encode(), b".chain-head.v1", b".clock-correction.v1")
@@ -107,7 +108,8 @@ class EvidenceArchive:
             ]
 
     def _lines(self, epoch: str | None, found: Selection | None) -> Iterator[tuple[bytes, str]]:
-        """Yield the events of the journal and the outbox; with ``epoch`` only its journal files are read."""
+        """Yield the events of the journal and the outbox with their place. With ``epoch``, read only its
+        journal files."""
         for path in journal_files(self._state_dir):
             if epoch is not None and not path.name.endswith(f"-{epoch}.jsonl"):
                 continue

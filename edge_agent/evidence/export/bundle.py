@@ -32,7 +32,7 @@ UNKNOWN_OFFSET = "unknown: the camera did not tell its time"
 
 @dataclass(frozen=True, slots=True)
 class Exporter:
-    """The person who exports, when, and with which agent."""
+    """Says who exports, when, and with which agent."""
 
     by: str
     at: str  # RFC 3339
@@ -64,7 +64,7 @@ class ClockOffset:
 @dataclass(frozen=True, slots=True)
 class Bundle:
     files: dict[str, bytes]  # by name
-    missing: list[MissingItem]  # what it should have and has not
+    missing: list[MissingItem]  # items that it should contain, but that are missing
 
 
 def make_bundle(

@@ -1,4 +1,4 @@
-"""Verifies a bundle: its events, media and manifest, and which of its files no signature covers.
+"""Verifies a bundle: its events, media and manifest. Also lists its files that no signature covers.
 
 A picture or clip gets the verdict of the event that names its hash.
 """
@@ -38,7 +38,8 @@ from edge_agent.evidence.export.manifest import MANIFEST, READMES, SIGNATURE, SU
 from edge_agent.evidence.export.report import VerificationReport
 
 _WORD = re.compile(r"[^_.]+")
-"""Finds the media id in a file name: an id contains neither ``_`` nor ``.``, which surround it."""
+"""A part of a file name, to find the media id in it: an id contains neither ``_`` nor ``.``, which surround
+it."""
 _BEST_FIRST = (VerificationVerdict.GENUINE, VerificationVerdict.CONSISTENT)
 
 
@@ -53,7 +54,7 @@ class MediaCheck:
             event = verdicts.get((record.id, record.where))
             for ref in record.media:
                 self._by_media_id.setdefault(ref.media_id, record)
-                if event is None:  # a repeated copy of an event has no finding
+                if event is None:  # no finding: the event is a repeated copy
                     continue
                 for digest in filter(None, (ref.sha256, ref.sealed_sha256)):
                     known = self._by_hash.get(digest)
@@ -83,7 +84,7 @@ def _rank(event: VerificationFinding) -> int:
 
 
 MAX_TEXT_BYTES = 16_000_000  # of manifest and sums: enough for a line for each file of the largest bundle
-MAX_SMALL_BYTES = 4_000  # of a head, a signature, a key
+MAX_SMALL_BYTES = 4_000  # limit of a head, a signature or a key
 MAX_KEYS = 100
 
 _SUM = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9._/-]+)")
@@ -105,7 +106,8 @@ class BundleCheck:
         report: VerificationReport,
         arrived: Sequence[SignedHead] | None = None,
     ) -> None:
-        """``arrived``: the heads that the centre has stored; if given, no other heads are accepted."""
+        """``arrived``: the heads that the centre has stored. If they are given, no other heads are
+        accepted."""
         if SUMS not in contents.names:
             raise EvidenceError(f"{name} is not a bundle: there is no {SUMS} in it")
         self._contents = contents
@@ -116,7 +118,7 @@ class BundleCheck:
         self._keys = given or self._bundled_keys()
 
     def run(self) -> list[Record]:
-        """Verify the bundle into ``report``; return its events."""
+        """Verify the bundle, and add the results to ``report``. Returns the events of the bundle."""
         self._find(_foreign(self._digests))
         self._find(_check_sums(self._contents.read(SUMS, MAX_TEXT_BYTES), self._digests))
         self._find(self._check_keys())
@@ -145,7 +147,8 @@ class BundleCheck:
         return self._contents.read(file, MAX_SMALL_BYTES) if file in self._digests else b""
 
     def _bundled_keys(self) -> Keys:
-        """Return the keys in the bundle itself. A forger can add keys too, so they make nothing genuine."""
+        """Return the keys in the bundle itself. A forger can add keys too, so these keys make nothing
+        genuine."""
         keys = {}
         for file in self._in("keys/")[:MAX_KEYS]:
             try:
@@ -175,7 +178,7 @@ class BundleCheck:
                 yield altered(file, f"it holds the key {name[:16]}, which is not its name")
 
     def _check_heads(self) -> list[SignedHead]:
-        """Return the heads with valid signatures; report all."""
+        """Return the heads with valid signatures. Report all heads, also the invalid ones."""
         good = []
         arrived = None if self._arrived is None else {head.text for head in self._arrived}
         for file in self._in("heads/", ".txt"):
@@ -213,7 +216,7 @@ class BundleCheck:
         )
         judged = check_manifest(text, signature, self._digests, records, self._keys)
         self._find(judged.findings)
-        if judged.uncovered:  # the file of a key that the user gave was checked by its id
+        if judged.uncovered:  # not for a key that the user gave: its file was checked by its id
             given = {known[:16] for known in self._keys}
             judged.uncovered += [file for file in self._in("keys/") if Path(file).stem not in given]
             judged.uncovered += ["the names of the files in media/"] if self._in("media/") else []
@@ -243,7 +246,8 @@ def _foreign(digests: Mapping[str, str]) -> Iterator[VerificationFinding]:
 
 
 def _check_sums(text: bytes, digests: Mapping[str, str]) -> Iterator[VerificationFinding]:
-    """Yield the findings of ``sha256sum -c``, and the files that are not listed."""
+    """Yield a finding for each line that ``sha256sum -c`` would refuse, and for each file that is not
+    listed."""
     listed = set()
     for line in text.decode("utf-8", errors="replace").split("\n")[:-1]:
         match = _SUM.fullmatch(line)

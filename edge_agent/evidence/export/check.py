@@ -67,7 +67,7 @@ def load_keys(names: Sequence[str]) -> Keys:
 
 
 def _keys_in(content: bytes, owner: str | None) -> list[tuple[bytes, str | None]]:
-    """Return PEM and gateway of each key. Raises ``KeyProblem`` when there is none, as if none was given."""
+    """Return the PEM and the gateway of each key. Raises ``KeyProblem`` when the content has no key."""
     if b"/up/birth " not in content:
         return [(content, owner)]
     found = [(pem, gateway) for pem, gateway in _of_births(content) if owner in (None, gateway)]
@@ -77,7 +77,7 @@ def _keys_in(content: bytes, owner: str | None) -> list[tuple[bytes, str | None]
 
 
 def _of_births(content: bytes) -> Iterator[tuple[bytes, str]]:
-    """Yield each key as PEM, with the gateway on whose topic the birth message came.
+    """Yield each key as PEM, with its gateway: the one on whose topic the birth message came.
 
     The topic is reliable, because only that gateway may publish there; the payload alone is not.
     """
@@ -111,8 +111,8 @@ def check_files(
 ) -> VerificationReport:
     """Verify the files. Raises ``EvidenceError`` for a file that cannot be read.
 
-    ``keys``: see ``load_keys``; ``kept``: events as the centre received them, of which only the heads are
-    used.
+    ``keys``: see ``load_keys``. ``kept``: files of events as the centre received them; only the heads in them
+    are used.
     """
     report, given = VerificationReport(), load_keys(keys)
     if kept and not given:
@@ -167,7 +167,7 @@ def _read_lines(path: Path, report: VerificationReport) -> list[Record]:
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the lines. Of a line that is longer than any event, only the beginning is returned."""
+    """Yield the lines. A line that is longer than any event is cut off after ``MAX_LINE_BYTES``."""
     while line := file.readline(MAX_LINE_BYTES):
         yield line
         while line and not line.endswith(b"\n"):
@@ -175,7 +175,7 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _read_line(line: bytes, where: str, report: VerificationReport) -> list[Record]:
-    """Return the event of a line. Other lines are only counted."""
+    """Return the event of a line as a list of one. Count other lines, and return an empty list."""
     topic, payload = split_topic(line)
     if is_of_an_event(topic, payload):
         return _read_one(payload, where, report)

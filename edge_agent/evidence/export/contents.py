@@ -20,16 +20,18 @@ from typing import IO
 from edge_agent.core.errors import EvidenceError
 
 MAX_FILES = 50_000
-MAX_BYTES = 4_000_000_000  # of all files together, unpacked
+MAX_BYTES = 4_000_000_000  # limit of all files together, unpacked
 MAX_RATIO = 100
-"""Unpacked to packed size of the whole bundle; events shrink to a half, deflate can reach 1,000."""
-MAX_LIST_BYTES = 8_000_000  # of the list of files of a zip, which is read into memory
+"""Largest ratio of unpacked to packed size of the whole bundle. Events shrink to a half; deflate can reach a
+ratio of 1,000."""
+MAX_LIST_BYTES = 8_000_000  # limit of a zip's list of files, which is read into memory
 PIECE = 1 << 20
 
 _SAFE_NAME = re.compile(r"(?!(.*/)?\.\.?(/|\Z))[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*", re.DOTALL)
-"""Excludes names with ``..``, a root, a drive or a backslash: such files would be unpacked elsewhere."""
+"""Accepts a safe file name: none with ``..``, a root, a drive or a backslash, which would be unpacked
+elsewhere."""
 _END, _END_MARK = struct.Struct("<4s4H2LH"), b"PK\x05\x06"  # the last record of a zip
-_END_64, _END_64_BYTES = b"PK\x06\x07", 20  # before it, in a zip of more than 65,534 files or 4 GB
+_END_64, _END_64_BYTES = b"PK\x06\x07", 20  # stands before ``_END`` if a zip has over 65,534 files or 4 GB
 _ENTRY = b"PK\x01\x02"  # begins each file in the list
 _OTHER_NAME = 0x7075  # extra field with another file name, which some programs use
 _BAD_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, RuntimeError, OverflowError)
@@ -99,7 +101,8 @@ def _readable(where: Path | str) -> Iterator[None]:
 
 
 def _files_of(folder: Path) -> list[str]:
-    """Return the files; links and devices are errors: a link leads out of the bundle, a pipe never ends."""
+    """Return the names of the files. Links and devices are errors: a link leads out of the bundle, and
+    reading a pipe may never end."""
     names: list[str] = []
     total = 0
     for place, folders, files in os.walk(folder, onerror=_raise):
@@ -127,14 +130,14 @@ def _check_names(path: Path, names: Sequence[str]) -> None:
                 f"{path} holds a file of the name {name[:200]!r}, which no export gives and which may be "
                 "unpacked outside of the bundle: it was tampered with, unpack it nowhere"
             )
-    if len(set(names)) < len(names):  # of two files of one name, other programs may read the other one
+    if len(set(names)) < len(names):  # other programs may read the other one of two files with one name
         raise EvidenceError(f"{path} holds two files of one name: it was tampered with")
 
 
 def _check_list(path: Path, file: IO[bytes]) -> None:
     """Check the size of the list of files, and that the zip contains nothing else.
 
-    This is done before ``zipfile`` makes an object of each entry.
+    This check runs before ``zipfile`` makes an object of each entry.
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _END.size - _END_64_BYTES))
@@ -151,7 +154,7 @@ def _check_list(path: Path, file: IO[bytes]) -> None:
 
 
 def _check_entry(path: Path, entry: zipfile.ZipInfo) -> None:
-    """Refuse features that ``zipfile`` ignores and other programs use."""
+    """Refuse features of an entry that ``zipfile`` ignores and other programs use."""
     where = f"{path}: {entry.filename}"
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise EvidenceError(f"{where} is packed in a way that no export uses: the bundle is not read")

@@ -1,8 +1,8 @@
 """Verifies the manifest of a bundle, which is signed at the export so that a later change is detected.
 
 The gateway's key signs the bytes of ``manifest.json``; ``manifest.sig`` is the signature. The manifest lists
-the SHA-256 of all other files. Bundles of older agents have no signature: their manifest and README files are
-not covered.
+the SHA-256 of all other files. Bundles of older agents have no signature, so nothing covers their manifest
+and README files.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _Manifest(msgspec.Struct):
     events: list[_Event]
     files: dict[str, str]
     missing: list[str] = []
-    signed_by: str | None = None  # id of the key; None: made before manifests were signed
+    signed_by: str | None = None  # id of the key; None: the manifest is older than signatures
 
 
 class SignedManifest(SignedText):
@@ -110,7 +110,8 @@ def _judge_signature(
 def _judge_list(
     manifest: _Manifest, digests: Mapping[str, str], records: Iterable[Record]
 ) -> Iterator[VerificationFinding]:
-    """Compare the files that the manifest lists with those in the bundle."""
+    """Yield a finding for each difference between the files that the manifest lists and those in the
+    bundle."""
     for name, digest in manifest.files.items():
         if name not in digests:
             yield missing(name, f"{MANIFEST} lists it, it is not there")
@@ -126,7 +127,7 @@ def _judge_list(
 
 
 def left_out(records: Iterable[Record]) -> Iterator[str]:
-    """Yield a note for each event with phases whose start or end is not in the bundle."""
+    """Yield a note for each event with phases that lacks its start or its end in the bundle."""
     phases: dict[str, set[str]] = {}
     for record in records:
         if record.event_id is not None and record.phase in ("start", "update", "end"):

@@ -14,7 +14,7 @@ from edge_agent.evidence.chain.links import epoch_joins
 from edge_agent.evidence.chain.records import Record
 from edge_agent.evidence.chain.verify import VerificationFinding, VerificationVerdict
 
-MAX_NAMED = 3  # skipped lines that are named
+MAX_NAMED = 3  # number of skipped lines and gateways that are named
 FINE = (VerificationVerdict.GENUINE, VerificationVerdict.CONSISTENT)
 
 
@@ -25,7 +25,7 @@ class VerificationReport:
     findings: list[VerificationFinding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     uncovered: list[str] = field(default_factory=list)  # files that no signature covers
-    gateways: set[str] = field(default_factory=set)  # sources of the events, as they claim
+    gateways: set[str] = field(default_factory=set)  # the gateways that the events name as their source
     passed_over: list[str] = field(default_factory=list)  # the first skipped lines
     passed_over_count: int = 0
 
@@ -36,7 +36,8 @@ class VerificationReport:
 
     @property
     def exit_code(self) -> int:
-        """0: all is genuine. 3: all is consistent, but a known key does not cover all. 1: anything else."""
+        """The exit code. 0: all is genuine. 3: all is consistent, but not everything is covered by a known
+        key. 1: otherwise."""
         if self.genuine:
             return EX_OK
         return EX_INCOMPLETE if self._only(*FINE) else EX_FAILED
@@ -45,13 +46,14 @@ class VerificationReport:
         return bool(self.findings) and all(found.verdict in verdicts for found in self.findings)
 
     def pass_over(self, where: str) -> None:
-        """Count a line that is not an event, and that was not one before an alteration either."""
+        """Count a line that is no event, and that was no event before a possible alteration either."""
         self.passed_over_count += 1
         if len(self.passed_over) < MAX_NAMED:
             self.passed_over.append(where)
 
     def write(self, out: TextIO) -> None:
-        """Write the result, the number of each verdict, and what is not genuine; neighbours share a line."""
+        """Write the result, the number of each verdict, and what is not genuine; neighbours with the same
+        verdict and reason share a line."""
         out.write(f"RESULT: {self._sum()}\n")
         if self.gateways:
             hidden = len(self.gateways) - MAX_NAMED
@@ -116,7 +118,8 @@ class VerificationReport:
 
 
 def spans(records: Collection[Record]) -> Iterator[str]:
-    """Yield the first and last event of each chain. The files cannot show what came before and after."""
+    """Yield the first and last event of each chain. The files cannot show which events came before and
+    after."""
     numbers: dict[tuple[str, str], list[int]] = defaultdict(list)
     keys: dict[tuple[str, str], set[str]] = defaultdict(set)
     for record in records:
