@@ -157,7 +157,8 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
 
     settings = _load(args.config)
     state_dir = settings.state_dir
-    # The owner of the folder can replace a picture by a symbolic link, which root would follow to any file.
+    # Read with the agent's rights: root would follow a symbolic link that the folder's owner puts in a
+    # picture's place.
     with _readable(state_dir), as_agent(state_dir):
         selection = _archive(state_dir).select(args.event)
         if not selection.requested:
@@ -184,7 +185,8 @@ def _hold(args: argparse.Namespace, out: TextIO) -> int:
 
     settings, who = _load(args.config), args.by or getpass.getuser()
     store = _store(settings)
-    become_agent(settings.state_dir)  # the agent's user must be able to remove the files of the hold
+    # not with root's rights, or the agent could not remove the files of the hold
+    become_agent(settings.state_dir)
     with _readable(settings.state_dir):
         event_id = _event_id(settings.state_dir, args.event)
         if args.release:
@@ -229,7 +231,8 @@ def _hold_table(store: MediaStore) -> list[str]:
 
 
 def _holds_as_json(store: MediaStore) -> list[dict[str, Any]]:
-    """Return the holds for ``--json``; fields are None if a record cannot be read. Raises ``OSError``."""
+    """Return the holds for ``--json``. If the record of a hold cannot be read, its fields are None. Raises
+    ``OSError``."""
     return [
         {
             "event": event_id,
@@ -293,8 +296,8 @@ def _store(settings: Settings) -> MediaStore:
 
 
 def _signing_key(state_dir: Path) -> SigningKey | None:
-    """The gateway's signing key. None: the key is missing or damaged, and the bundle says that its manifest
-    is not signed."""
+    """Return the gateway's signing key. None: the key is missing or damaged; the bundle then says that its
+    manifest is not signed."""
     from edge_agent.evidence.chain.keys import KeyProblem, load_private
 
     try:
@@ -304,8 +307,8 @@ def _signing_key(state_dir: Path) -> SigningKey | None:
 
 
 def _event_id(state_dir: Path, name: str) -> str:
-    """The id under which media are stored. ``name`` is that id, or the id of one event, which has slashes and
-    is searched for."""
+    """Return the id under which media are stored. ``name`` is this id, or the id of a single event, which
+    contains slashes and is looked up."""
     if "/" not in name:
         return name
     ids = [record.event_id for record in _archive(state_dir).select(name).requested if record.event_id]
@@ -322,7 +325,7 @@ def _archive(state_dir: Path) -> EvidenceArchive:
 
 
 def _media(settings: Settings, events: Iterable[Record]) -> dict[str, bytes]:
-    """All media of the events by file name, with pictures that still wait in the outbox."""
+    """Return all media of the events by file name, including pictures that still wait in the outbox."""
     found: dict[str, bytes] = {}
     for event_id in sorted({record.event_id for record in events if record.event_id}):
         for path in _store(settings).files_of(event_id):
