@@ -30,7 +30,7 @@ class CommandRefused(EdgeAgentError):
 
 
 class CommandFailed(EdgeAgentError):
-    """The command was started and failed; ``text`` describes the state of the gateway now."""
+    """The command was started and failed; ``text`` describes the present state of the gateway."""
 
     def __init__(self, text: str, code: str = "failed") -> None:
         super().__init__(text)
@@ -39,7 +39,8 @@ class CommandFailed(EdgeAgentError):
 
 @dataclass(frozen=True, slots=True)
 class CommandSucceeded:
-    """The command succeeded: a sentence for a person, and an object for programs (JSON values only)."""
+    """The outcome of a command that succeeded: ``text`` for a person, ``result`` for programs (JSON values
+    only)."""
 
     text: str
     result: Mapping[str, Any] = field(default_factory=dict)
@@ -47,7 +48,7 @@ class CommandSucceeded:
 
 @dataclass(frozen=True, slots=True)
 class InProgress:
-    """The action continues after ``run`` has returned, or after a restart of the agent.
+    """``run`` returns this if the action continues, also after a restart of the agent.
 
     The outcome comes from ``resume`` or ``CommandContext.finish``. Until then the command is ``running``."""
 
@@ -55,7 +56,7 @@ class InProgress:
 
 
 class CommandContext(Protocol[Args_co]):
-    """A checked and journalled command as its action sees it, with the functions that the action may call."""
+    """What an action knows of its checked and journalled command, and the functions that it may call."""
 
     @property
     def id(self) -> str: ...
@@ -65,20 +66,21 @@ class CommandContext(Protocol[Args_co]):
 
     @property
     def signed_by(self) -> str | None:
-        """Id of the operator's key; None: it was not signed."""
+        """Id of the key that signed the command; None: the command was not signed."""
 
     def progress(self, text: str, /) -> None:
-        """Publish another ``running`` with this text. Any thread."""
+        """Publish another ``running`` with this text. Any thread may call it."""
 
     def finish(self, outcome: CommandSucceeded | CommandFailed, /) -> None:
-        """Publish the outcome after ``run`` returned ``InProgress``. Any thread, once."""
+        """Publish the outcome after ``run`` returned ``InProgress``. Any thread may call it, once."""
 
     def stopping(self) -> bool:
-        """Whether the agent stops: return soon, or raise CommandFailed and leave the rest to ``resume``."""
+        """Return whether the agent stops. Then return soon, or raise CommandFailed and leave the rest to
+        ``resume``."""
 
 
 def unchanged(why: str) -> ProblemText:
-    """``why``, with the sentence that nothing was changed."""
+    """Return ``why`` with the sentence that nothing was changed."""
     return problem_text("nothing-changed", why=why)
 
 
@@ -86,7 +88,7 @@ INTERRUPTED = CommandFailed(problem_text("command-interrupted"), "interrupted")
 
 
 def report_interrupted(context: CommandContext[Any]) -> CommandFailed:
-    """Default for ``Action.resume``."""
+    """Return that the command was interrupted: the default for ``Action.resume``."""
     return INTERRUPTED
 
 
@@ -99,7 +101,7 @@ def always(args: Any) -> bool:
 
 
 def run_now() -> str | None:
-    """Default for ``Action.must_wait``."""
+    """Return None, so that the action need not wait: the default for ``Action.must_wait``."""
     return None
 
 
@@ -118,16 +120,17 @@ class Action:
     )
     """Continue a command that was running when the agent ended."""
     needs_signature: Callable[[Any], bool] = never
-    """Whether an operator must sign it, by its arguments. Such a command also needs a synchronised clock."""
+    """Whether a command with these arguments must be signed. A signed command also needs a synchronised
+    clock."""
     slow: bool = False  # runs on the thread ``commands-<type>`` instead of ``commands``
-    niceness: int = 0  # of the thread of a slow action; 19 yields most to other threads
+    niceness: int = 0  # niceness of the thread of a slow action; 19 yields most to other threads
     within_s: float = 30.0  # time limit; after it the dispatcher replies ``timed-out``
     must_wait: Callable[[], str | None] = run_now
-    """Of a slow action: why it cannot start now, for a ``running`` reply; None: it can. Until then it waits,
-    at most until it expires, and delays no other type."""
+    """Only for a slow action: why it cannot start now, for a ``running`` reply; None: it can. The command
+    waits until it can start or expires, and delays no other type."""
     may_be_unwritten: bool = False
-    """Runs even when the journal cannot be written, and so possibly twice: status and reboot are needed most
-    when the disk is broken."""
+    """The action runs even when the journal cannot be written, and so possibly twice: status and reboot are
+    needed most when the disk is broken."""
 
     @property
     def arguments(self) -> type[Struct]:
@@ -136,7 +139,8 @@ class Action:
 
 
 def select_cameras(wanted: Sequence[str] | None, known: Sequence[str]) -> list[str]:
-    """The cameras that a command names, each once; all for None. Raises CommandRefused for an unknown one."""
+    """Return the cameras that a command names, each once; None stands for all. Raises CommandRefused for an
+    unknown camera."""
     selected = list(known if wanted is None else dict.fromkeys(wanted))
     if unknown := [camera for camera in selected if camera not in known]:
         raise CommandRefused(problem_text("no-such-camera", camera=unknown, known=list(known)))
@@ -159,27 +163,29 @@ ALWAYS_SIGNED = frozenset(
         "update",
     }
 )
-"""Types that are always signed. Of other types: arguments that name a URL or delete something."""
+"""Types that are always signed. Commands of other types are signed if they name a URL or delete something."""
 SEARCH_TYPES = frozenset({"passage-hold", "passage-pictures", "passage-times", "rehearse", "search"})
-"""Types that a search key of the centre may sign too. They read; a hold delays a deletion, within limits."""
+"""Types that a search key of the centre may sign too. They only read, except that a hold delays a deletion,
+within limits."""
 _RISKY_ARGUMENTS = ("url", "urls", "release", "delete", "still")
 
 
 def is_signed_by_default(type_: str, args: Mapping[str, Any]) -> bool:
-    """Whether a gateway with the default ``commands.signed`` refuses this command unsigned."""
+    """Return whether a gateway with the default ``commands.signed`` refuses this command without a
+    signature."""
     if any(args.get(each) for each in _RISKY_ARGUMENTS):
         return True
     return type_ in (*ALWAYS_SIGNED, *SIGNED_COMMANDS) and not _ends_override(type_, args.get("for_s"))
 
 
 def _ends_override(type_: str, for_s: float | None) -> bool:
-    """Whether the command ends an override or a collection. This needs no signature, because it only
+    """Return whether the command ends an override or a collection. This needs no signature, because it only
     restores the default."""
     return type_ in ("mask", "disarm", "collect") and for_s == 0
 
 
 def with_signatures(action: Action, signed: Collection[str]) -> Action:
-    """Return ``action``; if ``signed`` contains its type, it needs a signature, except to end an override."""
+    """Return ``action``. If ``signed`` contains its type, it needs a signature, except to end an override."""
     if action.name not in signed:
         return action
 

@@ -43,17 +43,17 @@ log = logging.getLogger(__name__)
 
 MAX_INCOMING = 32  # messages that wait to be processed; further ones stay at the broker
 MAX_SEARCHES_A_MINUTE = 120
-"""New searches that are accepted. Each is written to the disk three times, also one that is refused later."""
+"""Limit of new searches. Each is written to the disk three times, even if it is refused later."""
 SET_CONFIG = "set-config"  # the command on the retained topic ``down/config``
 PATIENCE_S = 10.0
-WAIT_S = 1.0  # between two questions whether a command that waits may start
+WAIT_S = 1.0  # seconds between two checks whether a waiting command may start
 HANGS_AFTER_S = 60.0
-"""A quick command that exceeds its time limit by this much hangs, and the supervisor restarts the agent. A
-slow one is replied to as timed out and delays only its own type."""
+"""A quick command that exceeds its time limit by this time is considered hung, and the supervisor restarts
+the agent. A slow command gets the reply ``timed-out`` and delays only its own type."""
 
 
 class CommandExecutor:
-    """Queues of messages and commands, and the threads that work on them.
+    """Holds the queues of messages and commands, and the threads that process them.
 
     The supervisor watches ``loop`` only: a slow thread that hangs delays no other type."""
 
@@ -69,11 +69,13 @@ class CommandExecutor:
         self._record_sent = record_sent
         self._execute = execute
         self._stopping = False
-        self._changed = threading.Condition()  # protects what is below
-        self._incoming: deque[tuple[DownMessage, float | None]] = deque()  # with its expiry
+        self._changed = threading.Condition()  # protects the fields below
+        # each with the time when it expires
+        self._incoming: deque[tuple[DownMessage, float | None]] = deque()
         self._sent: deque[Reply] = deque()
         self._quick: deque[OpenCommand] = deque()
-        self._slow: dict[str, deque[OpenCommand]] = {}  # by type; a thread runs while one waits
+        # by type; a thread runs while a command of the type waits
+        self._slow: dict[str, deque[OpenCommand]] = {}
         self._threads: dict[str, threading.Thread] = {}
 
     # --- any thread ---
@@ -95,7 +97,8 @@ class CommandExecutor:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def submit(self, message: DownMessage, until_mono: float | None) -> bool:
-        """Queue a message that expires at ``until_mono``. False: the queue is full."""
+        """Queue a message that expires at ``until_mono``; None: it does not expire. False: the queue is
+        full."""
         with self._changed:
             if len(self._incoming) >= MAX_INCOMING:
                 return False
@@ -104,7 +107,7 @@ class CommandExecutor:
         return True
 
     def sent(self, reply: Reply) -> None:
-        """Record later, on the thread ``commands``, that the broker has acknowledged this reply."""
+        """Let the thread ``commands`` record that the broker has acknowledged this reply."""
         with self._changed:
             self._sent.append(reply)
             self._changed.notify_all()
@@ -138,7 +141,8 @@ class CommandExecutor:
                     self._execute_quick(loop, command)
 
     def _next_job(self) -> tuple[DownMessage, float | None] | Reply | OpenCommand | None:
-        """Return a message before a command: messages are processed between two commands."""
+        """Return the next message, acknowledged reply or quick command, in this order, so that messages are
+        processed between two commands. None: nothing came in time, or the agent stops."""
         sources: tuple[deque[Any], ...] = (self._incoming, self._sent, self._quick)
         with self._changed:
             self._changed.wait_for(lambda: self._stopping or any(sources), PATIENCE_S)
@@ -169,7 +173,7 @@ class CommandExecutor:
         return True
 
     def _next_slow(self, type_: str) -> OpenCommand | None:
-        """Return the next command of this type. None: none waits, and the thread ends."""
+        """Return the next command of this type. None: none waits or the agent stops, and the thread ends."""
         with self._changed:
             waiting = self._slow[type_]
             if waiting and not self._stopping:
@@ -179,8 +183,8 @@ class CommandExecutor:
 
 
 def _lower_priority(niceness: int) -> None:
-    """Lower the priority of the calling thread; Linux has a niceness for each thread. Raising it again needs
-    privileges, and an agent that was started with a lower priority keeps it."""
+    """Lower the priority of the calling thread; on Linux each thread has its own niceness. Raising it again
+    needs privileges, so the thread keeps it. An agent that was started with a lower priority keeps that."""
     if niceness:
         thread = threading.get_native_id()
         with contextlib.suppress(OSError):
@@ -189,7 +193,7 @@ def _lower_priority(niceness: int) -> None:
 
 
 class CommandDispatcher:
-    """Commands of one gateway, from the arrival of a message to the reply.
+    """Handles the commands of one gateway, from the arrival of a message to the reply.
 
     The publisher's thread calls ``accept``, the main thread ``tick``. Actions run on the threads of
     ``CommandExecutor``."""
@@ -241,7 +245,7 @@ class CommandDispatcher:
         self._executor.loop.start()
 
     def stop(self) -> None:
-        """Ask for the end of all commands; does not wait for it."""
+        """Ask all commands to end; does not wait for it."""
         self._stopping.set()
         self._executor.stop()
 
@@ -249,8 +253,8 @@ class CommandDispatcher:
         self._executor.join(timeout_s)
 
     def accept(self, message: DownMessage) -> None:
-        """Queue a message; returns at once. When the queue is full the message is not acknowledged, and the
-        broker sends it again in the next session."""
+        """Queue a message; returns at once. If the queue is full, the message is not acknowledged, so that
+        the broker sends it again in the next session."""
         left_s = message.expires_in_s
         until_mono = None if left_s is None else self._clock.monotonic() + left_s
         if not self._executor.submit(message, until_mono):
@@ -294,7 +298,7 @@ class CommandDispatcher:
             message.acknowledge()
 
     def _accept(self, message: DownMessage, type_: str, is_signed: bool, until_mono: float | None) -> None:
-        """Raises CommandRefused, and then nothing has changed."""
+        """Accept a message. If this raises CommandRefused, nothing has changed."""
         text, signed_by = (
             self._operators.open(message.payload, type_) if is_signed else (message.payload, None)
         )
@@ -305,7 +309,7 @@ class CommandDispatcher:
             raise CommandRefused(reason, "malformed")
         args = arguments(action.arguments, record.args or {})
         if signed_by is None and action.needs_signature(args):
-            # A signature would not help where this gateway has no keys.
+            # Advice to sign would not help if this gateway has no keys.
             unsigned = "command-unsigned" if self._operators.keys(type_) else "command-unsigned-no-keys"
             raise CommandRefused(problem_text(unsigned, type=action.name), "unsigned")
         if (reply := self._open.reply_to_repeat(record)) is not None:
@@ -314,7 +318,8 @@ class CommandDispatcher:
                 self.replies.put(reply)
             return
         if message.retained and message.kind is DownKind.COMMAND:
-            # The journal drops expired records, and a gateway without a clock would run it again.
+            # The broker would send it after each connect. The journal drops expired records, so a gateway
+            # whose clock is not synchronised would run the command again.
             raise CommandRefused(problem_text("command-retained"), "malformed")
         if action.name in SEARCH_TYPES and self._searches.is_exceeded(self._clock.monotonic()):
             raise CommandRefused(problem_text("search-too-often", limit=MAX_SEARCHES_A_MINUTE), "busy")
@@ -363,5 +368,5 @@ class CommandDispatcher:
             outcome = CommandFailed(problem_text("command-agent-failed"))
         if isinstance(outcome, CommandFailed) and self._stopping.is_set():
             log.info("command %s: the agent stops in the middle of it: %.200s", command.record.id, outcome)
-            return  # the next start resumes it, or replies that it was interrupted
+            return  # the next start resumes the command, or replies that it was interrupted
         self._open.settle(command, outcome)

@@ -21,7 +21,7 @@ from edge_agent.wire.base import decode_error_text
 
 MAX_DOCUMENT_BYTES = 256_000
 MAX_LIFETIME = timedelta(days=31)
-"""Longest time from ``issued`` to ``expires``: the journal keeps an id for as long."""
+"""Longest time from ``issued`` to ``expires``, because the journal keeps an id for as long."""
 MAX_UNSIGNED_LIFETIME = timedelta(days=1)
 """Any client that may publish to the topic can send unsigned commands, so they expire sooner."""
 LAST_YEAR = 9000  # leaves room to add days to ``expires``: Python's dates end in 9999
@@ -37,7 +37,7 @@ class _Named(Struct):
 
 
 def extract_id(text: bytes) -> str | None:
-    """Return the id, even when the rest of the document is wrong; None without a valid id."""
+    """Return the id, even if the rest of the document is wrong; None if there is no valid id."""
     try:
         named = msgspec.json.decode(text, type=_Named)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -89,9 +89,9 @@ def _check_period(issued: datetime, expires: datetime, *, is_signed: bool) -> No
 
 
 def _digest(command: Command[dict[str, Any]]) -> str:
-    """SHA-256 of id, type, gateway and arguments, hex.
+    """Return the SHA-256 of id, type, gateway and arguments, hex.
 
-    Without the times: a sender that repeats a command, because the reply was lost, gives new ones."""
+    The times are left out: a sender that repeats a command, because the reply was lost, writes new ones."""
     parts = (command.id, command.type, command.gateway, command.args)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -127,7 +127,7 @@ class CommandValidity:
         self._synced = synced
 
     def now(self) -> datetime | None:
-        """The time; None while the clock is not synchronised."""
+        """Return the time; None while the clock is not synchronised."""
         return self._clock.now() if self._synced() else None
 
     def check(self, issued: datetime, expires: datetime, *, risky: bool, until_mono: float | None) -> None:

@@ -1,4 +1,5 @@
-"""One file per command or group of commands: what they do with cameras, evidence, rules and the gateway.
+"""One file per command or group of commands: what the commands do with cameras, evidence, rules and the
+gateway.
 
 The dispatcher has checked signature, validity and arguments before it calls a handler.
 """

@@ -25,7 +25,7 @@ from edge_agent.wire import CollectArguments
 
 @dataclass(frozen=True)
 class CollectCommand:
-    """The command ``collect``. ``settings`` returns those in force."""
+    """The command ``collect``. ``settings`` returns the settings in force."""
 
     collector: Collector
     settings: Callable[[], Settings]
@@ -74,7 +74,8 @@ class CollectCommand:
 
 
 def _needs_signature(args: CollectArguments) -> bool:
-    """Ending a collection needs no signature: it can only reduce what is collected."""
+    """Return whether a signature is needed. Ending a collection needs none: it can only reduce what is
+    collected."""
     return args.for_s > 0 or args.delete
 
 

@@ -78,7 +78,7 @@ class ConfigPush:
     # --- the command thread ---
 
     def action(self) -> Action:
-        # ``confirm_s`` is at most 900
+        # longer than ``confirm_s``, which is at most 900
         return Action("set-config", self.run, self.resume, always, slow=True, within_s=1200.0)
 
     def run(self, context: CommandContext[SetConfigArguments]) -> CommandSucceeded | InProgress:
@@ -100,7 +100,7 @@ class ConfigPush:
     def resume(
         self, context: CommandContext[SetConfigArguments]
     ) -> CommandSucceeded | InProgress | CommandFailed:
-        """After a restart of the agent: return the outcome if it is known, else follow the trial."""
+        """Called after a restart of the agent: return the outcome if it is known, else follow the trial."""
         with self.judge.lock:
             return self.judge.follow(context) or self._verdict(context)
 
@@ -113,7 +113,8 @@ class ConfigPush:
         return CommandFailed(unchanged(problem_text("config-trial-not-begun")), "interrupted")
 
     def _decided_already(self, args: SetConfigArguments) -> CommandSucceeded | None:
-        """Return the outcome if this version is in force. Raises CommandRefused where it cannot be tried."""
+        """Return the outcome if this version is in force, None if it can be tried. Raises CommandRefused
+        otherwise."""
         if (trial := self._store.trial) is not None:
             on_trial = problem_text("config-other-on-trial", version=trial.version)
             raise CommandRefused(unchanged(on_trial), "busy")
@@ -130,7 +131,8 @@ class ConfigPush:
         return None
 
     def _staged(self, args: SetConfigArguments) -> Settings:
-        """Store and load the text. Raises CommandRefused for a configuration with mistakes."""
+        """Store and load the text of the configuration. Raises CommandRefused for a configuration with
+        mistakes."""
         _refuse_passwords(args.config)
         text = args.config.encode()
         if hashlib.sha256(text).hexdigest() != args.sha256:
@@ -159,7 +161,7 @@ class ConfigPush:
             ("gateway.id", ours.gateway.id, new.gateway.id),
             ("gateway.ward", ours.gateway.ward, new.gateway.ward),
             ("state_dir", ours.state_dir, new.state_dir),
-            ("mqtt.root", ours.mqtt.root, new.mqtt.root),  # the centre subscribes below this root
+            ("mqtt.root", ours.mqtt.root, new.mqtt.root),  # the centre subscribes only below this root
         ):
             if before != after:
                 problem = problem_text("config-identity", key=key, before=str(before))
@@ -185,7 +187,7 @@ def _in_force(version: int) -> CommandSucceeded:
 
 
 def _refuse_passwords(text: str) -> None:
-    """Refuse passwords in URLs: the broker keeps the message, and many clients can read it there."""
+    """Refuse passwords in URLs: the broker keeps the message, and many clients can read it at the broker."""
     for number, line in enumerate(text.splitlines(), start=1):
         if masked(line) != line:
             raise CommandRefused(problem_text("config-password", line=number), "bad-arguments")

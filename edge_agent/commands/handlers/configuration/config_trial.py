@@ -1,4 +1,5 @@
-"""A pushed configuration, or changed rules, on trial: in force until it is confirmed or reverted.
+"""Runs the trial of a pushed configuration or of changed rules: they are in force until they are confirmed or
+reverted.
 
 The trial is passed once the broker is connected and all cameras that were up before are up again. If that
 does not happen in time, what was in force before is restored. Each step is durable before it takes effect:
@@ -39,7 +40,7 @@ Finish = Callable[[CommandSucceeded | CommandFailed], None]
 
 @dataclass(frozen=True, slots=True)
 class AgentHooks:
-    """What a trial watches of the agent, and how the agent applies a configuration."""
+    """What a trial observes of the agent, and how the agent applies a configuration."""
 
     settings: Callable[[], Settings]  # in force
     cameras: Callable[[], Sequence[CameraStatus]]
@@ -52,7 +53,7 @@ class AgentHooks:
 
 @dataclass(slots=True)
 class TrialWatch:
-    """How far the trial is."""
+    """The progress of a trial."""
 
     until_mono: float
     finish: Finish | None = None  # None: the command has not been resumed since the restart
@@ -60,10 +61,10 @@ class TrialWatch:
 
 
 class TrialJudge:
-    """The trials of one store.
+    """Judges the trials of one store.
 
-    ``tick`` is called on the main thread, everything else on the command's. Hold ``lock`` while you use the
-    store, and for ``begin`` and ``follow``."""
+    ``tick`` is called on the main thread, everything else on the command's thread. The caller holds ``lock``
+    while it uses the store, and for ``begin`` and ``follow``."""
 
     def __init__(
         self,
@@ -75,8 +76,8 @@ class TrialJudge:
         in_force: Callable[[int], CommandSucceeded],
         reverted: Callable[[ConfigTrial, str], None] = lambda trial, reason: None,
     ) -> None:
-        """``in_force`` makes the reply for a version that has passed; ``reverted`` is called for one that has
-        not, with the reason."""
+        """``in_force`` makes the reply for a version that has passed. ``reverted`` is called with a trial
+        that has failed, and the reason."""
         self.lock = threading.Lock()
         self._store = store
         self._source = source
@@ -86,7 +87,7 @@ class TrialJudge:
         self._in_force = in_force
         self._reverted = reverted
         self._trial_watch: TrialWatch | None = None
-        if (trial := store.trial) is not None:  # the agent has started with it
+        if (trial := store.trial) is not None:  # the agent has started with the text on trial
             self._trial_watch = TrialWatch(clock.monotonic() + trial.confirm_s)
 
     def begin(
@@ -109,7 +110,7 @@ class TrialJudge:
         log.info("configuration: %s is on trial for %.0f s", self._store.path(version), confirm_s)
 
     def reload(self, confirm_s: float, finish: Finish) -> InProgress:
-        """Make the agent read the configuration again, and follow the trial. Call it without the lock, and
+        """Make the agent read the configuration again, and follow the trial. Call it without ``lock``, and
         not on the main thread. Raises CommandFailed."""
         answer = self._agent.reload()
         with self.lock:
@@ -124,8 +125,8 @@ class TrialJudge:
         return InProgress(answer.text)
 
     def follow(self, context: CommandContext[Any]) -> InProgress | None:
-        """After a restart of the agent, reply to this command when the trial is over. None: the trial is
-        over already, or belongs to another command."""
+        """Called after a restart of the agent: reply to this command when the trial is over. None: the trial
+        is over already, or belongs to another command."""
         trial = self._store.trial
         if self._trial_watch is None or trial is None or trial.command != context.id:
             return None
@@ -133,8 +134,8 @@ class TrialJudge:
         return InProgress(problem_text("config-trial-goes-on"))
 
     def _is_selected(self) -> bool:
-        """Whether the changed rules on trial are in use. A configuration that cannot be used is an error of
-        the reload itself."""
+        """Return whether the changed rules on trial are in use. For a pushed configuration this is always
+        True: if it cannot be used, the reload itself fails."""
         selected, trial = self._source.selected, self._store.trial
         if not self._store.is_of_rules or selected is None or trial is None:
             return True
@@ -142,7 +143,7 @@ class TrialJudge:
 
     def tick(self) -> None:
         """Judge the trial, if there is one. Call about once a second."""
-        if self.lock.acquire(blocking=False):  # else the command writes to the disk: try again next time
+        if self.lock.acquire(blocking=False):  # otherwise a command writes to the disk: try again next time
             try:
                 self._judge()
             finally:
@@ -164,8 +165,8 @@ class TrialJudge:
             self._confirm(trial_watch, trial)
 
     def _missing(self, trial: ConfigTrial) -> str | None:
-        """Return what worked before the trial and does not work now."""
-        if not self._is_selected():  # the configuration below has changed meanwhile
+        """Return what worked before the trial and does not work now; None: everything works."""
+        if not self._is_selected():  # the configuration that the rules change has changed meanwhile
             return problem_text("config-not-taken", why=problem_text("rule-change-outdated"))
         if not self._agent.online():
             return problem_text("config-no-broker")

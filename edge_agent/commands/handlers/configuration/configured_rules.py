@@ -19,12 +19,12 @@ from edge_agent.core.problems import problem_text
 from edge_agent.wire import CameraRules, ConfiguredRules, WrittenMasks
 
 MAX_BYTES = 48_000
-"""Of the result: a reply has at most 64 kB."""
+"""Limit of the result: a reply has at most 64 kB."""
 
 
 @dataclass(frozen=True)
 class RulesCommand:
-    """The command reads the configuration again; nothing of it is secret in these sections."""
+    """The command ``rules``. It reads the configuration again; these sections contain no secrets."""
 
     config_path: Path | None
 
@@ -32,7 +32,7 @@ class RulesCommand:
         return Action("rules", self.run, slow=True)
 
     def run(self, context: CommandContext[Any]) -> CommandSucceeded:
-        """Raises CommandRefused."""
+        """Return the rules of all cameras. Raises CommandRefused."""
         if self.config_path is None:
             raise CommandRefused(problem_text("rules-no-file"))
         source = ConfigSource(self.config_path, no_secrets=True)
@@ -77,5 +77,5 @@ def _masks(section: tree.Mapping) -> WrittenMasks:
 
 
 def _added(section: tree.Mapping, changed: list[str]) -> list[str]:
-    """The changed rules that this section of the configuration does not have."""
+    """Return the changed rules that this section of the configuration does not have."""
     return [each for each in changed if with_id(section, "rules", each) is None]

@@ -20,7 +20,7 @@ def concerns_masks(args: SetRuleArguments) -> bool:
 
 
 def change_masks(changes: RuleChanges, args: SetRuleArguments) -> None:
-    """Put the masks of the command into ``changes``, or take them out. Raises CommandRefused."""
+    """Put the masks of the command into ``changes``, or remove those of the camera. Raises CommandRefused."""
     if args.masks is not None:
         changes.set_masks(args.camera, *msgspec.to_builtins((args.masks.masks, args.masks.privacy_masks)))
     elif not changes.reset_masks(args.camera):
@@ -28,14 +28,14 @@ def change_masks(changes: RuleChanges, args: SetRuleArguments) -> None:
 
 
 def masks_of(settings: Settings, camera: str) -> ChangedMasks:
-    """All masks of a camera that is configured."""
+    """Return all masks of a camera that is configured."""
     found = next(each for each in settings.cameras if each.id == camera)
     return ChangedMasks(found.masks, found.privacy_masks)
 
 
 def masks_outcome(settings: Settings, camera: str, *, changed: bool) -> ProblemText:
-    """What a confirmed change has done. ``changed``: the masks are not those of the configuration. The camera
-    may be gone since."""
+    """Return the text about a confirmed change. ``changed``: the masks are not those of the configuration.
+    The camera may have been removed since."""
     hidden = [rule for each in settings.cameras if each.id == camera for rule in hidden_rules(each)]
     if hidden:
         return problem_text("masks-hide-rules", rules=", ".join(hidden))
@@ -43,7 +43,7 @@ def masks_outcome(settings: Settings, camera: str, *, changed: bool) -> ProblemT
 
 
 def hidden_rules(camera: Camera) -> list[str]:
-    """Ids of the enabled rules of a camera whose zone or line lies wholly in one mask."""
+    """Return the ids of the enabled rules of a camera whose zone or line lies wholly in one mask."""
     return [each.id for each in camera.rules if each.enabled and is_masked(_points(each), camera.masks)]
 
 

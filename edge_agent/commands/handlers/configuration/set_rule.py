@@ -1,6 +1,6 @@
 """``set-rule``: changes one rule or the masks of a camera for good, or restores those of the configuration.
-Changes are stored beside the configuration and merged over it. So a file that is provisioned later neither
-removes them, nor do they hide its other changes. A change has to be signed, must have been made for the
+Changes are stored beside the configuration and merged over it. So a file that is provisioned later does not
+remove them, and they do not hide its other changes. A change has to be signed, must have been made for the
 configuration in force, and is on trial like a pushed configuration: docs/design/config-push.md. The masks
 themselves are in ``mask_changes.py``.
 """
@@ -54,13 +54,13 @@ from edge_agent.wire import SetRuleArguments, SwitchedOffRule
 log = logging.getLogger(__name__)
 
 NAME = "draft"
-"""Of the rule in messages about its mistakes."""
+"""Name of the rule in messages about its mistakes."""
 MAX_NAMED = 10  # changed rules in one reply
 
 
 class RuleChangeCommand:
-    """The command. ``run`` and ``resume`` are called on the slow command thread, ``tick`` on the main thread,
-    ``lines`` on any."""
+    """The command ``set-rule``. ``run`` and ``resume`` are called on the slow command thread, ``tick`` on the
+    main thread, ``lines`` on any."""
 
     def __init__(
         self,
@@ -96,8 +96,8 @@ class RuleChangeCommand:
             yield problem_text("config-rules-given-up", why=rejected.sentence)
 
     def switched_off(self) -> list[SwitchedOffRule]:
-        """For health: the rules that a command has switched off, and those that see nothing because a command
-        has changed the masks."""
+        """Return, for health, the rules that a command has switched off, and those that see nothing because a
+        command has changed the masks."""
         settings, found = self._agent.settings(), list(self._source.switched_off)
         for camera in settings.cameras:
             if camera.id in self._source.cameras_with_changed_masks:
@@ -114,7 +114,7 @@ class RuleChangeCommand:
             settings, fits = self._checked(text, is_reset=args.reset is not None)
             sha256 = self._stage(version, text)
             change = _change(context, settings)
-            self._report(change)  # first: after a power cut the agent starts with the rules on trial
+            self._report(change)  # reported first: after a power cut the agent starts with the rules on trial
             changed = ChangedRule(change.camera, change.rule, context.signed_by)
             try:
                 self._judge.begin(version, sha256, context.id, args.confirm_s, changed, fits=fits)
@@ -126,13 +126,14 @@ class RuleChangeCommand:
     def resume(
         self, context: CommandContext[SetRuleArguments]
     ) -> CommandSucceeded | InProgress | CommandFailed:
-        """After a restart of the agent: return the outcome if it is known, else follow the trial."""
+        """Called after a restart of the agent: return the outcome if it is known, else follow the trial."""
         with self._judge.lock:
             if (followed := self._judge.follow(context)) is not None:
                 return followed
             rejected, confirmed = self._store.given_up, self._store.confirmed
         if rejected is not None and rejected.command == context.id:
-            # Given up at a start, before events could be stored. After a power cut it is a second event.
+            # The trial was given up at a start, before events could be stored, so it is reported now. If a
+            # power cut follows, it is reported twice.
             self._report(_reverted(context, rejected.sentence))
             return CommandFailed(rejected.sentence, "reverted")
         if confirmed is not None and confirmed.command == context.id:
@@ -151,7 +152,7 @@ class RuleChangeCommand:
             raise CommandRefused(problem_text("rule-change-outdated"), "outdated")
 
     def _changed(self, args: SetRuleArguments) -> RuleChanges:
-        """The stored changes with this one. Raises CommandRefused."""
+        """Return the stored changes together with this change. Raises CommandRefused."""
         changes = self._source.rule_changes()
         if concerns_masks(args):
             change_masks(changes, args)
@@ -173,10 +174,10 @@ class RuleChangeCommand:
         return changes
 
     def _refuse_shared_places(self, camera: str, rule: Written, places: Mapping[str, Written]) -> None:
-        """Refuse another shape of a zone or line that other rules use too, because only one rule may be
+        """Refuse a different shape for a zone or line that other rules use too, because only one rule may be
         changed. Raises CommandRefused."""
         section = with_id(self._source.tree(), "cameras", camera)
-        assert section is not None  # the draft was read with it
+        assert section is not None  # reading the draft has found the camera
         others = [plain(each) for id_, each in mappings(section, "rules") if id_ != rule["id"]]
         for key, drafted in places.items():
             configured = plain_entry(section, key) or {}
@@ -199,7 +200,7 @@ class RuleChangeCommand:
                 raise _mistakes(error) from error
             if not is_reset:
                 raise _misfits(error, self._source.rule_changes()) from error
-        # Other changed rules do not fit either: as before, only the changed masks are in force.
+        # Other changed rules do not fit either: as before the command, only the changed masks are in force.
         return self._source.load_with_rules(masks_alone(parse_rule_changes(text, NAME))), False
 
     def _stage(self, version: int, text: bytes) -> str:
@@ -220,8 +221,8 @@ class RuleChangeCommand:
         return CommandSucceeded(self._outcome(changed), {"config_hash": settings.config_hash})
 
     def _outcome(self, changed: ChangedRule | None) -> ProblemText:
-        """What the confirmed change has done. None: the record of an earlier version does not name the
-        rule."""
+        """Return the text about a confirmed change. ``changed`` is None if the record of an earlier version
+        of the agent does not name the rule."""
         if changed is None:
             return problem_text("rule-change-in-force")
         settings, changes = self._agent.settings(), self._source.rule_changes()
@@ -248,7 +249,7 @@ def _rule_in(settings: Settings, camera: str, rule: str) -> AnyRule | None:
 
 
 def _change(context: CommandContext[SetRuleArguments], settings: Settings) -> RuleChange:
-    """``settings``: the configuration with the change."""
+    """Return the event about a change. ``settings``: the configuration with the change."""
     args, by = context.args, RequestOrigin(context.id, context.signed_by)
     if concerns_masks(args):
         what: Literal["set", "reset"] = "reset" if args.reset_masks else "set"
@@ -268,7 +269,8 @@ def _reverted(context: CommandContext[SetRuleArguments], reason: str) -> RuleCha
 
 
 def _misfits(error: ConfigError, changes: RuleChanges) -> CommandRefused:
-    """Earlier changed rules do not fit the configuration, which was changed since."""
+    """Return the refusal for earlier changed rules that do not fit the configuration, which was changed
+    since."""
     why = error.problems[0].message if error.problems else str(error)
     changed = [f"{camera.id}/{rule.get('id')}" for camera in changes.cameras for rule in camera.rules]
     more = ["..."] if len(changed) > MAX_NAMED else []
