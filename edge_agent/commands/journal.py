@@ -1,4 +1,4 @@
-"""One durable record per command, so that no id runs twice, not even after a power cut.
+"""Keeps one durable record per command, so that no id runs twice, not even after a power cut.
 
 Each record is a file ``<state_dir>/commands/<id>.json``, replaced as a whole at each step.
 """
@@ -23,35 +23,37 @@ from edge_agent.wire import Reply
 
 log = logging.getLogger(__name__)
 
-RETENTION = timedelta(days=7)  # shortest time for which a repeated command is recognised
+RETENTION = timedelta(days=7)  # time for which a repeated command is recognised, at least
 MAX_RECORDS = 1024
 MAX_UNSIGNED_RECORDS = 768
 """Limit for unsigned commands, so that a client that cannot sign leaves room for operators who can."""
 MAX_RECORDS_PER_KEY = 512
 """Limit for the commands of one operator's key, so that a stolen key leaves room for the others."""
 MAX_SEARCH_RECORDS = 256
-"""Searches are counted separately. The oldest finished ones make room for new ones: a repeat of them runs
-again, which changes nothing and is on record."""
+"""Limit for searches, which are counted separately. The oldest finished searches make room for new ones: if
+such a search is repeated it runs again, which changes nothing and is recorded."""
 DELETE_BATCH = 16
-"""Records deleted together when the journal is full, so that not every command has to delete one."""
+"""Number of records that are deleted together when the journal is full, so that not every command has to
+delete one."""
 
 DAMAGED = ""  # ``signed_by`` of a record that cannot be read
 _NAME = re.compile(r"[a-z0-9-]{1,63}\.json")
 
 
 class CommandRecord(Struct, frozen=True, kw_only=True):
-    """What is known of a command: made when it is parsed, and written to its file at each step."""
+    """What is known about a command. Made when the command is parsed, and written to its file at each
+    step."""
 
     id: str
     type: str
-    digest: str  # of its document
+    digest: str  # SHA-256 of its document
     issued: datetime
     expires: datetime
     received: datetime  # by the gateway's clock, which may have been wrong
     signed_by: str | None
     step: Literal["accepted", "running", "done"] = "accepted"
-    reply: Reply | None = None  # the latest; None: not accepted yet
-    args: dict[str, Any] | None = None  # None once it is done
+    reply: Reply | None = None  # the latest reply; None: the command is not accepted yet
+    args: dict[str, Any] | None = None  # None once the command is done
     sent: bool = False  # the broker has acknowledged the latest reply
 
 
@@ -61,20 +63,22 @@ class _Summary:
 
     digest: str
     expires: datetime
-    until: datetime  # not deleted before
+    until: datetime  # the record is not deleted before
     signed_by: str | None
     done: bool
     is_search: bool = False
 
 
 class CommandJournal:
-    """The records on disk. Each write blocks for an fsync. Not thread-safe: ``OpenCommands`` locks it."""
+    """Stores the records on disk. Each write blocks for an fsync. Not thread-safe: ``OpenCommands`` locks
+    it."""
 
     def __init__(self, folder: Path) -> None:
-        self.write_error: str | None = None  # why the last write failed; None: it did not
+        self.write_error: str | None = None  # why the last write failed; None: it succeeded
         self._folder = folder
         self._summaries: dict[str, _Summary] = {}  # oldest first
-        self._unwritten: dict[str, CommandRecord] = {}  # could not be written; lost when the agent ends
+        # records that could not be written; they are lost when the agent ends
+        self._unwritten: dict[str, CommandRecord] = {}
 
     def open(self) -> list[CommandRecord]:
         """Read all records, and return those that were not done or whose reply was not sent.
@@ -103,7 +107,8 @@ class CommandJournal:
         return left
 
     def digest(self, id_: str) -> str | None:
-        """Digest of the document that used this id; empty for a damaged record; None: the id is new."""
+        """Return the digest of the document that used this id; empty for a damaged record; None: the id is
+        new."""
         summary = self._summaries.get(id_)
         return None if summary is None else summary.digest
 
@@ -111,8 +116,8 @@ class CommandJournal:
         return self._unwritten.get(id_) or read_record(self._path(id_), CommandRecord)
 
     def has_capacity(self, signed_by: str | None, now: datetime | None, *, is_search: bool = False) -> bool:
-        """Whether one more record fits; deletes old ones for it. ``now`` is None while the clock is not
-        synchronised."""
+        """Return whether there is room for one more record; deletes old records if necessary. ``now`` is None
+        while the clock is not synchronised."""
         if now is not None:
             self._forget(
                 [id_ for id_, summary in self._summaries.items() if summary.done and summary.until < now]
@@ -123,14 +128,15 @@ class CommandJournal:
                 self._forget([id_ for id_, summary in searches.items() if summary.done][:DELETE_BATCH])
             return sum(summary.is_search for summary in self._summaries.values()) < MAX_SEARCH_RECORDS
         if self._is_full(signed_by):
-            # A repeat of these is refused as expired. While the clock is not synchronised, only unsigned
-            # commands run, so only their records may go.
+            # A repeat of these commands is refused as expired. While the clock is not synchronised, only
+            # unsigned commands run, so only their records may be deleted.
             over = [
                 id_ for id_, summary in self._summaries.items() if summary.done and _is_expired(summary, now)
             ]
             self._forget(over[:DELETE_BATCH])
         if self._is_full(signed_by) and not self._is_full_of(signed_by):
-            # A repeat of these runs again; its sender could as well send a new unsigned command.
+            # A repeat of these commands runs again, but their sender could as well send a new unsigned
+            # command.
             unsigned = [
                 id_ for id_, summary in self._summaries.items() if summary.done and summary.signed_by is None
             ]
@@ -138,7 +144,8 @@ class CommandJournal:
         return not self._is_full(signed_by)
 
     def write(self, entry: CommandRecord) -> bool:
-        """Replace the record. False when the write fails: then it is kept in memory until the agent ends."""
+        """Replace the record. False: the write failed, and the record is kept in memory until the agent
+        ends."""
         self._summaries[entry.id] = _summary(entry)
         if write_record(self._path(entry.id), entry) and self._is_synced():
             self._unwritten.pop(entry.id, None)
@@ -147,14 +154,14 @@ class CommandJournal:
         self.write_error = problem_text("command-journal-unwritable", folder=str(self._folder))
         self._unwritten[entry.id] = entry
         if entry.step == "done":
-            # The old record would resume the command after a restart, and without a record a repeat would run
-            # again. An empty file counts as done, and truncating works on a full disk.
+            # With the old record, the next start would resume the command; without a record, a repeat would
+            # run again. An empty file counts as done, and truncating works on a full disk.
             with contextlib.suppress(OSError):
                 os.truncate(self._path(entry.id), 0)
         return False
 
     def drop(self, id_: str) -> None:
-        """Delete the record: the command does not run."""
+        """Delete the record of a command that does not run."""
         self._unwritten.pop(id_, None)
         self._forget([id_])
 

@@ -1,4 +1,5 @@
-"""Commands from their first journal record to their last reply: run once, journalled at each step.
+"""Leads commands from their first journal record to their last reply: each runs once and is journalled at
+each step.
 
 See docs/design/commands.md.
 """
@@ -34,24 +35,25 @@ log = logging.getLogger(__name__)
 MAX_OPEN = 16
 MAX_OPEN_UNSIGNED = 12
 """Limit for unsigned commands, so that a client that cannot sign leaves room for operators who can."""
-MAX_OPEN_PER_TYPE = 8  # when a command hangs, those that wait for it leave room for other types
+MAX_OPEN_PER_TYPE = 8  # so that commands that wait for a hung one leave room for other types
 MAX_OPEN_SEARCHES = 64
-"""Searches are counted separately: they may wait for a day, and whoever sends many must not block others."""
+"""Limit for searches, which are counted separately: they may wait for a day, and many searches must not block
+other commands."""
 
 
 @dataclass(slots=True)
 class OpenCommand:
-    """A command that is accepted or running; its action sees it as its ``CommandContext``."""
+    """A command that is accepted or running. Its action gets it as its ``CommandContext``."""
 
     record: CommandRecord
     action: Action
     args: Any
     owner: OpenCommands
-    until_mono: float | None = None  # the expiry of its message
-    resumed: bool = False  # it was running when the agent ended
-    overdue_mono: float | None = None  # end of its time limit; None: not started
+    until_mono: float | None = None  # when its message expires
+    resumed: bool = False  # it was already running when the agent ended
+    overdue_mono: float | None = None  # when its time limit ends; None: it has not started
     closed: bool = False
-    waits_for: str | None = None  # reported in a reply
+    waits_for: str | None = None  # the last reason for waiting that was reported
 
     @property
     def id(self) -> str:
@@ -71,7 +73,7 @@ class OpenCommand:
         return self.owner.stopping()
 
     def must_wait(self) -> str | None:
-        """Why the action cannot start now. Never raises."""
+        """Return why the action cannot start now; None: it can. Never raises."""
         try:
             return self.action.must_wait()
         except Exception:
@@ -97,14 +99,14 @@ class OpenCommands:
         clock: Clock,
         stopping: Callable[[], bool],
     ) -> None:
-        """``stopping``: whether the agent stops."""
+        """``stopping`` returns whether the agent stops."""
         self.stopping = stopping
         self._journal = journal
         self._replies = replies
         self._maker = maker
         self._validity = validity
         self._clock = clock
-        self._lock = threading.RLock()  # protects the journal, the next line and what is in it
+        self._lock = threading.RLock()  # protects the journal, and ``_open`` with its commands
         self._open: dict[str, OpenCommand] = {}
 
     @property
@@ -113,11 +115,12 @@ class OpenCommands:
 
     @property
     def journal_error(self) -> str | None:
-        """Why the journal cannot be written."""
+        """Why the journal cannot be written; None: it can."""
         return self._journal.write_error
 
     def restore(self, actions: Mapping[str, Action]) -> list[OpenCommand]:
-        """Return the commands that were not done when the agent ended; queue replies that were not sent."""
+        """Return the commands that were not done when the agent ended. Queue the replies that were not
+        sent."""
         with self._lock:
             found = [self._restored(record, actions) for record in self._journal.open()]
         return [each for each in found if each is not None]
@@ -140,7 +143,7 @@ class OpenCommands:
         return command
 
     def reply_to_repeat(self, new: CommandRecord) -> Reply | None:
-        """Return the last reply to a command that arrived before; None: it is new.
+        """Return the last reply to a command that has arrived before; None: the command is new.
 
         Raises CommandRefused when another document has used the id."""
         with self._lock:
@@ -159,7 +162,7 @@ class OpenCommands:
     def begin(
         self, record: CommandRecord, action: Action, args: Struct, until_mono: float | None
     ) -> OpenCommand:
-        """Journal a new command. Raises CommandRefused, and then nothing has changed."""
+        """Journal a new command and queue its reply. If this raises CommandRefused, nothing has changed."""
         reply = self._maker.make(record.id, record.type, "accepted", "ok", problem_text("command-waits"))
         record = msgspec.structs.replace(record, reply=reply)
         command = OpenCommand(record, action, args, self, until_mono)
@@ -192,14 +195,15 @@ class OpenCommands:
             raise CommandRefused(problem_text(code), "busy")
 
     def _overload(self, type_: str, signed: bool) -> dict[str, int] | None:
-        """How many are open, of all types and of this one, if one more is too many; None: it is accepted."""
+        """Return how many commands are open, of all types and of this type, if one more is too many; None:
+        one more is accepted."""
         is_search = type_ in SEARCH_TYPES
         records = [
             each.record for each in self._open.values() if (each.record.type in SEARCH_TYPES) == is_search
         ]
         if is_search:
             counts = _counts(records, type_)
-            # A rehearsal may take hours, and the others wait for it: they leave room for searches.
+            # A rehearsal may take hours while other rehearsals wait: those must leave room for searches.
             waits = type_ == "rehearse" and counts["same"] >= MAX_OPEN_PER_TYPE
             return counts if waits or len(records) >= MAX_OPEN_SEARCHES else None
         unsigned = sum(record.signed_by is None for record in records)
@@ -208,7 +212,8 @@ class OpenCommands:
         return counts if full or counts["same"] >= MAX_OPEN_PER_TYPE else None
 
     def start(self, command: OpenCommand) -> bool:
-        """Journal that the command runs. False: it has been replied to meanwhile, or has expired."""
+        """Journal that the command runs. False: it has expired, cannot be recorded, or has its last reply
+        already."""
         with self._lock:
             if command.closed:
                 return False
@@ -249,7 +254,8 @@ class OpenCommands:
                 self._close(command, "failed", outcome.code, error_text(outcome))
 
     def end_overdue(self) -> None:
-        """Reply to commands that exceed their time limit, and to those that expired while they waited."""
+        """Close commands that exceed their time limit, and those that expired while they waited, with a
+        reply."""
         if not self._lock.acquire(blocking=False):
             return  # another thread writes to the disk; the main thread tries again in a second
         try:

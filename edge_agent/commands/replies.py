@@ -1,4 +1,4 @@
-"""Replies to commands, in memory and in order until the broker acknowledges them."""
+"""Keeps replies to commands in memory, in order, until the broker acknowledges them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from edge_agent.wire import Reply, ReplyStatus
 log = logging.getLogger(__name__)
 
 MAX_WAITING = 128
-"""Replies that wait, without a broker or when a client sends thousands of wrong commands."""
+"""Limit of replies that wait because there is no broker, or because a client sends thousands of wrong
+commands."""
 
 MAX_REPLIES, WINDOW_S = 60, 60.0
-"""Limit of refusals, and of repeated replies. Further ones are counted and not published."""
+"""Limit of refusals in a time window, and of repeated replies. Further ones are counted and not published."""
 
 INTERIM = ("accepted", "running")
 MAX_RESULT_BYTES = 64_000
@@ -34,7 +35,7 @@ class ReplyMaker:
     """Makes replies of bounded size, without passwords. Thread-safe."""
 
     def __init__(self, gateway: str, clock: Clock, session: Callable[[], str], types: Container[str]) -> None:
-        """``session``: id of the broker session. ``types``: commands of this gateway."""
+        """``session`` returns the id of the broker session. ``types``: commands of this gateway."""
         self._gateway = gateway
         self._clock = clock
         self._session = session
@@ -62,19 +63,19 @@ class ReplyMaker:
             code=code,
             text=masked(text)[:MAX_TEXT_LENGTH],
             result=result or {},
-            # A text that is cut has no code: its figures would not be bounded.
+            # A shortened text gets no code, because the values beside the code would not be shortened.
             problem=optional_problem(masked_problem(text)) if len(text) <= MAX_TEXT_LENGTH else UNSET,
         )
 
 
 class ReplyRateLimit:
-    """Limits replies, or commands, to so many in ``WINDOW_S``."""
+    """Limits replies, or commands, to a number in ``WINDOW_S``."""
 
     def __init__(self, most: int = MAX_REPLIES) -> None:
         self._recent_mono: deque[float] = deque(maxlen=most)
 
     def is_exceeded(self, now_mono: float) -> bool:
-        """Count one more. True: it is too many."""
+        """Count one more, unless it is too many. Return True if it is."""
         recent = self._recent_mono
         if len(recent) == recent.maxlen and now_mono - recent[0] < WINDOW_S:
             return True
@@ -83,10 +84,11 @@ class ReplyRateLimit:
 
 
 class ReplyQueue:
-    """Replies that wait for the broker. Thread-safe.
+    """Holds the replies that wait for the broker. Thread-safe.
 
-    A full queue drops the oldest of the least important: first interim replies, which a later one repeats,
-    then refusals, then any. The replies of commands that ran are in the journal as well."""
+    If the queue is full, the least important reply is dropped, and among equals the oldest: first interim
+    replies, which a later reply repeats, then refusals, then any. The replies of commands that ran are in the
+    journal as well."""
 
     def __init__(
         self, wake: Callable[[], None], sent: Callable[[Reply], None], max_waiting: int = MAX_WAITING
@@ -96,7 +98,7 @@ class ReplyQueue:
         self._wake = wake
         self._sent = sent
         self._max_waiting = max_waiting
-        self._lock = threading.Lock()  # protects the two below
+        self._lock = threading.Lock()  # protects the two fields below
         self._waiting: dict[int, Reply] = {}
         self._number = 0
 

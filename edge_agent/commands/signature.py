@@ -1,10 +1,12 @@
 """Signatures of commands: a compact JWS (RFC 7515) with EdDSA on Ed25519 (RFC 8037).
 
-Operators sign, and the centre signs its searches. One algorithm, a key named by its id and no unknown header
-are accepted. There is no JOSE library here: its choice of algorithms is the usual weakness of JWS (RFC 8725,
-3.1), and little code is left without it. ``cryptography`` is imported by the functions that need it.
+Operators sign commands, and the centre signs its searches. Only one algorithm is accepted, a key that is
+named by its id, and no unknown header. No JOSE library is used: a choice of algorithms is the usual weakness
+of JWS (RFC 8725, 3.1), and little code is needed without one. ``cryptography`` is imported by the functions
+that need it.
 
-The end of the file is for control machines: make an operator's private key, read it, sign.
+The functions at the end of the file are for control machines: they make and read an operator's private key,
+and sign.
 """
 
 from __future__ import annotations
@@ -49,17 +51,17 @@ _HEADER_FIELDS = {"alg", "kid", "typ"}
 
 
 def key_id(der: bytes) -> str:
-    """SHA-256 of the public key (DER), hex."""
+    """Return the SHA-256 of the public key (DER), hex."""
     return hashlib.sha256(der).hexdigest()
 
 
 def is_jws(payload: bytes) -> bool:
-    """Whether the payload looks like a compact JWS rather than a bare document."""
+    """Return whether the payload looks like a compact JWS rather than a bare document."""
     return payload[:1] not in (b"{", b"", b" ", b"\n", b"\r", b"\t") and payload.count(b".") == 2
 
 
 def payload_of(jws: bytes) -> bytes:
-    """Return the document without verifying the signature, for replies only; empty if unreadable."""
+    """Return the document without verifying the signature, for replies only; empty if it is unreadable."""
     part = jws.split(b".")[1]
     try:
         return base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4))
@@ -72,28 +74,28 @@ class OperatorKeyring:
     The files are read for each signature, so added and removed keys take effect at once."""
 
     def __init__(self, operator_keys: Sequence[Path], search_keys: Sequence[Path] = ()) -> None:
-        """Files, and folders of files ``*.pem``."""
+        """``operator_keys``, ``search_keys``: files, and folders of files ``*.pem``."""
         self._operator_keys = operator_keys
         self._search_keys = search_keys
 
     def keys(self, type_: str = "") -> dict[str, bytes]:
-        """Return the 32 bytes of each key that may sign a command of this type, by id; by default those of
-        the operators. A key that is in both lists is a search key. A file that cannot be read is logged and
+        """Return the 32 bytes of each key that may sign a command of this type, by id; without a type, the
+        operators' keys. A key that is in both lists is a search key. A file that cannot be read is logged and
         left out."""
         searchers = _read_keys(self._search_keys)
         operators = {id_: raw for id_, raw in _read_keys(self._operator_keys).items() if id_ not in searchers}
         return operators | searchers if type_ in SEARCH_TYPES else operators
 
     def may_sign(self, signed_by: str | None, type_: str) -> bool:
-        """Whether the key is still there and may sign this type."""
+        """Return whether the key is still configured and may sign commands of this type."""
         return signed_by in self.keys(type_)
 
     def is_search_key(self, signed_by: str | None) -> bool:
         return signed_by in _read_keys(self._search_keys)
 
     def open(self, jws: bytes, type_: str = "") -> tuple[bytes, str]:
-        """Return the signed document and the id of the key. Raises CommandRefused unless a key has signed it
-        that may sign a command of this type; by default an operator's key."""
+        """Return the signed document and the id of the key. Raises CommandRefused unless the key may sign a
+        command of this type; without a type, only operators' keys may."""
         document, kid, _ = _split(jws)
         by, public = self._key(kid, type_)
         verify(jws, public)
@@ -112,8 +114,8 @@ class OperatorKeyring:
 
 
 def read_unverified(jws: bytes) -> tuple[bytes, str]:
-    """Return the document of a JWS in the form that gateways accept, and the id of the key that it names,
-    without verifying the signature. Raises CommandRefused for any other form."""
+    """Return the document of a JWS and the id of the key that it names, without verifying the signature.
+    Raises CommandRefused if the JWS has another form than gateways accept."""
     document, kid, _ = _split(jws)
     return document, kid
 
@@ -136,8 +138,8 @@ def verify(jws: bytes, public: bytes) -> bytes:
 
 
 def open_claim(jws: bytes) -> Claim:
-    """Return the claim of a box, verified with the key that the claim itself contains, so a changed claim can
-    only come from another key. Raises ValueError."""
+    """Return the claim of a box. It is verified with the key that the claim itself contains, so a changed
+    claim would have to be signed with another key. Raises ValueError."""
     try:
         claim = msgspec.json.decode(read_unverified(jws)[0], type=Claim)
         raw = read_public(claim.public_key)
@@ -165,7 +167,7 @@ def _split(jws: bytes) -> tuple[bytes, str, bytes]:
 
 
 def _read_keys(places: Sequence[Path]) -> dict[str, bytes]:
-    """The keys by id, of at most ``MAX_KEYS`` files."""
+    """Return the keys by id, of at most ``MAX_KEYS`` files."""
     folders = [sorted(place.glob("*.pem")) if place.is_dir() else [place] for place in places]
     found: dict[str, bytes] = {}
     for path in [path for paths in folders for path in paths][:MAX_KEYS]:
@@ -198,7 +200,8 @@ def _kid(header: bytes) -> str:
 
 
 def read_public(pem: str) -> bytes:
-    """Return the 32 bytes of the Ed25519 key. Raises ``ValueError`` that says what the text is instead."""
+    """Return the 32 bytes of the Ed25519 key. Raises ``ValueError`` whose text says what the file contains
+    instead."""
     if "PRIVATE KEY-----" in pem:
         raise ValueError("it holds a private key, which has no place on a gateway")
     match = _PEM.search(pem)
@@ -226,7 +229,8 @@ def _base64url(data: bytes) -> bytes:
 
 
 def _base64(part: bytes) -> bytes:
-    """Decode base64url. Raises ``ValueError``, also for a non-canonical spelling of the same bytes."""
+    """Decode base64url. Raises ``ValueError``, also for a second, non-canonical encoding of the same
+    bytes."""
     try:
         data = base64.b64decode(part + b"=" * (-len(part) % 4), altchars=b"-_", validate=True)
     except binascii.Error as error:
@@ -240,7 +244,7 @@ _PRIVATE_PEM = re.compile(r"-----BEGIN PRIVATE KEY-----\s+([A-Za-z0-9+/=\s]+?)\s
 
 
 class KeyUnusable(EdgeAgentError):
-    """The private key cannot be used; nothing was sent."""
+    """The private key cannot be used. Nothing was sent."""
 
 
 def read_private(path: Path) -> Ed25519PrivateKey:

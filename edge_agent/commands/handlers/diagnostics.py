@@ -24,16 +24,17 @@ _PASSWORD = re.compile(
     r"""(?:[|>][^\n]*(?:\n[ \t]+[^\n]*)*|"[^"\n]*"?|'[^'\n]*'?|[^,}\n]+)""",
     re.IGNORECASE,
 )
-"""A key of YAML or JSON and its value, also a value of several lines."""
+"""Matches a key of YAML or JSON that names a password, with its value, also a value of several lines."""
 
 _COMMENT = re.compile(r"(^|[ \t])#[^\n]*", re.MULTILINE)
-"""A comment; also text in quotes that looks like one."""
+"""Matches a comment, and also text in quotes that looks like a comment."""
 
 Parts = Mapping[str, Callable[[], bytes]]  # functions that make the files, by file name
 
 
 class HealthHistory:
-    """Heartbeats of the last day, one every five minutes; in memory, so that no SD card wears out."""
+    """Keeps the heartbeats of the last day, one every five minutes, in memory, so that no SD card wears
+    out."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -73,10 +74,10 @@ def bundle(parts: Parts, log: Sequence[str], max_bytes: int = MAX_BYTES) -> byte
 
 
 def configuration_text(*files: Path) -> bytes:
-    """Return the files as they are, without passwords and comments.
+    """Return the files without passwords and comments, otherwise unchanged.
 
-    Passwords are removed from URLs, and also from keys where the agent refuses them: a refused file is what
-    a developer needs to see. Comments are removed because people note passwords there."""
+    Passwords are removed from URLs, and also from keys where the agent refuses them, because a developer
+    needs to see a refused file. Comments are removed because people note passwords there."""
     return "".join(_config_files(files)).encode()
 
 

@@ -35,28 +35,28 @@ POLL_INTERVAL_S = 0.5
 
 
 class FileService(Protocol):
-    """Pictures and clips of cameras, their way to the centre, and holds of evidence."""
+    """Takes pictures and clips of cameras, sends them to the centre, and holds evidence."""
 
     def snapshot(self, camera: str, event_id: str, timeout_s: float) -> Media:
-        """Take a picture of the next frame; blocks. Raises CommandRefused where the camera cannot make it,
-        CommandFailed when none comes in time."""
+        """Return a picture of the next frame; blocks. Raises CommandRefused if the camera cannot make it,
+        CommandFailed if none comes in time."""
 
     def still(self, camera: str, event_id: str, timeout_s: float) -> Media:
-        """As ``snapshot``, but in full size, of the main stream if possible."""
+        """Return a picture in full size, from the main stream if possible; otherwise as ``snapshot``."""
 
     def record_clip(self, camera: str, event_id: str, last_s: float, next_s: float) -> None:
         """Start a clip; ``clip_of`` returns it some seconds after its end. Raises CommandRefused."""
 
     def send(self, media: Media, command_id: str) -> str | None:
-        """Put a file and its ``evidence`` event into the outbox; durable when it returns.
+        """Put a file and its ``evidence`` event into the outbox; both are durable when it returns.
 
-        Returns the day until which it waits for the uplink's budget; None: it is sent now. Raises
-        CommandFailed."""
+        Returns the day from which the file is sent, because the uplink's budget is used up; None: it is sent
+        now. Raises CommandFailed."""
 
     def clip_of(self, event_id: str) -> tuple[str, bytes] | None:
         """Return the camera and the clip as it may leave the gateway; None: there is no clip.
 
-        Raises CommandRefused where it may not leave, CommandFailed when it cannot be read."""
+        Raises CommandRefused if the clip may not leave the gateway, CommandFailed if it cannot be read."""
 
     def has_clip(self, event_id: str) -> bool: ...
 
@@ -64,7 +64,7 @@ class FileService(Protocol):
         """Return whether the clip of this event is being recorded, and will be stored later."""
 
     def largest_clip(self) -> int:
-        """Return how many bytes a clip may have that is sent through the broker now."""
+        """Return the largest size in bytes of a clip that may be sent through the broker now."""
 
     def hold(self, event_id: str, why: str, who: str) -> None: ...
 
@@ -72,7 +72,7 @@ class FileService(Protocol):
 
 
 def snapshot_action(files: FileService) -> Action:
-    """``snapshot``: sends a picture of what a camera shows now."""
+    """Make the command ``snapshot``, which sends a picture of what a camera shows now."""
 
     def run(context: CommandContext[wire.SnapshotArguments]) -> CommandSucceeded:
         camera = context.args.camera
@@ -84,16 +84,17 @@ def snapshot_action(files: FileService) -> Action:
 
 
 def _is_still(args: wire.SnapshotArguments) -> bool:
-    """A still has up to 1.6 MB and opens the main stream: unsigned ones could use up a SIM card's month."""
+    """Return whether a still is requested, which needs a signature: it has up to 1.6 MB and opens the main
+    stream, so unsigned requests could use up a SIM card's month."""
     return args.still
 
 
 @dataclass(frozen=True)
 class LivePicturesCommand:
-    """The command ``live-pictures``: one picture every ``every_s``, or less often if the camera is slower,
-    for ``for_s``.
+    """The command ``live-pictures``: sends a picture every ``every_s``, or less often if the camera is
+    slower, for ``for_s``.
 
-    It ends with the first picture that the uplink's budget delays, so that at most one waits for it."""
+    It ends with the first picture that the uplink's budget delays, so that at most one picture waits."""
 
     files: FileService
     pause: Pause
@@ -143,7 +144,7 @@ class ClipCommand:
             raise CommandRefused(problem_text("clip-event-or-camera"), "bad-arguments")
         if args.url is not None and args.urls is not None:
             raise CommandRefused(problem_text("clip-url-or-urls"), "bad-arguments")
-        _targets(args)  # refuses bad URLs before anything is recorded
+        _targets(args)  # called first to refuse bad URLs before anything is recorded
         if args.camera is not None:
             if args.last_s + args.next_s < 1:
                 raise CommandRefused(problem_text("clip-too-short"), "bad-arguments")
@@ -154,7 +155,8 @@ class ClipCommand:
             found = self._wait_for(event_id, args.next_s + CLIP_WITHIN_S)
             return self._deliver(context, event_id, *found)
         event_id = args.event_id or ""
-        is_recorded = self.files.is_recorded(event_id)  # before ``clip_of``: it may be stored in between
+        # before ``clip_of``: the clip may be stored between the two calls
+        is_recorded = self.files.is_recorded(event_id)
         stored = self.files.clip_of(event_id)
         if stored is not None:
             return self._deliver(context, event_id, *stored)
@@ -174,7 +176,8 @@ class ClipCommand:
             context.finish(CommandFailed(error_text(error), error.code))
 
     def resume(self, context: CommandContext[wire.ClipArguments]) -> CommandSucceeded | CommandFailed:
-        """Send the clip if it was complete. It is not recorded again: the requested time has passed."""
+        """Called after a restart of the agent: send the clip if it was complete. It is not recorded again,
+        because the requested time has passed."""
         event_id = context.args.event_id or f"clip-{context.id}"
         found = self.files.clip_of(event_id)
         if found is None:
@@ -206,12 +209,13 @@ class ClipCommand:
 
 
 def _is_uploaded(args: wire.ClipArguments) -> bool:
-    """Whether it needs a signature: an upload sends pictures of people to any address that it names."""
+    """Return whether the clip is uploaded, which needs a signature: an upload sends pictures of people to any
+    address that the command names."""
     return args.url is not None or args.urls is not None
 
 
 def diagnostics_action(make: Callable[[], bytes], files: FileService, uploader: Uploader) -> Action:
-    """``diagnostics``. ``make`` returns the bundle, small enough for the broker."""
+    """Make the command ``diagnostics``. ``make`` returns the bundle, small enough for the broker."""
 
     def run(context: CommandContext[wire.DiagnosticsArguments]) -> CommandSucceeded:
         url, event_id = context.args.url, f"diagnostics-{context.id}"
@@ -229,7 +233,7 @@ def diagnostics_action(make: Callable[[], bytes], files: FileService, uploader: 
 
 
 def hold_action(files: FileService) -> Action:
-    """``evidence-hold``: protects an event's media from rotation, or releases them."""
+    """Make the command ``evidence-hold``, which protects an event's media from rotation, or releases them."""
 
     def run(context: CommandContext[wire.HoldArguments]) -> CommandSucceeded:
         args = context.args
@@ -245,10 +249,10 @@ def hold_action(files: FileService) -> Action:
     def resume(context: CommandContext[wire.HoldArguments]) -> CommandSucceeded:
         if not context.args.release:
             return run(context)
-        files.release(context.args.event_id)  # False if it was done before the restart
+        files.release(context.args.event_id)  # False if the release was done before the restart
         return CommandSucceeded(problem_text("hold-ended", event=context.args.event_id))
 
-    # Releasing evidence can lose it, holding it cannot.
+    # Releasing evidence can lose it, holding it cannot: only a release needs a signature.
     return Action("evidence-hold", run, resume, lambda args: args.release)
 
 
@@ -257,7 +261,7 @@ def media_of(payload: bytes, event_id: str, camera: str) -> Media:
 
 
 def _delivery(what: Literal["picture", "clip", "bundle"], day: str | None, **named: str) -> ProblemText:
-    """Say when a file is sent. ``day``: what ``FileService.send`` returned."""
+    """Return the sentence that says when a file is sent. ``day``: what ``FileService.send`` returned."""
     if day is None:
         return problem_text(f"{what}-on-its-way", **named)
     return problem_text(f"{what}-waits", **named, day=day)

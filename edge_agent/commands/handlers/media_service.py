@@ -1,4 +1,5 @@
-"""Snapshots, clips, holds and the sending of files, for the commands of ``files.py`` and storm mode."""
+"""Takes snapshots and clips, holds evidence and sends files, for the commands of ``files.py`` and storm
+mode."""
 
 from __future__ import annotations
 
@@ -28,20 +29,21 @@ log = logging.getLogger(__name__)
 
 
 def sent_from(uplink: UplinkHealth) -> str | None:
-    """The day from which a file in the outbox is sent; None: now."""
+    """Return the day from which a file in the outbox is sent; None: it is sent now."""
     return str(uplink.resets_on) if "media" in uplink.held else None
 
 
 @dataclass(frozen=True, slots=True)
 class ClipLimits:
-    """How large a clip may be that is sent through the broker."""
+    """Limits the size of a clip that is sent through the broker."""
 
     takes_parts: Callable[[], bool]  # whether the centre takes files in parts
     max_bytes: int  # ``uplink.max_clip_bytes``
-    outbox_bytes: int  # ``outbox.max_bytes``; large clips may fill half of it, the rest is for events
+    outbox_bytes: int  # ``outbox.max_bytes``; large clips may fill half of it, the other half is for events
 
     def largest(self, used_bytes: int) -> int:
-        """The limit while the outbox has ``used_bytes``. What fits in one message is sent in any case."""
+        """Return the limit in bytes while the outbox has ``used_bytes``. A clip that fits in one message is
+        allowed in any case, up to ``max_bytes``."""
         if not self.takes_parts():
             return min(self.max_bytes, MAX_MESSAGE_BYTES)
         return min(self.max_bytes, max(self.outbox_bytes // 2 - used_bytes, MAX_MESSAGE_BYTES))
@@ -62,9 +64,9 @@ class MediaService:
         is_recorded: Callable[[str], bool],
         seal_to: bytes | None = None,
     ) -> None:
-        """``uplink`` returns the state of its budget. ``is_recorded`` returns whether the clip of the event
-        with this id is being recorded. ``seal_to``: key of the centre; clips that were stored
-        before it was configured are sealed before they are sent."""
+        """``uplink`` returns the state of the uplink's budget. ``is_recorded`` returns whether the clip of
+        the event with this id is being recorded. ``seal_to``: key of the centre; clips that were stored
+        before the key was configured are sealed before they are sent."""
         self._cameras = cameras
         self._store = store
         self._events = events
@@ -98,7 +100,8 @@ class MediaService:
             raise CommandFailed(reason) from error
 
     def send_snapshot(self, camera: str, event_id: str, command_id: str) -> None:
-        """Request a picture that is sent once it is taken; returns at once. Skips a camera without one."""
+        """Request a picture that is sent once it is taken; returns at once. If no picture can be taken,
+        nothing is sent."""
         try:
             running = self._snapshot_camera(camera)
         except CommandRefused as error:
@@ -167,7 +170,8 @@ class MediaService:
 
     def largest_clip(self) -> int:
         stats, limits = self._outbox.stats(), self._clip_limits
-        # What waits in memory because the disk fails is lost if it is large.
+        # While the disk fails, files wait in memory, and large ones would be lost: allow only what fits in
+        # one message.
         return limits.largest(stats.bytes if stats.degraded is None else limits.outbox_bytes)
 
     def _clip_file(self, event_id: str) -> tuple[str, Path] | None:
@@ -182,7 +186,7 @@ class MediaService:
         return None
 
     def _refuse_private(self, camera: str) -> None:
-        """Refuse clips of a camera with privacy masks: clips are not masked."""
+        """Refuse clips of a camera with privacy masks, because clips are not masked."""
         running = self._cameras.find(camera)
         if running is not None and not records_clips(running.camera):
             raise CommandRefused(problem_text("camera-clips-stay", camera=camera))

@@ -1,4 +1,4 @@
-"""``model``: tries a new model, switches to it, or goes back to the one before."""
+"""``model``: tries a new model, switches to it, or goes back to the previous one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from edge_agent.model_release.service import ModelService
 from edge_agent.wire import ModelArguments
 
 WITHIN_S = 8 * 86_400.0
-"""A week of shadow mode, and a day for the download over a slow link."""
+"""Longest time of the command: a week of shadow mode, and a day for the download over a slow link."""
 _NEEDED = {"try": ("manifest", "url", "bytes"), "switch": ("sha256",), "back": ()}
 
 
@@ -33,8 +33,8 @@ _NEEDED = {"try": ("manifest", "url", "bytes"), "switch": ("sha256",), "back": (
 class ModelCommand:
     """The command ``model``.
 
-    ``ca_file`` returns the CA file of the model server; None: the system's CAs. ``received`` counts the
-    bytes that came."""
+    ``ca_file`` returns the CA file of the model server; None: the system's CAs. ``received`` is called with
+    the number of bytes that came."""
 
     service: ModelService
     operators: OperatorKeyring

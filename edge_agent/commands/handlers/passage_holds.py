@@ -1,4 +1,4 @@
-"""``passage-hold``: keep passages beyond the limits of the gateway, or release them."""
+"""``passage-hold``: keeps passages longer than the limits of the gateway, or releases them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ MAX_HOLD = timedelta(days=366)
 
 
 def check_until(args: PassageHoldArguments, clock: Clock) -> None:
-    """Check the time. Raises CommandRefused if it is past, too far in the future, or not a time."""
+    """Raise CommandRefused if the end of the hold is past, too far in the future, or not a time. Without an
+    end the command releases, and is not checked."""
     if args.until is None:
         return
     try:
@@ -30,8 +31,8 @@ def check_until(args: PassageHoldArguments, clock: Clock) -> None:
 
 
 def change_holds(state_dir: Path, clock: Clock, args: PassageHoldArguments) -> CommandSucceeded:
-    """Place or release the holds; the caller has checked the command, and put it on record. Raises
-    CommandFailed."""
+    """Place or release the holds. The caller has checked the command and written it to the record of access.
+    Raises CommandFailed."""
     holds = PassageHolds(state_dir)
     try:
         if args.until is None:

@@ -1,4 +1,4 @@
-"""``passage-times``: reads the times of stored passages for the centre. ``search.py`` checks who asks."""
+"""``passage-times``: reads the times of stored passages for the centre. ``search.py`` checks who may read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def read_times(
     group: str | None,
     max_rows: int,
 ) -> PassageTimes:
-    """The first ``max_rows`` passages that began between the two times, of these cameras and this group.
+    """Return the first ``max_rows`` passages that began between the two times, of these cameras and this
+    group.
 
     Raises ``PassageReadError``.
     """
@@ -52,9 +53,10 @@ def read_times(
 
 
 def _whole_moments(found: list[StoredPassage], more_at: datetime) -> tuple[list[StoredPassage], datetime]:
-    """Leave the passages of the last, incomplete moment to the next answer, which begins with that moment.
-    If all passages began in one moment, send them; the next answer begins a millisecond later. This loses
-    passages, but otherwise the asker would get the same answer for ever."""
+    """Return the passages before ``more_at``, and the time at which the next answer begins. The passages of
+    that moment are left to the next answer, so that none of them is lost. If all passages began in this
+    moment they are returned, and the next answer begins a millisecond later: passages may then be lost, but
+    otherwise the asker would get the same answer for ever."""
     whole = [each for each in found if each.started_at < more_at]
     return (whole, more_at) if whole else (found, more_at + timedelta(milliseconds=1))
 

@@ -33,10 +33,11 @@ from edge_agent.onvif.camera_process import ask_in_process
 from edge_agent.wire import CameraRebootArguments, NoArguments
 
 MIN_UPTIME_S = 600.0
-"""Root's program has the same limit (edge-agent-reboot.service), so that repeated commands cannot keep a
-gateway rebooting."""
+"""Time since the boot below which no reboot is accepted, so that repeated commands cannot keep a gateway
+rebooting. Root's program has the same limit (edge-agent-reboot.service)."""
 TAKEN_WITHIN_S = 15.0
-"""systemd starts root's program at once; after this time the path unit does not run."""
+"""systemd starts root's program at once. If the request is still there after this time, the path unit does
+not run."""
 ANSWERED_WITHIN_S = 5.0
 """Root's program removes the request before it decides. If it reboots, the agent is stopped meanwhile."""
 POLL_INTERVAL_S = 0.1
@@ -44,14 +45,14 @@ WITHIN_S = 180.0
 
 
 class _PendingReboot(Struct, frozen=True):
-    """The state file: the command, and the boot in which it arrived."""
+    """The content of the state file: the command, and the boot in which it arrived."""
 
     id: str
     boot_id: str
 
 
 class RebootCommand:
-    """The command ``reboot``. ``path``: the state file. ``up_s`` returns the time since the boot."""
+    """The command ``reboot``. ``path``: the state file. ``up_s`` returns the seconds since the boot."""
 
     def __init__(
         self,
@@ -68,7 +69,7 @@ class RebootCommand:
         self._up_s = up_s
         self._taken_within_s = taken_within_s
         self._answered_within_s = answered_within_s
-        self._poll = threading.Event()  # never set: only waited for
+        self._poll = threading.Event()  # never set, only used to wait
 
     def action(self) -> Action:
         return Action(
@@ -81,7 +82,7 @@ class RebootCommand:
             times = {"up_s": round(up_s), "seconds": round(MIN_UPTIME_S)}
             raise CommandRefused(problem_text("reboot-too-early", **times))
         write_record(self._path, _PendingReboot(context.id, self._boot_id))
-        before = self._request.answer()  # to an earlier request; root deletes it at a reboot
+        before = self._request.answer()  # the answer to an earlier request, which root deletes at a reboot
         try:
             self._request.ask()
         except OSError as error:
@@ -115,7 +116,7 @@ NETWORKED = ("rtsp", "rtsps", "http", "https")
 
 
 def camera_reboot_action(settings: Callable[[], Settings]) -> Action:
-    """Make the action. ``settings`` returns those in force."""
+    """Make the command ``camera-reboot``. ``settings`` returns the settings in force."""
 
     def run(context: CommandContext[CameraRebootArguments]) -> CommandSucceeded:
         now = settings()

@@ -1,4 +1,4 @@
-"""``rehearse``: run a drafted rule over the stored passages, in a process of its own.
+"""``rehearse``: runs a drafted rule over the stored passages, in a separate process.
 
 A rehearsal computes for minutes. A thread of the agent would hold Python's interpreter lock while cameras
 wait for it; a process has the lowest priority, and is killed when it takes too long.
@@ -43,8 +43,8 @@ log = logging.getLogger(__name__)
 
 WITHIN_S = 4 * 3600.0  # for 30 days of a busy camera on a slow board (docs/design/rehearsal.md)
 MAX_AN_HOUR = 12
-"""Rehearsals that start in any hour; further ones wait. Whoever has the centre's search key could otherwise
-keep the processor of a gateway busy for ever."""
+"""Number of rehearsals that may start in any hour; further ones wait. Otherwise anyone who has the centre's
+search key could keep the processor of a gateway busy for ever."""
 POLL_S = 1.0
 MAX_ERROR = 500  # characters of the process's message in a reply
 PROGRAM = (sys.executable, "-m", "edge_agent", "rehearse")
@@ -52,7 +52,7 @@ PROGRAM = (sys.executable, "-m", "edge_agent", "rehearse")
 
 @dataclass(frozen=True)
 class RehearseCommand:
-    """The command. Its thread waits for the process; nothing of the agent is changed."""
+    """The command ``rehearse``. Its thread waits for the process; the agent itself does not change."""
 
     settings: Callable[[], Settings]
     config_path: Path | None
@@ -99,7 +99,7 @@ class RehearseCommand:
     def _check_key(self, context: CommandContext[RehearseArguments]) -> bool:
         """Return whether a search key has signed. Raises CommandRefused for a wrong key or ward."""
         args, key, ward = context.args, context.signed_by, self.settings().gateway.ward
-        if not self.keys.may_sign(key, "rehearse"):  # it was removed while the command waited
+        if not self.keys.may_sign(key, "rehearse"):  # the key was removed while the command waited
             raise CommandRefused(problem_text("command-unknown-key", key=str(key)[:16]), "unknown-key")
         is_search_key = self.keys.is_search_key(key)
         if is_search_key and (args.wards is None or args.asked_by is None):
@@ -112,7 +112,7 @@ class RehearseCommand:
         """Raise CommandRefused with the first mistake of the draft."""
         source = ConfigSource(path, no_secrets=True)
         try:
-            # The file may have changed since the agent read it.
+            # The configuration file may have changed since the agent read it.
             select_cameras([camera], [each.id for each in source.load().cameras])
             read_draft(source, camera, draft, "draft")
         except ConfigError as error:
@@ -120,8 +120,9 @@ class RehearseCommand:
             raise CommandRefused(first, "bad-arguments") from error
 
     def _record(self, context: CommandContext[RehearseArguments]) -> None:
-        """Write the rehearsal to the record of access before it runs, if it asks for examples (which name
-        passages of people) or is signed with a search key (whose user must be known)."""
+        """Write the rehearsal to the record of access before it runs. Called if it asks for examples, which
+        name passages of people, or if a search key has signed it, whose user must be known. Raises
+        CommandRefused."""
         args = context.args
         if args.purpose is None or args.case is None:
             raise CommandRefused(problem_text("rehearsal-no-purpose"), "bad-arguments")
@@ -141,7 +142,7 @@ class RehearseCommand:
             raise CommandRefused(str(error)) from error
 
     def _run(self, context: CommandContext[RehearseArguments], path: Path, draft: bytes) -> bytes:
-        """Return what the process prints. Raises CommandFailed."""
+        """Run the process and return what it prints. Raises CommandFailed."""
         args = context.args
         options = ("--days", str(args.days), "--examples", str(args.examples), "--json")
         words = (*PROGRAM, args.camera, "--rule", "-", *options, "--config", str(path.absolute()))
@@ -171,8 +172,8 @@ def _communicate(
     stopping: Callable[[], bool],
     is_hot: Callable[[], bool],
 ) -> tuple[bytes, bytes]:
-    """Wait for the process, which is paused while the gateway is hot. Kills it, and raises CommandFailed,
-    after ``WITHIN_S``, pauses included, or if the agent stops."""
+    """Wait for the process and return its output and errors. The process is paused while the gateway is hot.
+    It is killed, and CommandFailed is raised, if the agent stops or after ``WITHIN_S``, pauses included."""
     until_mono = time.monotonic() + WITHIN_S
     given: bytes | None = data
     paused = False
@@ -180,7 +181,7 @@ def _communicate(
         try:
             return child.communicate(given, timeout=POLL_S)
         except subprocess.TimeoutExpired:
-            given = None  # it has been passed on
+            given = None  # the process has received it
         if stopping() or time.monotonic() > until_mono:
             child.kill()
             child.communicate()
@@ -193,7 +194,7 @@ def _communicate(
 
 
 def _draft(args: RehearseArguments) -> bytes:
-    """The draft as a part of a camera's section; JSON is YAML."""
+    """Return the draft as a part of a camera's section; JSON is YAML."""
     return msgspec.json.encode({"zones": args.zones, "lines": args.lines, "rules": [args.rule]})
 
 

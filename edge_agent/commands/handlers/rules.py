@@ -25,7 +25,7 @@ IS = {OverrideKind.MASK: "masked", OverrideKind.ARM: "armed", OverrideKind.DISAR
 
 
 def rule_actions(settings: Callable[[], Settings], overrides: Overrides) -> Iterator[Action]:
-    """Make the three actions. ``settings`` returns those in force."""
+    """Make the three actions. ``settings`` returns the settings in force."""
     for what in OverrideKind:
         yield Action(what.value, partial(_ask, settings, overrides, what))
 
@@ -38,7 +38,7 @@ def _ask(
 ) -> CommandSucceeded:
     args = context.args
     if args.for_s == 0 and overrides.of(args.camera, args.rule) is what:
-        return _end(overrides, what, args)  # also for a rule that a reload has removed
+        return _end(overrides, what, args)  # ends the override also if a reload has removed the rule
     _refuse_unknown(settings(), args)
     if args.for_s == 0:
         return _end(overrides, what, args)

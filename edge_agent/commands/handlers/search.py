@@ -1,8 +1,9 @@
-"""``search``, ``passage-pictures``, ``passage-times``: find passages, send pictures or times of them.
+"""``search``, ``passage-pictures``, ``passage-times``, ``passage-hold``: find passages, send pictures or
+times of them, and keep them.
 
 All are signed by an operator or with a search key of the centre, and recorded with purpose and case before
-the result is made. They wait while the uplink's budget is used up, and all but pictures while the gateway
-is hot.
+they are done. All but holds wait while the uplink's budget is used up; searches and times also wait while the
+gateway is hot.
 """
 
 from __future__ import annotations
@@ -50,35 +51,37 @@ from edge_agent.wire import (
 )
 
 MAX_PICTURE_TEXT = MAX_RESULT_BYTES - 8000
-"""Bytes of base64 in one result, which would be left out as a whole if it were too large. The rest is for the
-paths."""
+"""Limit of the base64 in one result, in bytes: a result that is too large would be left out as a whole. The
+rest of the result is for the paths."""
 NICENESS = 5
-"""Of their threads. With 10 or more, a thread that held the interpreter's lock and got no processor kept
-others waiting for up to half a second (docs/design/passages.md)."""
+"""Niceness of the threads. With 10 or more, a thread that held the interpreter's lock and got no processor
+kept others waiting for up to half a second (docs/design/passages.md)."""
 MAX_BUSY_SHARE = 0.3
-"""Of the time of its thread for which a search reads rows, so that it leaves the processor to cameras."""
+"""Share of the time for which the thread of a search reads rows, so that it leaves the processor to
+cameras."""
 MAX_PAUSE_S = 1.0
 WITHIN_S = 300.0
 MAX_AN_HOUR = {"search": 120, "passage-pictures": 600, "passage-times": 120, "passage-hold": 600}
-"""Commands that are answered in any hour. Further ones wait: they would cost processor time, traffic and the
-oldest entries of the record of access."""
+"""Number of commands that are answered in any hour. Further ones wait, because they would cost processor time
+and traffic, and push the oldest entries out of the record of access."""
 HOUR_S = 3600.0
 HOT_STEP = 2
-"""Of the thermal ladder, from which searches wait."""
+"""Step of the thermal ladder from which on searches wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayLimits:
-    """What a search must wait for."""
+    """The state of the gateway that may make a search wait."""
 
-    heat_step: int  # of the thermal ladder
+    heat_step: int  # present step of the thermal ladder
     budget_used_up: bool
     clock_synced: bool
 
 
 @dataclass(frozen=True)
 class SearchCommands:
-    """The four commands. Their threads read the files; the writer is not disturbed."""
+    """The four commands. Their threads read the files of passages and do not delay the thread that writes
+    them."""
 
     state_dir: Path
     clock: Clock
@@ -175,9 +178,11 @@ class SearchCommands:
         why: str | None = None
         if type_ in ("search", "passage-times") and limits.heat_step >= HOT_STEP:
             why = problem_text("search-waits-heat")
-        elif type_ != "passage-hold" and limits.budget_used_up:  # a hold that waits may come too late
+        # not a hold: one that waits may come too late
+        elif type_ != "passage-hold" and limits.budget_used_up:
             why = problem_text("search-waits-budget")
-        elif not limits.clock_synced:  # it was when the command arrived: the gateway has booted since
+        # it was synchronised when the command arrived, so the gateway has booted since
+        elif not limits.clock_synced:
             why = problem_text("search-waits-clock")
         elif len(answered) == answered.maxlen and self.clock.monotonic() - answered[0] < HOUR_S:
             why = problem_text("search-waits-hour", limit=len(answered))
@@ -192,10 +197,10 @@ class SearchCommands:
         type_: str,
         what: str,
     ) -> None:
-        """Write the search to the record of access. Raises CommandRefused for a wrong key or ward, and if
-        it cannot be recorded."""
+        """Write the command to the record of access. Raises CommandRefused for a wrong key or ward, or if the
+        record cannot be written."""
         args, key = context.args, context.signed_by
-        if not self.keys.may_sign(key, type_):  # it was removed while the command waited
+        if not self.keys.may_sign(key, type_):  # the key was removed while the command waited
             raise CommandRefused(problem_text("command-unknown-key", key=str(key)[:16]), "unknown-key")
         if self.keys.is_search_key(key) and (args.wards is None or args.asked_by is None):
             raise CommandRefused(problem_text("search-unscoped"), "bad-arguments")
@@ -218,7 +223,7 @@ class SearchCommands:
 
 
 class SearchPacer:
-    """Pauses between slices of rows, for so long that ``busy_share`` of the time is work."""
+    """Pauses a search between slices of rows, so that it works for ``busy_share`` of the time."""
 
     def __init__(self, stopping: Callable[[], bool], busy_share: float = MAX_BUSY_SHARE) -> None:
         self._stopping = stopping
@@ -226,7 +231,7 @@ class SearchPacer:
         self._began_s = time.monotonic()
 
     def pause(self) -> None:
-        """Raises CommandFailed while the agent stops."""
+        """Pause after a slice of rows. Raises CommandFailed if the agent stops."""
         if self._stopping():
             raise CommandFailed(problem_text("agent-stops"))
         busy_s = time.monotonic() - self._began_s
@@ -235,7 +240,7 @@ class SearchPacer:
 
 
 def _question(args: SearchArguments | PassageTimesArguments) -> str:
-    """Return the filters that are set, as JSON for the record of access; of the wards only their number."""
+    """Return the filters that are set, as JSON for the record of access; for the wards only their number."""
     asked = {
         name: msgspec.to_builtins(value)
         for name, value in msgspec.structs.asdict(args).items()
@@ -249,8 +254,8 @@ def _question(args: SearchArguments | PassageTimesArguments) -> str:
 
 
 def _filter(args: SearchArguments) -> PassageFilter:
-    """Raises CommandRefused for a moment that does not exist, a span that ends before it begins, and a part
-    without a colour."""
+    """Return the filter of a search. Raises CommandRefused for a moment that does not exist, a span that ends
+    before it begins, and a part without a colour."""
     first, last = _span(args.from_at, args.to_at)
     if args.part is not None and args.colour is None:
         raise CommandRefused(problem_text("search-part"), "bad-arguments")
@@ -276,7 +281,8 @@ def _filter(args: SearchArguments) -> PassageFilter:
 
 
 def _span(from_at: str, to_at: str) -> tuple[datetime, datetime]:
-    """Raises CommandRefused for a moment that does not exist, and a span that ends before it begins."""
+    """Return both times. Raises CommandRefused for a moment that does not exist, and a span that ends before
+    it begins."""
     try:
         first, last = datetime.fromisoformat(from_at), datetime.fromisoformat(to_at)
     except ValueError as error:
@@ -327,8 +333,8 @@ def _row(passage: StoredPassage) -> FoundPassage:
 
 
 def _is_named(passage: StoredPassage, sha256: Mapping[str, str] | None) -> bool:
-    """Whether the row has the picture that the command names, if it names one. The digest is that of the
-    plain picture, so it also holds for a sealed one."""
+    """Return whether the row has the picture that the command names; True if the command names none. The
+    digest is that of the plain picture, so it also fits if the picture is sealed."""
     named = None if sha256 is None else sha256.get(str(passage.id))
     return named is None or named == passage.detail.crop_sha256
 

@@ -1,4 +1,4 @@
-"""``storm-mode``: sends a picture of chosen cameras every few minutes, while streets flood."""
+"""``storm-mode``: sends a picture of chosen cameras every few minutes while streets flood."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ FILE = "storm.json"
 
 
 class _Storm(msgspec.Struct, frozen=True):
-    """The state file: the current storm mode, which continues after a restart."""
+    """The content of the state file: the present storm mode, which continues after a restart."""
 
     command: str
     cameras: list[str]
     every_s: float
     until: str
-    left_s: float  # remaining time when it was written: a clock that jumps cannot prolong it
+    left_s: float  # remaining time at the last write: a clock that jumps cannot prolong it
 
 
 class StormMode:
-    """``run`` is called on the command thread, ``tick`` on the main thread, ``health`` on any.
+    """The command ``storm-mode``. ``run`` is called on the command thread, ``tick`` on the main thread,
+    ``health`` on any.
 
     ``take(camera, event_id, command_id)`` requests a picture that is sent later, and returns at once.
     """
@@ -96,7 +97,7 @@ class StormMode:
             self._send_snapshot(camera, f"storm-{storm.command}-{number}", storm.command)
 
     def health(self) -> StormHealth | None:
-        """The state for the heartbeat; None: storm mode is off."""
+        """Return the state for the heartbeat; None: storm mode is off."""
         if (storm := self._storm) is None:
             return None
         return StormHealth(cameras=storm.cameras, every_s=storm.every_s, until=storm.until)
@@ -106,5 +107,5 @@ class StormMode:
             self._storm = None
         try:
             self._path.unlink(missing_ok=True)
-        except OSError as error:  # harmless: the time in the file is over
+        except OSError as error:  # harmless, because the time in the file is over
             log.warning("%s cannot be removed: %s", self._path, error.strerror)

@@ -1,6 +1,6 @@
-"""``unclaim``: the box gives its site up. Root's program does it; see docs/design/commissioning.md.
+"""``unclaim``: takes the site away from the box. Root's program does it; see docs/design/commissioning.md.
 
-The agent only writes the request. Root's program stops the agent, sets the events of the site apart, and
+The agent only writes the request. Root's program stops the agent, moves the events of the site aside, and
 removes certificate and configuration.
 """
 
@@ -20,12 +20,13 @@ from edge_agent.wire import UnclaimArguments
 REQUEST = "unclaim"
 ANSWER = Path("run/edge-agent-unclaim/answer.json")
 PICKED_UP_WITHIN_S = 15.0
-"""systemd starts root's program at once; after this time the path unit does not run."""
+"""systemd starts root's program at once. If the request is still there after this time, the path unit does
+not run."""
 ANSWERED_WITHIN_S = 5.0
 """Root's program deletes the request, then answers. It stops the agent some seconds later."""
 POLL_INTERVAL_S = 0.1
 MAX_WHY = 200
-"""Characters; root's program reads at most 2000 bytes."""
+"""Longest reason in the request, in characters; root's program reads at most 2000 bytes."""
 
 
 class UnclaimRequest(msgspec.Struct, frozen=True):
@@ -49,7 +50,7 @@ class UnclaimCommand:
         self._request = request
         self._picked_up_within_s = picked_up_within_s
         self._answered_within_s = answered_within_s
-        self._poll = threading.Event()  # never set: only waited for
+        self._poll = threading.Event()  # never set, only used to wait
 
     def action(self) -> Action:
         return Action("unclaim", self.run, needs_signature=always, slow=True)
@@ -57,8 +58,9 @@ class UnclaimCommand:
     def run(self, context: CommandContext[UnclaimArguments]) -> CommandSucceeded:
         args, begins = context.args, problem_text("unclaim-begins")
         request = UnclaimRequest(args.claim_id, args.why[:MAX_WHY], context.id, context.signed_by)
-        context.progress(begins)  # root's program may stop the agent before the last reply is sent
-        before = self._request.answer()  # to an earlier request
+        # before the request: root's program may stop the agent before the last reply is sent
+        context.progress(begins)
+        before = self._request.answer()  # the answer to an earlier request
         try:
             self._request.ask(msgspec.json.encode(request))
         except OSError as error:

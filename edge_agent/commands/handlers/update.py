@@ -1,6 +1,6 @@
 """``update`` and ``update-piece``: get the missing wheels, then ask root's program to install them.
 
-Root's program installs and tries the release, decides whether it stays, and restarts the agent meanwhile.
+Root's program installs and tries the release, decides whether it remains, and restarts the agent meanwhile.
 The reply follows from root's status file. See docs/design/update.md.
 """
 
@@ -32,8 +32,8 @@ from edge_agent.wire import UpdateArguments, UpdatePieceArguments
 log = logging.getLogger(__name__)
 
 WITHIN_S = 6 * 3600.0
-"""For a slow link and pieces that arrive over hours; the trial itself takes minutes."""
-UNHEARD_S = 120.0  # root's program reports at once that it has started, or that it is busy
+"""Long enough for a slow link, and for pieces that arrive over hours; the trial itself takes minutes."""
+UNHEARD_S = 120.0  # root's program normally reports at once that it has started, or that it is busy
 
 
 @dataclass(slots=True)
@@ -43,23 +43,24 @@ class _Open:
     context: CommandContext[UpdateArguments]
     manifest: ReleaseManifest
     missing: list[ReleaseWheel]  # wheels that arrive in pieces
-    asked_mono: float | None = None  # when root was asked, or last reported progress
-    phase: str = ""  # reported last
+    asked_mono: float | None = None  # when root was asked, or last reported that it works
+    phase: str = ""  # the last phase that was reported
 
 
 class UpdateCommands:
-    """The actions run on the dispatcher's threads; the main thread calls ``tick``."""
+    """The commands ``update`` and ``update-piece``. Their actions run on the dispatcher's threads; the main
+    thread calls ``tick``."""
 
     def __init__(
         self, root: RootUpdate, inbox: WheelCache, clock: Clock, version: str, wait_s: float = DOWNLOAD_WAIT_S
     ) -> None:
-        """``version``: the installed one. ``wait_s``: pause between two download attempts."""
+        """``version``: the installed version. ``wait_s``: pause between two download attempts."""
         self._root = root
         self._wheels = inbox
         self._clock = clock
         self._version = version
         self._wait_s = wait_s
-        self._lock = threading.RLock()  # protects what is below, and the cache while an update is open
+        self._lock = threading.RLock()  # protects the fields below, and the cache while an update is open
         self._open: _Open | None = None
 
     def actions(self) -> Iterator[Action]:
@@ -75,14 +76,16 @@ class UpdateCommands:
         if manifest.version == self._version:
             text = problem_text("release-in-force", version=manifest.version)
             return CommandSucceeded(text, {"version": manifest.version})
-        missing = self._missing(context, manifest)  # may refuse; only then an update that waits is displaced
+        # first, so that a refused update does not end one that waits
+        missing = self._missing(context, manifest)
         self._displace_waiting()
         return self._proceed(context, manifest, missing)
 
     def resume(
         self, context: CommandContext[UpdateArguments]
     ) -> CommandSucceeded | InProgress | CommandFailed:
-        """Continue after a restart of the agent, usually by root's program to try the release."""
+        """Called after a restart of the agent, which is usually due to root's program trying the release:
+        return the outcome, or go on."""
         manifest, status = ReleaseManifest.of(context.args.manifest), self._root.status()
         if status.last is not None and status.last.id == context.id:
             self._wheels.clear()
@@ -94,7 +97,7 @@ class UpdateCommands:
         return self._proceed(context, manifest, self._missing(context, manifest))
 
     def _displace_waiting(self) -> None:
-        """End an update that waits for pieces. Raises CommandRefused when root already installs another."""
+        """End an update that waits for pieces. Raises CommandRefused if root already installs it."""
         with self._lock:
             other = self._open
             if other is None:
@@ -108,7 +111,7 @@ class UpdateCommands:
     def _missing(
         self, context: CommandContext[UpdateArguments], manifest: ReleaseManifest
     ) -> list[ReleaseWheel]:
-        """Return the wheels to get. Raises CommandRefused where the gateway cannot get or store them."""
+        """Return the wheels to get. Raises CommandRefused if the gateway cannot get or store them."""
         missing = [] if self._root.has(manifest.version) else self._wheels.missing(manifest)
         if missing and context.args.url is None:
             check_pieces(missing, context.args.pieces)
@@ -118,7 +121,7 @@ class UpdateCommands:
     def _proceed(
         self, context: CommandContext[UpdateArguments], manifest: ReleaseManifest, missing: list[ReleaseWheel]
     ) -> InProgress:
-        """Download the missing wheels or wait for their pieces; then ask root."""
+        """Download the missing wheels, or wait for their pieces; then ask root's program to install them."""
         self._wheels.clear(but=manifest.wheels)
         open_ = _Open(context, manifest, missing)
         if missing and context.args.url is None:
@@ -131,7 +134,7 @@ class UpdateCommands:
         return InProgress(problem_text("update-requested", version=manifest.version))
 
     def _fetch(self, open_: _Open) -> bool:
-        """Download the wheels. False: the agent stops. Raises CommandFailed; what came is kept."""
+        """Download the wheels. False: the agent stops. Raises CommandFailed; downloaded data is kept."""
         context, url = open_.context, (open_.context.args.url or "").rstrip("/")
         for count, wheel in enumerate(open_.missing, 1):
             counts = {"number": count, "wheels": len(open_.missing)}
@@ -157,7 +160,7 @@ class UpdateCommands:
     # --- update-piece, on the quick thread ---
 
     def accept_piece(self, context: CommandContext[UpdatePieceArguments]) -> CommandSucceeded:
-        """Store a piece, and return which are still missing. Without ``data`` only return that."""
+        """Store a piece, and return which pieces are still missing. Without ``data``, only return that."""
         args = context.args
         with self._lock:
             open_ = self._open
@@ -184,7 +187,8 @@ class UpdateCommands:
         self._wheels.put(wheel, pieces, args.index, args.data)
 
     def _assemble(self, open_: _Open) -> None:
-        """Assemble complete wheels, also from pieces of an earlier attempt that a power cut interrupted."""
+        """Assemble wheels whose pieces are complete. Pieces of an earlier attempt, which a power cut
+        interrupted, count too."""
         for wheel in list(open_.missing):
             pieces = open_.context.args.pieces[wheel.name]
             if not self._wheels.pieces_missing(wheel, pieces) and self._wheels.assemble(wheel, pieces):
@@ -215,7 +219,8 @@ class UpdateCommands:
             context.finish(answer)
 
     def _poll_root(self) -> tuple[CommandContext[UpdateArguments], CommandSucceeded | CommandFailed] | None:
-        """Return the outcome of the open update, if root has reported it. Call with the lock."""
+        """Return the outcome of the open update, if root's program has reported it or does not answer. The
+        caller holds the lock."""
         open_ = self._open
         if open_ is None or open_.asked_mono is None:
             return None
@@ -224,7 +229,7 @@ class UpdateCommands:
         if status.last is not None and status.last.id == id_:
             answer = _outcome(status.last)
         elif status.now is not None:
-            open_.asked_mono = self._clock.monotonic()  # it may be busy with another one first
+            open_.asked_mono = self._clock.monotonic()  # it may be busy with another release first
             if status.now.id == id_ and status.now.phase != open_.phase:
                 open_.phase = status.now.phase
                 open_.context.progress(_progress_text(status.now))

@@ -1,4 +1,4 @@
-"""Clip commands that wait because the clip of their event is still being recorded."""
+"""Holds clip commands that wait because the clip of their event is still being recorded."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from edge_agent.core.problems import problem_text
 log = logging.getLogger(__name__)
 
 MAX_WAITING = 4
-"""Most commands that wait: half of the commands of one type that may be open."""
+"""Limit of commands that wait: half of the commands of one type that may be open."""
 WAIT_WITHIN_S = 840.0
-"""``clip.max_s`` is 600 s at most. The console counts a request without a result after 900 s as lost."""
+"""Longest wait: ``clip.max_s`` is 600 s at most, and the console counts a request without a result as lost
+after 900 s."""
 POLL_S = 1.0
 
 
@@ -27,16 +28,16 @@ class _WaitingClip:
 
 
 class ClipQueue:
-    """Delivers each clip once it is complete, on the thread ``clip-queue``, which runs while one waits.
+    """Delivers each clip once it is complete. The thread ``clip-queue`` runs while a command waits.
 
-    Waiting commands are not stored here: they are in the journal of commands, and the dispatcher resumes
-    them after a restart.
+    Waiting commands are not stored here: they are in the journal of commands, and the dispatcher resumes them
+    after a restart.
     """
 
     def __init__(self, pause: Callable[[float], bool]) -> None:
-        """``pause(seconds)`` waits, and returns whether the agent stops."""
+        """``pause(seconds)`` waits, and returns True if the agent stops."""
         self._pause = pause
-        self._lock = threading.Lock()  # protects the two below
+        self._lock = threading.Lock()  # protects the two fields below
         self._waiting: list[_WaitingClip] = []
         self._thread: threading.Thread | None = None
 
@@ -64,14 +65,14 @@ class ClipQueue:
                     )
 
     def _has_waiting(self) -> bool:
-        """Whether a command waits; if not, the thread ends."""
+        """Return whether a command waits. If none does, the thread ends."""
         with self._lock:
             if not self._waiting:
                 self._thread = None
             return bool(self._waiting)
 
     def _complete(self) -> list[_WaitingClip]:
-        """Remove and return the commands whose clip is complete, or that have waited too long."""
+        """Remove and return the entries whose clip is complete, or that have waited too long."""
         with self._lock:
             for clip in self._waiting:
                 clip.left_s -= POLL_S

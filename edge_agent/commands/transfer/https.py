@@ -1,9 +1,9 @@
-"""HTTPS transfers with a server that a command names: time limits, no redirects.
+"""HTTPS transfers with a server that a command names, with time limits and without redirects.
 
 A redirect could lead to another host, to plain http, or to a camera on the site's network. ``download``
 fetches one file of known size, and resumes a download that was interrupted. ``Uploader`` sends a file to
 presigned URLs, whole or in parts; a presigned PUT cannot be resumed, so a part that fails is sent again as a
-whole. Logs and replies name only the host: a presigned URL is a secret, whoever has it may use it.
+whole. Logs and replies name only the host, because anyone who has a presigned URL may use it.
 """
 
 from __future__ import annotations
@@ -69,8 +69,9 @@ class HttpsConnection(http.client.HTTPSConnection):
 
     @contextmanager
     def until(self, deadline: float) -> Iterator[None]:
-        """Shut the connection down at that monotonic time: the operation raises ``OSError``."""
-        # A socket's timeout starts again with each byte: only a shutdown ends a server that sends slowly.
+        """Shut the connection down at that monotonic time; the operation that runs then raises
+        ``OSError``."""
+        # A socket's timeout starts again with each byte: only a shutdown ends a transfer from a slow server.
         guard = threading.Timer(max(0.0, deadline - time.monotonic()), self._shut)
         guard.daemon = True
         guard.start()
@@ -108,7 +109,7 @@ def download(
 ) -> bool:
     """Append to ``part`` until it has ``size_bytes``, and never more. False: the agent stops.
 
-    ``received`` is called with the size of each block. Raises OSError; what came is kept.
+    ``received`` is called with the size of each block. Raises OSError; the downloaded part is kept.
     """
     have = part.stat().st_size if part.is_file() else 0
     if have > size_bytes:
@@ -124,7 +125,8 @@ def download(
             answer = connection.getresponse()
             if answer.status not in (200, 206):  # a redirect is refused as well
                 raise OSError(f"{target.host}: the server says {answer.status}")
-            if not (have and answer.status == 206):  # the server ignored the range and sends the whole file
+            # the server sends the whole file, because it ignored the range or none was requested
+            if not (have and answer.status == 206):
                 have = 0
             file.truncate(have)
             file.seek(have)
@@ -146,8 +148,8 @@ def retry_download(
 ) -> bool:
     """Call ``fetch``, which downloads the file ``name``, until it raises no OSError. False: the agent stops.
 
-    Raises CommandFailed after ``DOWNLOAD_ATTEMPTS``; ``outcome`` is the code of its text, which adds to
-    ``{why}`` what remains of the download.
+    Raises CommandFailed after ``DOWNLOAD_ATTEMPTS``. Its text has the code ``outcome``, which says, in
+    addition to ``{why}``, what remains of the download.
     """
     for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
         try:
@@ -165,7 +167,7 @@ def retry_download(
 
 
 def sha256_of(path: Path) -> str | None:
-    """SHA-256 of a file, hex; None: the file cannot be read."""
+    """Return the SHA-256 of a file, hex; None: the file cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -180,7 +182,7 @@ UPLOAD_WITHIN_S = 3300.0
 UPLOAD_BLOCK = 16_384
 MAX_ETAG = 200
 
-Pause = Callable[[float], bool]  # waits so many seconds; True when the agent stops
+Pause = Callable[[float], bool]  # waits for the seconds; True: the agent stops
 
 
 def ignore_bytes(size_bytes: int) -> None:
@@ -193,7 +195,8 @@ class Uploader:
 
     pause: Pause
     tls: ssl.SSLContext | None = None  # None: the system's trust store
-    bytes_s: float = math.inf  # rate limit, so that alarms do not wait behind it in the modem's queue
+    # limit of bytes a second, so that alarms do not wait behind the upload in the modem's queue
+    bytes_s: float = math.inf
     on_bytes_sent: Callable[[int], None] = ignore_bytes  # called with the number of bytes sent
     within_s: float = UPLOAD_WITHIN_S
 
@@ -237,7 +240,7 @@ class Uploader:
                 return etag
             reason = f"the server says {status} {reason_text}"
             if status < 500 and status not in (408, 429):
-                break  # another attempt would fail alike, for example with an expired signature
+                break  # another attempt would fail in the same way, for example with an expired signature
         raise CommandFailed(problem_text("upload-failed", host=host, error=reason))
 
     def _put_once(

@@ -26,7 +26,8 @@ WHEEL = re.compile(r"[A-Za-z0-9_.+!-]{1,200}\.whl")
 VERSION = re.compile(r"[0-9][A-Za-z0-9.+!-]{0,63}")
 KEEP_FREE = 100_000_000
 MAX_PIECES = 64
-"""8 MB; larger wheels come from a server. Each piece is a command with a record in the journal."""
+"""Limit of pieces, which together have 8 MB; larger wheels come from a server. Each piece is a command with a
+record in the journal."""
 MAX_WHEEL_BYTES = 1 << 32
 
 
@@ -58,7 +59,8 @@ class ReleaseManifest(Struct, frozen=True):
 
 
 class WheelCache:
-    """The wheels in ``folder``. ``have``: the folder of root's wheels. Not thread-safe.
+    """Keeps the wheels in ``folder``. ``have``: the folder with the wheels that root's program has. Not
+    thread-safe.
 
     ``received`` is called with the number of bytes that came from a server."""
 
@@ -68,7 +70,8 @@ class WheelCache:
         self._received = received
 
     def missing(self, manifest: ReleaseManifest) -> list[ReleaseWheel]:
-        """Return the wheels that neither folder has. Hashes the files: takes some seconds for all."""
+        """Return the wheels that are in neither folder. Hashes the files, which takes some seconds for all
+        wheels."""
         return [
             wheel
             for wheel in manifest.wheels
@@ -85,11 +88,11 @@ class WheelCache:
             raise CommandRefused(problem_text("disk-too-full", **sizes))
 
     def clear(self, but: list[ReleaseWheel] | None = None) -> None:
-        """Delete all files except those of the wheels ``but``."""
+        """Delete all files except those of the wheels in ``but``."""
         kept = {wheel.name for wheel in but or ()}
         for path in self._folder.glob("*"):
             if not any(path.name.startswith(name) for name in kept):
-                # Best effort: a disk that fails is reported by the operation that needs it.
+                # If the disk fails, the operation that needs the space reports it.
                 with contextlib.suppress(OSError):
                     path.unlink()
 
@@ -105,7 +108,8 @@ class WheelCache:
         return missing
 
     def put(self, wheel: ReleaseWheel, pieces: Pieces, index: int, data: str) -> None:
-        """Store one piece, base64. Raises CommandRefused when it is not the signed piece."""
+        """Store one piece, given as base64. Raises CommandRefused if it is not the piece that the signed
+        command ``update`` lists."""
         try:
             content = base64.b64decode(data, validate=True)
         except (binascii.Error, ValueError) as error:
@@ -149,7 +153,7 @@ class WheelCache:
     def fetch(self, wheel: ReleaseWheel, url: str, ca_file: str | None, stopping: Callable[[], bool]) -> bool:
         """Download a wheel, or resume its download. False: the agent stops.
 
-        Raises OSError; CommandFailed when the wheel is not the manifest's."""
+        Raises OSError, and CommandFailed if the wheel is not the manifest's."""
         url, part = f"{url}/wheels/{wheel.name}", self._folder / f"{wheel.name}.part"
         if not download(url, part, wheel.bytes, ca_file=ca_file, stopping=stopping, received=self._received):
             return False
@@ -161,7 +165,7 @@ class WheelCache:
 
 
 def check_pieces(wheels: list[ReleaseWheel], pieces: dict[str, Pieces]) -> None:
-    """Raise CommandRefused unless the pieces of each missing wheel add up to it."""
+    """Raise CommandRefused unless the pieces of each missing wheel add up to the wheel."""
     for wheel in wheels:
         listed = pieces.get(wheel.name)
         if listed is None:
