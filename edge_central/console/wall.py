@@ -11,7 +11,7 @@ from edge_central.console.alarms.model import QueueCounts
 from edge_central.console.fleet import AttentionLevel, Fleet, SiteOverview, SiteState, WardOverview
 
 MOST_SITES = 3
-"""Sites on a card: more would not fit with 21 wards on 1920x1080 pixels."""
+"""Limit for the sites on a card: more would not fit with 21 wards on 1920x1080 pixels."""
 MOST_COLUMNS = 8
 
 
@@ -30,9 +30,9 @@ class WardRank(IntEnum):
 class WardCard:
     ward: WardOverview
     rank: WardRank
-    alarms: int  # rows of open alarms, as in the list of alarms
-    sites: tuple[SiteOverview, ...]  # that need action, at most MOST_SITES
-    more: int  # further sites that need action
+    alarms: int  # number of rows of open alarms, as in the list of alarms
+    sites: tuple[SiteOverview, ...]  # sites that need action, at most MOST_SITES
+    more: int  # number of further sites that need action
 
     @property
     def is_dark(self) -> bool:
@@ -42,8 +42,8 @@ class WardCard:
 def ward_cards(
     fleet: Fleet, counts: Mapping[str, QueueCounts], action: Sequence[SiteOverview]
 ) -> tuple[WardCard, ...]:
-    """The cards of all wards; ``counts``: numbers of open alarms by ward; ``action``: the sites that need
-    action, the most recent fault first."""
+    """Return the cards of all wards. ``counts``: numbers of open alarms by ward; ``action``: the sites that
+    need action, the most recent fault first."""
     cards = []
     for ward in fleet.wards:
         own = tuple(site for site in action if site.ward == ward.id)
@@ -54,7 +54,7 @@ def ward_cards(
 
 
 def column_count(cards: int) -> int:
-    """Columns of the grid, so that it is about twice as wide as high, as the screen is."""
+    """Return the number of columns with which the grid is about twice as wide as high, like the screen."""
     return min(MOST_COLUMNS, cards, math.ceil(math.sqrt(2 * cards)))
 
 

@@ -1,1 +1,1 @@
-"""The gateways compared with what is expected of them, and roll-outs of releases with their progress."""
+"""Compares the gateways with what is expected of them, and follows roll-outs of releases."""

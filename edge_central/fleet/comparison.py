@@ -1,7 +1,7 @@
 """Compares each gateway with the sheet and with the version of the fleet.
 
 Everything is read from the newest heartbeat, birth and presence of a gateway (``console/fleet.py``) and from
-the rules that it has sent. The fleet's version is that of the alert rule ``version_behind``.
+the rules that it has sent. The fleet's version is the one that the alert rule ``version_behind`` uses.
 """
 
 from __future__ import annotations
@@ -24,37 +24,38 @@ from edge_central.rehearsals.changed_rules import ChangedRules, read_changed_rul
 from edge_central.store.scope import EVERYWHERE, Scope
 
 EXPIRING_DAYS = 30
-"""A gateway reports a problem of its certificate below so many days, too."""
+"""A certificate that expires in fewer days is a problem; gateways use the same limit."""
 MOST_PERCENT = 999
 
 
 class DeviationKind(StrEnum):
-    """How a gateway differs from what is expected. ``detail`` of a deviation is in brackets."""
+    """How a gateway differs from what is expected. The comments name the ``detail`` of the deviation in
+    brackets."""
 
-    NEVER_CONNECTED = "never-connected"  # in the sheet, and never heard of
+    NEVER_CONNECTED = "never-connected"  # in the sheet, but the centre never heard it
     NOT_IN_SHEET = "not-in-sheet"
-    OTHER_WARD = "other-ward"  # than in the sheet (the ward of the sheet)
-    CAMERA_MISSING = "camera-missing"  # in the sheet, and not at the gateway (ids)
-    CAMERA_UNKNOWN = "camera-unknown"  # at the gateway, and not in the sheet (ids)
-    OTHER_VERSION = "other-version"  # than the fleet (the fleet's version)
+    OTHER_WARD = "other-ward"  # not the ward of the sheet (that ward)
+    CAMERA_MISSING = "camera-missing"  # in the sheet, but not at the gateway (ids)
+    CAMERA_UNKNOWN = "camera-unknown"  # at the gateway, but not in the sheet (ids)
+    OTHER_VERSION = "other-version"  # not the version of the fleet (that version)
     RELEASE_REVERTED = "release-reverted"  # (version and reason)
     CONFIG_ON_TRIAL = "config-on-trial"
     CONFIG_REVERTED = "config-reverted"  # (version and reason)
     MODEL_REVERTED = "model-reverted"  # (reason)
-    RULE_CHANGED = "rule-changed"  # by a command, and so unlike the configuration (ids of one camera)
-    MASKS_CHANGED = "masks-changed"  # likewise (one camera)
+    RULE_CHANGED = "rule-changed"  # by a command: not as configured (ids of one camera)
+    MASKS_CHANGED = "masks-changed"  # a command changed the masks of a camera (its id)
 
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
     kind: DeviationKind
     detail: str = ""
-    camera: str = ""  # empty: of the whole gateway
+    camera: str = ""  # empty: the deviation concerns the whole gateway
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedGateway:
-    """A gateway, and how it differs."""
+    """A gateway and its deviations."""
 
     site: SiteOverview
     deviations: tuple[Deviation, ...]
@@ -85,21 +86,21 @@ class ComparedGateway:
         return (self.forecast_percent or 0) > 100
 
     def differs(self, kind: str) -> bool:
-        """Whether the gateway deviates in this way; ``any``: in any way."""
+        """Return whether the gateway has a deviation of this kind; ``any``: of any kind."""
         return any(kind in ("any", each.kind) for each in self.deviations)
 
 
 @dataclass(frozen=True, slots=True)
 class FleetFilter:
-    """Conditions on the rows of the page; empty: none."""
+    """Conditions on the rows of the page. An empty value is no condition."""
 
     ward: str = ""
     state: str = ""
     version: str = ""
     model: str = ""
     differs: str = ""  # a DeviationKind, or ``any``
-    expiring: bool = False  # certificates
-    exceeding: bool = False  # the forecast of their uplink is above its budget
+    expiring: bool = False  # only gateways whose certificate expires soon
+    exceeding: bool = False  # only gateways whose forecast exceeds the uplink's budget
 
     def matches(self, row: ComparedGateway) -> bool:
         site = row.site
@@ -117,7 +118,7 @@ class FleetComparison:
     """All gateways of a scope, the broken ones first."""
 
     rows: tuple[ComparedGateway, ...]
-    wanted_version: str  # of the fleet; empty: unknown
+    wanted_version: str  # version of the fleet; empty: unknown
 
     @property
     def versions(self) -> Counter[str]:
@@ -138,18 +139,18 @@ class FleetComparison:
 
     @property
     def expiring(self) -> int:
-        """Gateways whose certificate expires soon."""
+        """The number of gateways whose certificate expires soon."""
         return sum(row.certificate_expires for row in self.rows)
 
     @property
     def exceeding(self) -> int:
-        """Gateways that will use more than the budget of their uplink."""
+        """The number of gateways that will use more than the budget of their uplink."""
         return sum(row.exceeds_budget for row in self.rows)
 
 
 def wanted_version(settings: AlertSettings, versions: Mapping[str, int]) -> str:
-    """Return the version that gateways should have: that of the alert rule, else the newest that a tenth of
-    them has."""
+    """Return the version that gateways should have: the version of the alert rule, or else the newest version
+    that a tenth of the gateways has."""
     named = (rule.version for rule in settings.rules if rule.measure is Measure.VERSION_BEHIND)
     return next((version for version in named if version), "") or newest_version(versions)
 
@@ -157,7 +158,8 @@ def wanted_version(settings: AlertSettings, versions: Mapping[str, int]) -> str:
 def read_comparison(
     connection: Connection, names: Names, scope: Scope, settings: AlertSettings, now_ms: int
 ) -> FleetComparison:
-    """Compare the gateways of this scope. The version is that of the whole fleet, as for the alerts."""
+    """Compare the gateways of this scope. They are compared with the version of the whole fleet, as for the
+    alerts."""
     fleet = read_fleet(connection, names, scope, now_ms)
     everything = fleet if scope == EVERYWHERE else read_fleet(connection, names, EVERYWHERE, now_ms)
     versions = Counter(site.version for site in everything.sites)
@@ -225,7 +227,7 @@ def _from_sheet(site: SiteOverview, names: Names) -> Iterator[Deviation]:
     if expected.ward and expected.ward != site.ward:
         yield Deviation(DeviationKind.OTHER_WARD, expected.ward)
     configured = {*site.health.cameras} or {camera.id for camera in site.birth.cameras}
-    if not configured:  # no heartbeat and no birth that can be read: nothing is known
+    if not configured:  # neither a heartbeat nor a birth can be read: the cameras are unknown
         return
     if missing := expected.cameras.keys() - configured:
         yield Deviation(DeviationKind.CAMERA_MISSING, ", ".join(sorted(missing)))
@@ -234,7 +236,7 @@ def _from_sheet(site: SiteOverview, names: Names) -> Iterator[Deviation]:
 
 
 def _reported(health: HeartbeatFields, code: str) -> str:
-    """The line of the heartbeat with this code, which people can read in their language; empty: none."""
+    """Return the line of the heartbeat with this code, which pages can translate; empty: there is none."""
     for line in health.degraded:
         problem = problem_of(line)
         if problem is not None and problem.code == code:

@@ -1,4 +1,4 @@
-"""How far roll-outs have come, by what each gateway itself reports. Pure."""
+"""How far roll-outs have come, judged by what each gateway itself reports. Pure."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from edge_central.fleet.rollouts import BatchMember, ReleaseRollout, RolloutBatc
 
 
 class MemberState(StrEnum):
-    """A gateway with regard to one release or model."""
+    """The state of a gateway with regard to one release or model."""
 
     RUNS = "runs"
-    TRIAL = "trial"  # fetches, installs or tries it, or tries it beside the one in force
-    REVERTED = "reverted"  # tried it, and went back
-    FAILED = "failed"  # by the playbook
-    AWAY = "away"  # and did not run it when it was last heard
+    TRIAL = "trial"  # fetches, installs or tries it, perhaps beside the one in force
+    REVERTED = "reverted"  # tried it, and returned to the version before
+    FAILED = "failed"  # the playbook reported a failure
+    AWAY = "away"  # away; did not run it when the centre last heard it
     WAITING = "waiting"
 
 
@@ -41,7 +41,7 @@ class BatchProgress:
 
     @property
     def unfinished(self) -> tuple[MemberProgress, ...]:
-        """Gateways that do not run the release, with the reason where it is known."""
+        """The gateways that do not run the release, each with the reason if it is known."""
         return tuple(member for member in self.members if member.state is not MemberState.RUNS)
 
 
@@ -57,12 +57,12 @@ class RolloutProgress:
 
 @dataclass(frozen=True, slots=True)
 class OwnChange:
-    """A release or model that a gateway fetches, tries or has given up, whoever asked it to."""
+    """A release or model that a gateway fetches, tries or has given up, whoever requested this."""
 
     gateway: str
     subject: str  # version, or name of the model
     state: MemberState
-    phase: str  # as the gateway reports it; empty: over
+    phase: str  # as the gateway reports it; empty: the change is over
     why: str
 
 
@@ -78,7 +78,8 @@ def _batch(batch: RolloutBatch, version: str, sites: Mapping[str, SiteOverview])
 
 
 def member_progress(member: BatchMember, version: str, site: SiteOverview | None) -> MemberProgress:
-    """Judge a gateway that is to get ``version``; ``site`` None: it is not in the scope, or was removed."""
+    """Judge a gateway that shall get ``version``. ``site`` None: the gateway is not in the scope, or was
+    removed."""
     gateway = member.gateway
     if site is not None and site.version == version:
         return MemberProgress(gateway, MemberState.RUNS)
@@ -93,7 +94,8 @@ def member_progress(member: BatchMember, version: str, site: SiteOverview | None
 
 
 def own_releases(sites: Iterable[SiteOverview]) -> Iterator[OwnChange]:
-    """Releases that gateways install themselves: fetched from a server, or sent to one of them."""
+    """Return the releases that gateways install themselves: fetched from a server, or sent to a single
+    gateway."""
     for site in sites:
         health = site.health.update
         if health.version is not None:
@@ -103,7 +105,7 @@ def own_releases(sites: Iterable[SiteOverview]) -> Iterator[OwnChange]:
 
 
 def own_models(sites: Iterable[SiteOverview]) -> Iterator[OwnChange]:
-    """Models that gateways try, or went back from."""
+    """Return the models that gateways try, or have given up."""
     for site in sites:
         health = site.health.model
         if health.phase is not None:

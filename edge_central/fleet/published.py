@@ -1,6 +1,7 @@
-"""Releases on the server from which gateways pull, and how far their share has come.
+"""Releases on the server from which gateways pull, and how far the chosen share of the gateways has come.
 
-The centre reads the manifest that ``fleet publish`` wrote, to show it: it neither signs nor verifies one.
+The centre only reads and shows the manifest that ``fleet publish`` wrote. It neither signs nor verifies
+manifests.
 """
 
 from __future__ import annotations
@@ -30,17 +31,18 @@ MAX_BYTES = 1_000_000
 class PublishedRelease(msgspec.Struct, frozen=True):
     """The fields of a manifest that are shown."""
 
-    # As gateways accept it. The page has it in a command to copy, and nothing here verifies the signature.
+    # The pattern that gateways accept: the page puts the version into a command to copy, and no code here
+    # verifies the manifest's signature.
     version: Annotated[str, Meta(pattern=rf"^[0-9][A-Za-z0-9.+!-]{{0,63}}{END}")]
     serial: Annotated[int, Meta(ge=0, le=4_102_444_800)]  # seconds since 1970: when it was published
-    percent: Annotated[int, Meta(ge=0, le=100)]  # of the gateways that pull
+    percent: Annotated[int, Meta(ge=0, le=100)]  # share of the gateways that pull
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedProgress:
     release: PublishedRelease
     share: tuple[MemberProgress, ...]  # the gateways that install it now
-    later: int  # number of gateways that pull and are not in the share
+    later: int  # number of gateways that pull but are not in the share
 
     @property
     def running(self) -> int:
@@ -52,7 +54,7 @@ class PublishedProgress:
 
 
 def read_releases(manifests: Iterable[Path]) -> tuple[PublishedRelease, ...]:
-    """Read the manifests. One that cannot be read is logged and left out."""
+    """Read the manifests. A manifest that cannot be read is logged and left out."""
     found = []
     for path in manifests:
         try:
@@ -64,9 +66,10 @@ def read_releases(manifests: Iterable[Path]) -> tuple[PublishedRelease, ...]:
 
 
 def place_of(version: str, gateway: str) -> int:
-    """Return a gateway's place for a version, 0 to 99; it installs the release if that is below ``percent``.
+    """Return a gateway's place for a version, 0 to 99: the gateway installs the release if its place is below
+    ``percent``.
 
-    The same as in ``edge_update/manifest.py``, which runs on the gateway.
+    The same function is in ``edge_update/manifest.py``, which runs on the gateway.
     """
     digest = hashlib.sha256(f"{version}/{gateway}".encode()).digest()
     return int.from_bytes(digest[:4], "big") % 100
@@ -75,7 +78,7 @@ def place_of(version: str, gateway: str) -> int:
 def published_progress(
     release: PublishedRelease, sites: Iterable[SiteOverview], names: Names
 ) -> PublishedProgress:
-    """Judge the gateways that pull, which are those without an ssh address in the sheet."""
+    """Judge the gateways that pull: those without an ssh address in the sheet."""
     pulling = [site for site in sites if not names.site(site.id).has_ssh]
     share = [site for site in pulling if place_of(release.version, site.id) < release.percent]
     members = (member_progress(BatchMember(site.id, None, ""), release.version, site) for site in share)

@@ -1,5 +1,5 @@
-"""Records of roll-outs: the playbook writes them on the centre's machine, batch by batch, and is refused the
-next batch after a stop.
+"""Records of roll-outs. The playbook, which runs on the centre's machine, writes them batch by batch; after a
+stop its next batch is refused.
 
 The centre starts nothing and sends nothing to a gateway: docs/decisions/0078-the-centre-stops-roll-outs.md.
 """
@@ -24,20 +24,20 @@ _R, _G = tables.rollout.c, tables.rollout_gateway.c
 
 
 class RolloutRefused(CentralError):
-    """No further batch may begin."""
+    """The record is refused: there is no such roll-out, or it has ended or was stopped."""
 
 
 class RolloutOutcome(StrEnum):
     DONE = "done"
-    FAILED = "failed"  # at a gateway
-    STOPPED = "stopped"  # by a person
-    INTERRUPTED = "interrupted"  # another one was begun before its end was reported
+    FAILED = "failed"  # a gateway failed
+    STOPPED = "stopped"  # a person stopped it
+    INTERRUPTED = "interrupted"  # another roll-out began before the end of this one was reported
 
 
 @dataclass(frozen=True, slots=True)
 class BatchMember:
-    """A gateway of a batch. ``failed_ms``: when the playbook reported its failure, ``why``; None: it has
-    not."""
+    """A gateway of a batch. ``failed_ms``: when the playbook reported its failure, with the reason ``why``;
+    None: no failure was reported."""
 
     gateway: str
     failed_ms: int | None
@@ -53,11 +53,11 @@ class RolloutBatch:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRollout:
-    """A roll-out with the batches that have begun, as far as their gateways are in the scope."""
+    """A roll-out with the batches that have begun. Gateways outside the scope are left out."""
 
     id: int
     version: str
-    gateways: int  # how many get the release in total
+    gateways: int  # number of gateways that get the release in total
     begun_ms: int
     begun_by: str
     ended_ms: int | None
@@ -80,7 +80,7 @@ class ReleaseRollout:
 
 
 def begin_rollout(connection: Connection, version: str, gateways: int, by: str, now_ms: int) -> int:
-    """Record a new roll-out and return its id. One that was never ended counts as interrupted."""
+    """Record a new roll-out and return its id. An earlier roll-out without an end counts as interrupted."""
     interrupted = {"ended_ms": now_ms, "outcome": RolloutOutcome.INTERRUPTED.value}
     connection.execute(update(tables.rollout).where(_R.ended_ms.is_(None)).values(interrupted))
     row = {"version": version, "gateways": gateways, "begun_ms": now_ms, "begun_by": by[:MAX_TEXT]}
@@ -90,8 +90,8 @@ def begin_rollout(connection: Connection, version: str, gateways: int, by: str, 
 def begin_batch(
     connection: Connection, version: str, gateways: Sequence[str], now_ms: int, id: int | None = None
 ) -> int:
-    """Record the next batch and return its number. ``id`` None: of the newest roll-out. Raises
-    RolloutRefused, also after a stop."""
+    """Record the next batch and return its number. ``id`` None: the newest roll-out. Raises RolloutRefused if
+    there is no such roll-out of this version, or if it has ended or was stopped."""
     found = _reported(connection, version, id)
     if found.stopped_ms is not None:
         why = f": {found.reason}" if found.reason else ""
@@ -106,7 +106,8 @@ def begin_batch(
 def record_failure(
     connection: Connection, version: str, gateway: str, why: str, now_ms: int, id: int | None = None
 ) -> None:
-    """Record that the roll-out ended at this gateway. Raises RolloutRefused without such a roll-out."""
+    """Record that the roll-out failed at this gateway, which ends it. Raises RolloutRefused if there is no
+    such roll-out of this version."""
     found = _reported(connection, version, id, ended=True)
     of_gateway = (_G.rollout == found.id) & (_G.gateway == gateway)
     failure = {"failed_ms": now_ms, "why": why[:MAX_TEXT]}
@@ -115,14 +116,14 @@ def record_failure(
 
 
 def end_rollout(connection: Connection, version: str, now_ms: int, id: int | None = None) -> None:
-    """Record that the last batch is over. Raises RolloutRefused without such a roll-out."""
+    """Record that the last batch is over. Raises RolloutRefused if there is no such roll-out."""
     found = _reported(connection, version, id)
     _end(connection, found.id, RolloutOutcome.DONE, now_ms)
 
 
 def _reported(connection: Connection, version: str, id: int | None, *, ended: bool = False) -> Any:
-    """The roll-out of this id, or else the newest one, if it is of this version and goes on or was stopped;
-    ``ended``: also if it has ended otherwise. Raises RolloutRefused."""
+    """Return the roll-out with this id (None: the newest). Raises RolloutRefused if it is of another version,
+    or has ended in another way than by a stop. ``ended``: accept any ended roll-out."""
     query = select(tables.rollout).order_by(_R.id.desc()).limit(1)
     found = connection.execute(query if id is None else query.where(_R.id == id)).one_or_none()
     if found is None or found.version != version:
@@ -141,8 +142,8 @@ def _end(connection: Connection, id: int, outcome: RolloutOutcome, now_ms: int) 
 
 
 def stop_rollout(connection: Connection, id: int | None, by: str, why: str, now_ms: int) -> str | None:
-    """Stop a roll-out (``id`` None: the one that runs), and return its version. None: it does not run.
-    The batch that is under way ends by itself."""
+    """Stop a roll-out (``id`` None: the running one), and return its version. None: no such roll-out is
+    running. The present batch still runs to its end."""
     values = {
         "stopped_ms": now_ms,
         "stopped_by": by[:MAX_TEXT],
@@ -156,7 +157,7 @@ def stop_rollout(connection: Connection, id: int | None, by: str, why: str, now_
 
 
 def read_rollouts(connection: Connection, scope: Scope, most: int = MAX_LISTED) -> tuple[ReleaseRollout, ...]:
-    """The newest roll-outs, newest first, with the gateways of this scope."""
+    """Return the newest roll-outs, newest first, with the gateways of this scope."""
     rows = connection.execute(select(tables.rollout).order_by(_R.id.desc()).limit(most)).all()
     gateway = tables.gateway.c
     query = (

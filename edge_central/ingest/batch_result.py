@@ -16,11 +16,11 @@ TOPIC_CHARACTERS = 300
 
 @dataclass(frozen=True, slots=True)
 class BornConfiguration:
-    """The configuration's facts in a birth, unchanged."""
+    """What a birth says about the gateway's configuration, unchanged."""
 
     ward: str
     hash: str
-    version: str  # of the agent
+    version: str  # version of the agent
 
 
 @dataclass(slots=True)
@@ -37,31 +37,32 @@ class BatchResult:
     wards: dict[str, str] = field(default_factory=dict)  # gateway -> ward, for the topic of its confirmation
     birth_gateways: set[str] = field(default_factory=set)
     configurations: dict[str, BornConfiguration] = field(default_factory=dict)
-    """By gateway, of the births."""
+    """Gateway -> the configuration in its birth."""
     boot_ids: dict[str, str] = field(default_factory=dict)
-    """By gateway, of the births."""
+    """Gateway -> the boot id in its birth."""
     stored: list[EventMessage] = field(default_factory=list)  # all new events
     heartbeat_gateways: set[str] = field(default_factory=set)
     status_messages: list[HeartbeatMessage | StateMessage] = field(
         default_factory=list
     )  # heartbeats and state messages, in order
     retained: defaultdict[str, dict[str, bool]] = field(default_factory=lambda: defaultdict(dict))
-    """Gateway -> topic beside state and birth -> whether the broker retains a message there."""
+    """Gateway -> topic (other than state and birth) -> whether the broker retains a message there."""
     views: list[EventMessage] = field(default_factory=list)  # new events of the kind camera-view
     overrides: list[EventMessage] = field(default_factory=list)  # new events of the kind rule-override
     rule_changes: list[EventMessage] = field(default_factory=list)  # new events of the kind rule-change
     conflicts: Counter[str] = field(default_factory=Counter)
-    """Gateway -> events whose sequence number another event has; 0 when only its epochs alternate."""
+    """Gateway -> count of events with the sequence number of another event; 0: only its epochs alternate."""
     alarms: Counter[tuple[str, str]] = field(default_factory=Counter)  # events that ring, by gateway and ward
     answers: list[ReplyMessage] = field(default_factory=list)
-    """Replies to searches, which are stored later."""
+    """Replies to searches. They are not stored with the batch, but later."""
     answered_claims: list[int] = field(default_factory=list)
     """Numbers of the claims that the control machine has answered."""
     received_ms: int = 0
 
 
 class OpenBatch:
-    """A batch while its rows are added. ``fleet`` changes with it; ``rows`` takes what is stored."""
+    """A batch while its rows are added. Adding a message changes ``fleet`` and collects the rows in
+    ``rows``."""
 
     def __init__(self, fleet: FleetState, rows: Batch, now_ms: int) -> None:
         self.fleet = fleet
@@ -86,5 +87,5 @@ class OpenBatch:
         )
 
     def reject_event(self, event: EventMessage, reason: str) -> None:
-        """Record what is wrong with an event, whether or not it is stored."""
+        """Record what is wrong with an event. The event itself may be stored or not."""
         self.reject(f"{event.gateway} {event.epoch}/{event.sequence}", reason, event.payload)

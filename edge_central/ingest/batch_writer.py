@@ -41,16 +41,18 @@ from edge_central.traffic.recorder import TrafficRecorder
 log = logging.getLogger(__name__)
 
 RETAINED = (UpKind.STATE, UpKind.BIRTH)
-"""Topics that a gateway may retain. Other retained messages stay in the broker's memory for good."""
+"""Topics on which a gateway may retain a message. Other retained messages would stay in the broker's memory
+for good."""
 
 
 MAX_TOPICS = 8_192
-"""Parsed topics in memory, 8 MB at most: a gateway sends all events of a camera on one topic."""
+"""Limit for parsed topics in memory, 8 MB at most. It suffices: a gateway sends all events of a camera on one
+topic."""
 
 
 class BatchWriter:
-    """Turns received messages into the rows of a batch. It updates ``fleet`` as it goes, so after an error
-    ``fleet`` must be loaded again."""
+    """Turns received messages into the rows of a batch. Each message updates ``fleet`` at once, so after an
+    error ``fleet`` must be loaded again."""
 
     def __init__(
         self,
@@ -61,10 +63,10 @@ class BatchWriter:
         timezone: tzinfo = DEFAULT_TIMEZONE,
         boxes: BoxesFile | None = None,
     ) -> None:
-        """``timezone``: time zone of the days by which traffic is counted. ``boxes``: the prepared boxes,
-        whose claims are stored in any case."""
+        """``timezone``: time zone of the days by which traffic is counted. ``boxes``: the list of prepared
+        boxes, for which the limit of claims does not apply."""
         self._topics = topics
-        self._parse_up = lru_cache(MAX_TOPICS)(topics.parse_up)  # of topics up to TOPIC_CHARACTERS
+        self._parse_up = lru_cache(MAX_TOPICS)(topics.parse_up)  # caches topics of at most TOPIC_CHARACTERS
         self.timezone = timezone
         self.wards = frozenset(wards)
         self._boxes = boxes or BoxesFile(None)
@@ -73,14 +75,14 @@ class BatchWriter:
         self._slot_ms = round(history.every_s * 1000)
 
     def expire_parts(self, connection: Connection, now_ms: int) -> None:
-        """Delete files in parts whose other parts have not arrived for ``EXPIRES_MS``."""
+        """Delete the parts of incomplete files of which no part has arrived for ``EXPIRES_MS``."""
         self._assembly.expire(connection, now_ms - EXPIRES_MS)
 
     def write(
         self, messages: Sequence[MessageReceived], fleet: FleetState, batch: Batch, now_ms: int
     ) -> BatchResult:
-        """Add the rows of these messages to ``batch``. Raises DatabaseUnavailable when a media file cannot
-        be written."""
+        """Add the rows of these messages to ``batch``. Raises DatabaseUnavailable if a media file cannot be
+        written."""
         self._assembly.begin_batch()
         open_batch = OpenBatch(fleet, batch, now_ms)
         traffic = TrafficRecorder(self.timezone)
@@ -106,7 +108,7 @@ class BatchWriter:
         return open_batch.result
 
     def reject(self, received: MessageReceived, reason: str, batch: Batch, now_ms: int) -> BatchResult:
-        """Record as rejected the one message that made the database reject the batch."""
+        """Record a message as rejected, after the database has rejected a batch because of it."""
         open_batch = OpenBatch(FleetState(), batch, now_ms)
         open_batch.reject(received.topic, reason, received.payload)
         return open_batch.result
@@ -150,7 +152,8 @@ class _BatchBuilder:
                 (self._batch.result.answers if is_answer(message) else self._replies).append(message)
 
     def finish(self) -> None:
-        """Write the replies and counts that need the whole batch; call it after the last message."""
+        """Write the replies and counts for which the whole batch is needed; call this after the last
+        message."""
         self._batch.rows.record_replies(self._replies, self._batch.now_ms)
         self._events.finish()
         self._traffic.write(self._batch.rows.connection)

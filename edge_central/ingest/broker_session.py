@@ -28,28 +28,30 @@ from edge_agent.mqtt.session.signal_queue import Connected, MessageReceived, Pub
 log = logging.getLogger(__name__)
 
 SESSION_EXPIRY_S = 7 * 86_400
-"""The broker keeps events this long for a disconnected centre, up to its own limits (max_queued_messages)."""
+"""For this long the broker keeps events for a disconnected centre, up to its own limits
+(max_queued_messages)."""
 RECEIVE_MAXIMUM = 1_000
-"""Unconfirmed messages at a time: at most one batch. Brokers have a lower limit of their own."""
+"""Unconfirmed messages at a time, at most one batch. Brokers apply a lower limit of their own."""
 MAXIMUM_PACKET_BYTES = 4_194_304
-"""Larger than any valid message, so that an oversized one arrives and is recorded as rejected. Otherwise
-the broker would drop it silently."""
-MAX_UNCONFIRMED = 65_536  # received messages that wait to be read; beyond this heartbeats are dropped
+"""Larger than any valid message, so that a message that is too large still arrives and is recorded as
+rejected. With a lower limit the broker would drop it silently."""
+MAX_UNCONFIRMED = 65_536  # received messages not read yet; beyond this heartbeats are dropped
 RECONNECT_CAP_S = 15.0
 """Short: unlike 465 gateways, one centre cannot overload the broker by reconnecting."""
 WINDOW = 500
-"""Own messages that wait for their PUBACK; fewer if the broker allows fewer. When the centre falls behind,
-a PUBACK is queued behind up to ``RECEIVE_MAXIMUM`` events, which take a second. With a window of 50 only
-100 confirmations went out per second; ten cities need 1,400."""
+"""Messages that the centre has sent and that wait for their PUBACK; fewer if the broker allows fewer. When
+the centre falls behind, a PUBACK is queued behind up to ``RECEIVE_MAXIMUM`` events, which take a second. With
+a window of 50 the centre sent only 100 confirmations per second; ten cities need 1,400."""
 MAX_WAITING = 20_000
-"""Own messages that wait to be sent; then the oldest are dropped: gateways send unconfirmed events again."""
+"""Messages of the centre that wait to be sent. Beyond this the oldest are dropped, which loses nothing:
+gateways send unconfirmed events again."""
 
 
 CentralStateKind = Literal["online", "degraded", "stopped", "offline"]
 
 
 class CentralState(msgspec.Struct, frozen=True, kw_only=True):
-    """Retained at ``tb/v1/central/state``. ``degraded``: connected, but nothing can be stored."""
+    """The state that is retained at ``tb/v1/central/state``. ``degraded``: connected, but unable to store."""
 
     schema: Literal["central-state/1"] = "central-state/1"
     state: CentralStateKind
@@ -67,10 +69,10 @@ class UnconfirmedMessage(msgspec.Struct, frozen=True, gc=False):
 
 
 class CentralBrokerSession:
-    """One broker session after another, each with a new id.
+    """Connects to the broker again and again; each session has a new id.
 
     ``state_message(session, kind)`` makes the retained state: ``online`` after the connect, ``offline`` for
-    the will. None: this session publishes no state.
+    the will. None: these sessions publish no state.
     """
 
     def __init__(
@@ -102,11 +104,11 @@ class CentralBrokerSession:
         self._window = WINDOW
         self._confirmed_last = False
         self._dropped_logged = 0
-        self._refusal_logged = False  # in the present session
+        self._refusal_logged = False  # whether a refusal was logged in the present session
 
     @property
     def session(self) -> str:
-        """Id of the present or latest session."""
+        """The id of the present session, or of the latest one."""
         return self._session.id
 
     @property
@@ -115,7 +117,7 @@ class CentralBrokerSession:
 
     @property
     def since_mono(self) -> float:
-        """The time at which the attempt or, once online, the session began."""
+        """When the session began; before it is online, when the attempt to connect began."""
         return self._session.since_mono
 
     @property
@@ -124,11 +126,12 @@ class CentralBrokerSession:
 
     @property
     def has_unacknowledged(self) -> bool:
-        """Whether an own message waits to be sent, or for its PUBACK."""
+        """Return whether a message of the centre waits to be sent, or for its PUBACK."""
         return self._in_flight > 0 or bool(self._waiting)
 
     def poll(self) -> list[UnconfirmedMessage]:
-        """Handle signals, connect or send what is due, and return messages received since the last call."""
+        """Handle signals, connect or send what is due, and return the messages received since the last
+        call."""
         received: list[UnconfirmedMessage] = []
         for session, signal in self._session.signals():
             if isinstance(signal, MessageReceived):
@@ -143,7 +146,8 @@ class CentralBrokerSession:
         return received
 
     def wait_s(self, max_s: float) -> float:
-        """Seconds for which the caller may wait for ``wake`` before the next ``poll``, at most ``max_s``."""
+        """Return for how many seconds the caller may wait on ``wake`` before the next ``poll``, at most
+        ``max_s``."""
         return self._session.wait_s(min(max_s, 1.0))
 
     def confirm(self, delivered: Sequence[UnconfirmedMessage]) -> None:
@@ -156,12 +160,14 @@ class CentralBrokerSession:
                 connection.acknowledge(each.message.packet_id)
 
     def publish(self, message: MqttMessage) -> None:
-        """Queue a message: sent in order, as the broker acknowledges; dropped if the session ends first."""
+        """Queue a message. Messages are sent in order, as fast as the broker acknowledges them, and are
+        dropped if the session ends first."""
         self._waiting.append(message)
         self._send()
 
     def publish_confirmation(self, message: MqttMessage) -> None:
-        """Queue a confirmation, ahead of others: gateways resend what is not confirmed within a minute."""
+        """Queue a confirmation, ahead of other messages: gateways resend what is not confirmed within a
+        minute."""
         self._confirmations.append(message)
         self._send()
 
@@ -171,7 +177,7 @@ class CentralBrokerSession:
             self.publish(self._state_message(self.session, "online"))
 
     def close(self, final_state: MqttMessage | None, timeout_s: float) -> None:
-        """End the session. ``final_state`` is published first, if given, and the broker drops the will.
+        """End the session. If ``final_state`` is given, it is published first, and the broker drops the will.
         Blocks for at most twice ``timeout_s``."""
         published = False
         connection = self._session.connection
@@ -235,7 +241,8 @@ class CentralBrokerSession:
                 return
 
     def _next(self) -> MqttMessage | None:
-        """The next message to send: confirmations and others alternate, so that neither delays the other."""
+        """Return the next message to send: confirmations and other messages alternate, so that neither delays
+        the other."""
         first, second = self._confirmations, self._waiting
         if self._confirmed_last:
             first, second = second, first

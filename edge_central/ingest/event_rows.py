@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 
 
 class EventRows:
-    """The events of one batch. An event whose number is already stored waits for ``finish``."""
+    """The events of one batch. An event whose sequence number is already stored waits for ``finish``."""
 
     def __init__(self, open_batch: OpenBatch, traffic: TrafficRecorder) -> None:
         self._batch = open_batch
         self._traffic = traffic
-        self._repeated: list[tuple[EventStream, EventMessage]] = []  # events whose number is already stored
+        self._repeated: list[tuple[EventStream, EventMessage]] = []  # events whose number is taken
         self._conflicts: Counter[tuple[str, str]] = Counter()  # count of events, by gateway and epoch
 
     def add(self, gateway: GatewayRecord, event: EventMessage) -> None:
@@ -48,17 +48,18 @@ class EventRows:
         return stream
 
     def gaps_allowed(self, gateway: str, epoch: str) -> int:
-        """Return the number of further gaps that a gateway may create in this epoch by a report alone,
-        without an event."""
+        """Return how many more gaps a gateway may create in this epoch by a mere report of missing events,
+        without an event of that epoch."""
         known = (gateway, epoch) in self._batch.fleet.streams or self._batch.fleet.may_begin_stream(gateway)
         return self._batch.fleet.gaps_allowed(gateway) if known else 0
 
     def epochs_alternate(self, gateway: str, epoch: str) -> None:
-        """Report a conflict without events: the gateway returned to an epoch that had ended."""
+        """Report a conflict without events: the gateway returned to an epoch that it had left."""
         self._conflicts[gateway, epoch] += 0
 
     def finish(self) -> None:
-        """Compare repeated events with the stored ones, once the whole batch is known."""
+        """Compare the events that have the number of a stored event with this stored event. Call it at the
+        end of the batch."""
         repeated = self._repeated
         for number in range(2, MAX_BRANCHES + 2):
             if not repeated:
@@ -79,11 +80,11 @@ class EventRows:
                 log.error(text, gateway, events, epoch)
 
     def _conflicting(self, repeated: Sequence[tuple[EventStream, EventMessage]]) -> list[EventMessage]:
-        """Confirm the events that equal the stored one of their number; return the others."""
+        """Confirm each event that equals the stored event with its number; return all other events."""
         stored = self._batch.rows.stored_payloads((stream.id, event.sequence) for stream, event in repeated)
         conflicting = []
         for stream, event in repeated:
-            # A stored event that retention has deleted since cannot be compared: count it as equal.
+            # If retention has deleted the stored event, the two cannot be compared: count them as equal.
             if stored.get((stream.id, event.sequence), event.payload) == event.payload:
                 self._batch.result.duplicates += 1
                 self._confirm(event)
@@ -92,8 +93,8 @@ class EventRows:
         return conflicting
 
     def _branch(self, event: EventMessage, number: int) -> EventStream | None:
-        """Store the event in this branch of its stream. Return the branch if the number is taken there
-        too."""
+        """Store the event in branch ``number`` of its stream. If this branch has the event's sequence number
+        too, store nothing and return the branch."""
         stream = self.stream(event.gateway, branch_name(event.epoch, number))
         if stream.has(event.sequence):
             return stream
@@ -102,11 +103,11 @@ class EventRows:
         return None
 
     def _confirm(self, event: EventMessage) -> None:
-        """The event is stored, or will be with this batch, byte for byte: confirm it."""
+        """Confirm an event that is stored byte for byte, or will be with this batch."""
         self._batch.result.numbers[event.gateway, event.epoch].append(event.sequence)
 
     def _store(self, stream: EventStream, event: EventMessage, why: GapReason) -> None:
-        """Store a new event; ``why``: the reason for the missing numbers before it."""
+        """Store a new event. ``why``: the reason of the gap if sequence numbers before it are missing."""
         stream.add(event.sequence, self._batch.now_ms, why)
         self._confirm(event)
         self._batch.result.events[event.gateway] += 1
@@ -166,7 +167,7 @@ class EventRows:
 
     def _announce(self, event: EventMessage, loss: wire.LossData) -> int:
         """Mark the ranges of a loss as announced. Return how many missing events they explain. Ranges that
-        would create too many gaps or streams are left out, and their numbers stay missing."""
+        would create too many gaps or streams are skipped; their numbers still count as missing."""
         allowed = self.gaps_allowed(event.gateway, loss.epoch)
         explained = counted = 0
         if allowed:

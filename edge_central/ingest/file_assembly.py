@@ -1,10 +1,11 @@
-"""Assembles files that arrive in parts, in any order and repeatedly, on the disk.
+"""Assembles files on the disk from parts, which may arrive in any order and repeatedly.
 
 A row of ``transfer`` says which parts have arrived. Each part is durable before its row is committed and its
-id is confirmed. When the last one has arrived, the digest is checked and the file is stored like any other.
+id is confirmed. When the last part has arrived, the digest is checked and the file is stored like any other.
 
-Bounds: a gateway that has more incomplete files than allowed loses its oldest, because an honest one sends
-one at a time; a file beyond the limit of all gateways is refused. Incomplete files expire.
+Limits: if a gateway has more incomplete files than allowed, the oldest is deleted, because a correct gateway
+sends one file at a time. A file beyond the limit of all gateways together is refused. Incomplete files
+expire.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ from edge_central.store.media_folder import DamagedFile, MediaFolder
 log = logging.getLogger(__name__)
 
 EXPIRES_MS = 7 * 86_400_000
-"""Time since the last part. A gateway without data budget may wait longer; then it sends all parts again."""
+"""A file expires so long after its last part. A gateway without data budget may wait longer; then it sends
+all parts again."""
 GATEWAY_FILES = 4
 """Incomplete files of one gateway: at most 256 MB."""
 ALL_BYTES = 8_000_000_000
-"""Of the parts of all gateways' incomplete files that have arrived."""
+"""Limit for the arrived parts of all gateways' incomplete files."""
 _T = tables.transfer.c
 
 
@@ -47,18 +49,20 @@ class FileAssembly:
     def __init__(self, folder: MediaFolder, wards: Collection[str]) -> None:
         self._folder = folder
         self._wards = sorted(wards)
-        self._named: set[int] = set()  # rows of files whose arrived parts were all named in this batch
+        self._named: set[int] = set()  # ids of files of which this batch has confirmed all arrived parts
 
     def begin_batch(self) -> None:
-        """Name the parts of a file again, once, if a part comes repeatedly."""
+        """Begin a batch: a repeated part may again confirm all arrived parts of its file, once."""
         self._named.clear()
 
     def add(self, connection: Connection, part: PartMessage, now_ms: int) -> PartOutcome:
-        """Write a part, and store the file if it is the last one. The file has no row of ``media`` yet.
+        """Write a part, and store the file if this part completes it. The file must have no row of ``media``
+        yet.
 
-        Raises DatabaseUnavailable."""
+        Raises DatabaseUnavailable.
+        """
         row = self._row(connection, part)
-        # It may be stored already: with another event, or before a transaction that was rolled back.
+        # The file may be stored already: with another event, or before a transaction that was rolled back.
         head = self._folder.stored_head(part.gateway, part.sha256, part.file_bytes)
         if row is not None and (head is not None or not _is_same_file(row, part)):
             self._discard(connection, [row.id])
@@ -66,7 +70,7 @@ class FileAssembly:
         if head is not None:
             return _complete(part, head)
         if row is not None and row.refused is not None:
-            return PartOutcome([part.media_id])  # confirmed: the gateway need not send the rest
+            return PartOutcome([part.media_id])  # confirmed, so that the gateway does not send the rest
         received = bytearray((part.parts + 7) // 8) if row is None else bytearray(row.received)
         if row is not None and _has(received, part.number):
             self._touch(connection, row.id, received, now_ms)
@@ -82,7 +86,8 @@ class FileAssembly:
         return self._write(connection, id_, part, received, now_ms)
 
     def expire(self, connection: Connection, before_ms: int) -> None:
-        """Delete the incomplete files whose last part arrived before ``before_ms``, and leftovers."""
+        """Delete the incomplete files whose last part arrived before ``before_ms``, and files without a
+        row."""
         own = _T.ward.in_(self._wards)
         old = connection.scalars(select(_T.id).where(own, _T.last_ms < before_ms)).all()
         if old:
@@ -107,8 +112,9 @@ class FileAssembly:
         return _complete(part, head)
 
     def _names(self, id_: int, part: PartMessage, received: bytearray) -> list[str]:
-        """The ids that confirm a repeated part: of all parts the first time in a batch, because a gateway
-        that was restarted begins again; then of this one, so that repetitions cost no more than others."""
+        """Return the ids that confirm a repeated part. The first time in a batch these are the ids of all
+        arrived parts, because a gateway that was restarted sends all parts again. Afterwards it is only this
+        part's id, so that repeated parts cost no more than others."""
         first = id_ not in self._named
         self._named.add(id_)
         return [_name(part, each) for each in (_numbers(received) if first else [part.number])]
@@ -118,14 +124,14 @@ class FileAssembly:
         return connection.execute(select(tables.transfer).where(of_file)).first()
 
     def _limit_files(self, connection: Connection, gateway: str) -> None:
-        """Make room for a new file of this gateway."""
+        """Delete the oldest incomplete files of this gateway if there would be too many with a new one."""
         incomplete = select(_T.id).where(_T.gateway == gateway).order_by(_T.last_ms.desc(), _T.id.desc())
         ids = connection.scalars(incomplete).all()
         self._discard(connection, ids[GATEWAY_FILES - 1 :])
 
     def _refusal(self, connection: Connection, part: PartMessage) -> str | None:
-        """Return why the centre cannot take this part. What has arrived counts, not what is announced: a few
-        bytes must not use up the room of others."""
+        """Return why the centre refuses this part; None: it accepts the part. The limit counts the parts that
+        have arrived, not the announced sizes: a gateway must not use up the limit by sending a few bytes."""
         arrived = select(func.sum(_T.received_parts * _T.part_bytes)).where(_T.refused.is_(None))
         if int(connection.scalar(arrived) or 0) + part.part_bytes > ALL_BYTES:
             return "too many files arrive in parts at the same time"
@@ -139,7 +145,7 @@ class FileAssembly:
         now_ms: int,
         refused: str | None = None,
     ) -> int:
-        """Insert a row; return its number."""
+        """Insert a row and return its id."""
         row = {
             "gateway": part.gateway,
             "ward": part.ward,
@@ -164,7 +170,7 @@ class FileAssembly:
 
     def _discard(self, connection: Connection, ids: Collection[int]) -> None:
         if ids:
-            self._named.difference_update(ids)  # SQLite may give the numbers to new rows
+            self._named.difference_update(ids)  # SQLite may give the same ids to new rows
             connection.execute(delete(tables.transfer).where(_T.id.in_(ids)))
             self._folder.discard_parts(ids)
 
@@ -175,13 +181,14 @@ def _complete(part: PartMessage, head: bytes) -> PartOutcome:
 
 
 def _is_same_file(row: Row[Any], part: PartMessage) -> bool:
-    """Whether the part belongs to the file of the row. A newer agent may cut the same file differently."""
+    """Return whether the part belongs to the file of the row. A newer agent may cut the same file into other
+    parts."""
     names = ("ward", "event_id", "camera", "sha256", "part_bytes", "parts")
     return row.bytes == part.file_bytes and all(getattr(row, name) == getattr(part, name) for name in names)
 
 
 def _name(part: PartMessage, number: int) -> str:
-    """The id of a part in ``down/ack``."""
+    """Return the id of a part in ``down/ack``."""
     return f"{part.media_id}.{number}"
 
 
@@ -198,5 +205,5 @@ def _count(received: bytearray) -> int:
 
 
 def _numbers(received: bytearray) -> list[int]:
-    """The numbers of the parts that have arrived."""
+    """Return the numbers of the parts that have arrived."""
     return [number for number in range(1, len(received) * 8 + 1) if _has(received, number)]

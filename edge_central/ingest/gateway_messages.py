@@ -6,7 +6,7 @@ The console only writes a row (``edge_central/console/requests.py``, ``edge_cent
 the ingest sends it, because only the ingest has a broker session. So an attacker who takes over the console
 cannot send any other command.
 
-The centre requests a birth when it has none of the gateway's current session. Most brokers deliver retained
+The centre requests a birth if it has no birth of the gateway's current session. Most brokers deliver retained
 births with the subscription, but a broker that was killed has lost them.
 """
 
@@ -40,16 +40,17 @@ from edge_central.store.fleet_state import FleetState, GatewayRecord
 log = logging.getLogger(__name__)
 
 ACK_EVERY_S = 1.0
-"""A gateway resends after 60 s at the earliest. With 465 gateways this makes 465 messages per interval."""
+"""Interval between confirmations; a gateway resends after 60 s at the earliest. With 465 gateways this makes
+465 messages per interval."""
 ACK_EXPIRY_S = 300
-"""A gateway that was away longer has already queued its events again, and resends them."""
+"""When a gateway returns after a longer absence, it has already queued its events again, and resends them."""
 MAX_NUMBERS = 1_000  # sequence numbers in one message: 8 kB
 MAX_MEDIA = 100
 
 
 class Confirmations:
-    """Committed events and media that are not confirmed to their gateways yet. Lost when the process ends:
-    gateways resend what was not confirmed."""
+    """Committed events and media that are not yet confirmed to their gateways. When the process ends they are
+    lost without harm: gateways resend what was not confirmed."""
 
     def __init__(self, topics: CentralTopics) -> None:
         self._topics = topics
@@ -66,8 +67,8 @@ class Confirmations:
         self._wards.update(result.wards)
 
     def drain(self, fleet: FleetState) -> Iterator[MqttMessage]:
-        """Yield messages that confirm everything added, and forget it. Media of a gateway wait while its
-        epoch is unknown."""
+        """Yield messages that confirm everything added so far, and forget it. While the epoch of a gateway is
+        unknown, its media wait."""
         numbers, self._numbers = self._numbers, defaultdict(set)
         for (gateway, epoch), confirmed in numbers.items():
             upto = fleet.confirmed_upto(gateway, epoch)
@@ -91,7 +92,7 @@ class Confirmations:
         return MqttMessage(topic, encode_json(ack), expiry_s=ACK_EXPIRY_S)
 
 
-EXPIRES_S = 300  # a gateway that was away longer must not run an old command
+EXPIRES_S = 300  # a gateway that returns later must not run the old command
 SILENT_MS = 900_000  # a request without a final reply after this time counts as expired
 MAX_AT_ONCE = 50
 _GATEWAY = re.compile(field_types.ID)
@@ -144,10 +145,10 @@ class RequestSender:
         return messages
 
     def _message(self, row: Any, now_ms: int) -> MqttMessage | None:
-        """The command of a row. None: it is too old, or the console cannot have written it.
+        """Return the command of a row. None: it is too old, or the console cannot have written the row.
 
         An attacker who takes over the console can write rows. So a command without a signature is sent only
-        if its type changes nothing; any other must be a JWS, which the gateway verifies.
+        if its type changes nothing; all other commands must be JWS, whose signature the gateway verifies.
         """
         if now_ms - row.asked_ms > EXPIRES_S * 1000:
             return None
@@ -182,10 +183,10 @@ class RequestSender:
         connection.execute(silent.values(status="expired"))
 
 
-SETTLE_S = 15.0  # after a connect, retained births are still arriving for this time
+SETTLE_S = 15.0  # for this time after a connect, retained births still arrive
 FIRST_S, MAX_S = 60.0, 3_600.0
-"""Delay between two requests to one gateway, doubled each time: a gateway that does not know the command
-never answers."""
+"""First and longest delay between two requests to one gateway; each delay is twice the one before. A gateway
+that does not know the command never answers."""
 
 
 @dataclass(slots=True)
@@ -202,7 +203,7 @@ class BirthRequests:
         self._doubted: dict[str, str | None] = {}
 
     def on_birth(self, gateway: str) -> None:
-        """The gateway's birth has arrived."""
+        """Note that the gateway's birth has arrived."""
         self._pending.pop(gateway, None)
         self._doubted.pop(gateway, None)
 
@@ -214,7 +215,8 @@ class BirthRequests:
         if gateway.birth_session == gateway.heartbeat_session or online_s < SETTLE_S:
             return
         if gateway.birth_session is not None and self._doubted.get(gateway.id) != gateway.heartbeat_session:
-            # A heartbeat may overtake the birth, or date from just before a reconnect: wait for a second one.
+            # A heartbeat may overtake the birth, or may have been sent just before a reconnect: wait for a
+            # second one.
             self._doubted[gateway.id] = gateway.heartbeat_session
             return
         now = self._clock.monotonic()

@@ -17,7 +17,8 @@ from edge_central.store.fleet_state import FleetState, GapReason
 log = logging.getLogger(__name__)
 
 GAP_PATIENCE_MS = 1_800_000
-"""A gateway resends unconfirmed events after 15 min at most, alarms before a day's backlog."""
+"""A gap is logged after this time: a gateway resends unconfirmed events after 15 min at the latest, and sends
+alarms before a day's backlog."""
 RATE_OVER_S = 60.0
 REJECTED_LOG_EVERY_S = 60.0
 
@@ -31,10 +32,10 @@ class IngestStatus(msgspec.Struct, kw_only=True):
     version: str
     session: str
     connected: bool
-    events: int  # since the start
+    events: int  # number of events since the start
     duplicates: int
     rejected: int
-    events_s: float  # over the last minute
+    events_s: float  # events per second, over the last minute
 
 
 class IngestCounters:
@@ -53,7 +54,7 @@ class IngestCounters:
         self._duplicates += result.duplicates
         self._rejected += result.rejected
         now = self._clock.monotonic()
-        # Not more often, so that a flood of rejected messages does not fill the log.
+        # Limited, so that a flood of rejected messages does not fill the log.
         if result.rejected and now - self._rejected_logged_mono >= REJECTED_LOG_EVERY_S:
             self._rejected_logged_mono = now
             text = "%s; rejected (%d since the start, see edge-agent central status)"
@@ -80,7 +81,7 @@ class IngestCounters:
 
 
 class GapLogger:
-    """Logs each gap once, when it is still open after GAP_PATIENCE_MS."""
+    """Logs each gap once, if it is still open after GAP_PATIENCE_MS."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

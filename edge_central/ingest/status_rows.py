@@ -14,7 +14,7 @@ from edge_central.traffic.recorder import TrafficRecorder
 log = logging.getLogger(__name__)
 
 MAX_BOOT_ID = 100
-"""Characters."""
+"""Limit in characters."""
 
 
 class StatusRows:
@@ -23,7 +23,7 @@ class StatusRows:
     def __init__(
         self, open_batch: OpenBatch, events: EventRows, slot_ms: int, traffic: TrafficRecorder
     ) -> None:
-        """``slot_ms``: there is one row of history for each of these periods."""
+        """``slot_ms``: length of a period of the history, which has one row for each period."""
         self._batch = open_batch
         self._events = events
         self._slot_ms = slot_ms
@@ -35,7 +35,7 @@ class StatusRows:
         self._batch.result.status_messages.append(heartbeat)
         self._epoch(gateway, health.outbox.epoch)
         gateway.set(ward=heartbeat.ward)
-        # Before ``gateway.set``: traffic needs the time of the heartbeat before.
+        # Before ``gateway.set``: the traffic recorder needs the time of the previous heartbeat.
         self._traffic.add_heartbeat(gateway, health, self._batch.now_ms)
         gateway.set(
             heartbeat=heartbeat.payload,
@@ -45,21 +45,21 @@ class StatusRows:
             sequence=health.outbox.sequence,
         )
         slot_ms = self._batch.now_ms - self._batch.now_ms % self._slot_ms
-        # Not ``>``: after one slot with a time in the future, history must not stop until that time.
+        # Not ``>``: otherwise a slot with a time in the future would stop the history until that time.
         if slot_ms != gateway.slot_ms:
             gateway.slot_ms = slot_ms
             self._batch.rows.health.append(_history_row(gateway.id, slot_ms, heartbeat))
 
     def _epoch(self, gateway: GatewayRecord, epoch: str) -> None:
-        """Handle a change of the epoch that heartbeats name."""
+        """Handle a heartbeat that names another epoch than the heartbeat before."""
         before = gateway.epoch
         if not before or not epoch or before == epoch:
             return
         if gateway.sequence and self._events.gaps_allowed(gateway.id, before):
-            # A new outbox allots the numbers from here on: no later number will show where the old ones
-            # ended.
+            # From here on a new outbox assigns the numbers. So no later number will show where the old
+            # numbers ended.
             self._events.stream(gateway.id, before).expect(gateway.sequence, self._batch.now_ms)
-        if epoch in gateway.epochs_before:  # a gateway never returns to an old epoch
+        if epoch in gateway.epochs_before:  # a single gateway never returns to an old epoch
             self._events.epochs_alternate(gateway.id, epoch)
         gateway.epochs_before.append(before)
 
@@ -96,7 +96,7 @@ class StatusRows:
 
 
 def bounded_boot_id(boot_id: str) -> str:
-    """A boot id, as a database stores it."""
+    """Return a boot id as the database stores it, at most MAX_BOOT_ID long."""
     return boot_id[:MAX_BOOT_ID].replace("\0", "")
 
 

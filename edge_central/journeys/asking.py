@@ -1,4 +1,4 @@
-"""Asks the neighbours of a step: one search with a window of time for each gateway."""
+"""Searches the neighbours of a step for candidates: one search, with a time window for each gateway."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MAX_STOP_MIN = 240.0
 
 
 class NeighbourQuestion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Ask the neighbours of a step for candidates."""
+    """A request to search the neighbours of a step for candidates."""
 
     step: Annotated[int, Meta(ge=0, le=2**53)]
     way: Annotated[Way, Meta(description="forward: where it may have gone")]
@@ -81,8 +81,8 @@ def ask_neighbours(
 def neighbour_question(
     journey: Journey, step: JourneyStep, asked: NeighbourQuestion, neighbours: Sequence[Neighbour]
 ) -> SearchQuestion:
-    """The question to these neighbours: of the same group, all colours unless one is wanted. The window of a
-    gateway spans those of its cameras."""
+    """Return the search question for these neighbours: for the group of the step, and for all colours unless
+    one is chosen. The time window of a gateway covers the windows of all its cameras."""
     match, spans = step.match, dict[str, tuple[int, int]]()
     for each in neighbours:
         low_ms, high_ms = window_ms(match, each.low_s, each.high_s + asked.stop_min * 60, asked.way)
@@ -103,7 +103,7 @@ def neighbour_question(
         windows=windows,
         group=msgspec.convert(match.group, Group) if match.group in get_args(Group) else None,
         colour=asked.colour,
-        oldest_first=asked.way is Way.FORWARD,  # what comes first after a passage is the likeliest
+        oldest_first=asked.way is Way.FORWARD,  # the first passage after this one is the likeliest
     )
 
 

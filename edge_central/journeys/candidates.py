@@ -1,6 +1,6 @@
 """Candidates of a step: passages that the searches of its neighbours have found, the most likely first.
 
-A candidate may be the object that is followed. Nothing here says that it is.
+A candidate may be the object that the officer follows, but this module never decides that it is.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from edge_central.searches.records import read_matches, read_search
 from edge_central.store.scope import Scope
 
 MAX_SEARCHES = 8
-"""Of one step and way: the newest ones are read."""
+"""Only this many of the newest searches of a step in one direction are read."""
 MAX_CANDIDATES = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    search: str  # that found it
+    search: str  # id of the search that found it
     match: PassageMatch
-    gap_s: float  # between the end of the earlier passage and the start of the later one
+    gap_s: float  # from the end of the earlier passage to the start of the later one
     reasons: tuple[Reason, ...]
-    decision: JourneyStep | None  # an officer has confirmed or rejected it
+    decision: JourneyStep | None  # the step in which an officer confirmed or rejected it
 
     @property
     def is_rejected(self) -> bool:
@@ -60,7 +60,7 @@ class CandidateList:
 
     candidates: tuple[Candidate, ...]  # undecided and confirmed ones, the most likely first
     rejected: tuple[Candidate, ...]
-    more: int  # less likely ones beyond MAX_CANDIDATES
+    more: int  # number of less likely candidates beyond MAX_CANDIDATES
     searches: tuple[SearchView, ...]  # the newest first
     neighbours: tuple[Neighbour, ...]
 
@@ -70,7 +70,8 @@ class CandidateList:
 
     @property
     def not_yours(self) -> tuple[Neighbour, ...]:
-        """One neighbour for each site of a ward that the reader may not see: they are not asked."""
+        """The sites of wards that the reader may not see, each represented by one neighbour. They are not
+        searched."""
         sites = {each.gateway: each for each in reversed(self.neighbours) if not each.is_yours}
         return tuple(reversed(sites.values()))
 
@@ -84,11 +85,11 @@ def read_candidates(
     way: Way,
     now_ms: int,
 ) -> CandidateList:
-    """The candidates that have come so far, within the author's scope."""
+    """Return the candidates that have arrived so far, within the author's scope."""
     asked = journey.searches_of(step.id, way)[:MAX_SEARCHES]
     reach_m = max((each.reach_m for each in asked), default=DEFAULT_REACH_M)
     neighbours = neighbours_of(connection, author.scope, names, step.match, way, now_ms, reach_m)
-    reader = SearchReader(author.scope, None)  # who sees a journey sees its searches
+    reader = SearchReader(author.scope, None)  # an account that sees a journey also sees its searches
     searches = [view for each in asked if (view := read_search(connection, reader, each.search))]
     found: dict[tuple[str, int], tuple[str, PassageMatch]] = {}
     for search in searches:
@@ -120,7 +121,7 @@ def read_candidates(
 
 
 def _all_matches(connection: Connection, reader: SearchReader, search: str) -> Iterator[PassageMatch]:
-    """At most 50 of each of 60 gateways."""
+    """Return all matches of a search: at most 50 matches of each of 60 gateways."""
     found = read_matches(connection, reader, search, limit=MAX_READ)
     while found:
         yield from found
@@ -128,7 +129,7 @@ def _all_matches(connection: Connection, reader: SearchReader, search: str) -> I
 
 
 def read_appearance(connection: Connection, step: JourneyStep, searches: Sequence[str]) -> Appearance:
-    """Compare the opened pictures by the operator's model; empty where no model is in use."""
+    """Compare the opened pictures by the operator's model. The result is empty if no model is in use."""
     match, group = step.match, step.match.group
     embeddings = read_embeddings(connection, {step.search, *searches})
     followed = embeddings.pop((match.gateway, match.passage), None)
@@ -143,7 +144,7 @@ def read_appearance(connection: Connection, step: JourneyStep, searches: Sequenc
 
 
 def unsent(searches: Sequence[SearchView]) -> Mapping[str, float]:
-    """By gateway: the number of passages that it counts, divided by the number that it has sent."""
+    """Return for each gateway the number of passages that it counted, divided by the number that it sent."""
     return {
         answer.gateway: max(1.0, answer.total / max(answer.stored, 1))
         for search in reversed(searches)
@@ -160,8 +161,8 @@ def rank(
     unsent_by: Mapping[str, float] | None = None,
     appearance: Appearance | None = None,
 ) -> list[tuple[str, PassageMatch, tuple[Reason, ...]]]:
-    """Order the found passages, each with its search, by the product of their reasons. Those that came too
-    soon for their distance, or in the wrong order, are left out. ``unsent_by``: see ``unsent``."""
+    """Order the found passages, each with its search, by the product of their reasons. Passages that came too
+    soon for their distance, or in the wrong order, are left out. ``unsent_by``: the result of ``unsent``."""
     by_key = {each.key: each for each in neighbours}
     possible = [
         (search, each)
@@ -185,7 +186,8 @@ def rank(
 def link_reasons(
     connection: Connection, scope: Scope, names: Names, one: PassageMatch, later: PassageMatch, now_ms: int
 ) -> tuple[Reason, ...]:
-    """Why two confirmed passages may show the same object. Times only where the cameras are neighbours."""
+    """Return why two confirmed passages may show the same object. Travel times are a reason only if the two
+    cameras are neighbours."""
     found = neighbours_of(connection, scope, names, one, Way.FORWARD, now_ms, MAX_REACH_M)
     share = shares(found)
     for each in found:

@@ -1,4 +1,4 @@
-"""Copies a journey, as it is now, into the case whose number it has."""
+"""Copies a journey, as it is now, into the case with the journey's case number."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAX_LINE = 500
 
 
 def check_length(journey: Journey) -> None:
-    """Raises CaseRefused for a route that is too long for an item."""
+    """Check that the route is not too long for an item. Raises CaseRefused."""
     if len(journey.route) > MAX_ITEM_PICTURES:
         raise CaseRefused(problem_text("case-item-large", pictures=MAX_ITEM_PICTURES))
 
@@ -39,8 +39,9 @@ def add_to_case(
     names: Names,
     now_ms: int,
 ) -> AddedItem:
-    """Add the route with its pictures; a route that the case has already is not added again. ``links``: for
-    each two passages the reasons in words. Raises CaseRefused: roll the transaction back."""
+    """Add the route with its pictures. A route that the case already has is not added again. ``links``: for
+    each two consecutive passages the reasons in words. Raises CaseRefused: the caller must roll the
+    transaction back."""
     check_length(journey)
     route = journey.route
     facts = JourneyFacts(

@@ -1,7 +1,7 @@
 """Begins journeys, reads them, and records what officers decide about candidates.
 
-The author, and each account whose wards are all of the journey's, may read and continue it. Callers exclude
-viewers. Each change is a row of the access log in the same transaction.
+A journey can be read and continued by its author, and by each account that may see all wards of the journey.
+Callers must exclude viewers. Each change is a row of the access log in the same transaction.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from edge_central.store.database import insert_row
 from edge_central.store.scope import Scope
 
 MAX_PER_HOUR = 30
-"""Journeys that one account may begin."""
+"""Journeys that one account may begin in an hour."""
 MAX_STEPS = 300
-"""Of one journey, confirmed and rejected."""
+"""Limit for the steps of one journey, confirmed and rejected ones."""
 MAX_LISTED = 100
 
 _COPIED = ("search", "gateway", "ward", "camera", "passage", "start_ms", "document")
 
 
 class JourneyRefused(Exception):
-    """The change is not possible; the text says why, and carries a code."""
+    """The change is refused. The text says why, and carries a code."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -75,7 +75,7 @@ def read_journey(connection: Connection, author: SearchAuthor, journey: str) -> 
 
 
 def list_journeys(connection: Connection, author: SearchAuthor) -> list[JourneySummary]:
-    """The journeys that the account may see, those that changed last first."""
+    """Return the journeys that the account may see; the one that changed last is first."""
     columns, step = tables.journey.c, tables.journey_step.c
     count = select(func.count()).select_from(tables.journey_step)
     count = count.where(step.journey == columns.id, step.status == StepStatus.CONFIRMED.value)
@@ -111,9 +111,10 @@ def _step(row: Row[Any]) -> JourneyStep:
 
 
 def begin_journey(connection: Connection, author: SearchAuthor, begin: MatchKey, now_ms: int) -> str | None:
-    """Begin a journey with a match of a search of this account, whose case and purpose it gets, and return
-    its id; that of the existing one if the account has begun it already. None: there is no such match in the
-    scope, or the search is another account's. Raises TooManySearches."""
+    """Begin a journey with a match of a search of this account, and return its id. The journey gets the case
+    number and purpose of the search. If the account has already begun this journey, return the id of that
+    one. None: there is no such match in the scope, or the search is another account's. Raises
+    TooManySearches."""
     asked, match = find_row(connection, begin.search), _match_row(connection, author.scope, begin)
     if asked is None or match is None or asked.asked_by != author.account:
         return None
@@ -166,9 +167,9 @@ def decide(
     status: StepStatus,
     now_ms: int,
 ) -> int | None:
-    """Confirm or reject a candidate, which a search of ``from_step`` has found, and return the id of its
-    step. A rejected candidate may be confirmed afterwards; a confirmed one must be undone first. None: there
-    is no such candidate in the scope, or no such step any more. Raises JourneyRefused."""
+    """Confirm or reject a candidate that a search of ``from_step`` has found, and return the id of the new
+    step. A rejected candidate can be confirmed afterwards; a confirmed one must be undone first. None: there
+    is no such candidate in the scope, or the step no longer exists. Raises JourneyRefused."""
     current = _current(connection, author, journey)
     if current is None or not current.is_confirmed(from_step):
         return None
@@ -198,7 +199,8 @@ def decide(
 
 def undo(connection: Connection, author: SearchAuthor, journey: Journey, step: int, now_ms: int) -> bool:
     """Withdraw a decision: the passage is a candidate again. False: there is no such decision. Raises
-    JourneyRefused for the step with which the journey begins, and for one that others were searched from."""
+    JourneyRefused for the step with which the journey begins, and for a step from which an officer has
+    confirmed others."""
     current = _current(connection, author, journey)
     found = None if current is None else current.step(step)
     if current is None or found is None:
@@ -219,21 +221,21 @@ def undo(connection: Connection, author: SearchAuthor, journey: Journey, step: i
 
 
 def _current(connection: Connection, author: SearchAuthor, journey: Journey) -> Journey | None:
-    """Read the journey again, because another officer may have changed it, and lock it: nobody else can
-    change it before the end of the transaction."""
+    """Lock the journey until the end of the transaction, and read it again, because another officer may have
+    changed it."""
     _locked_wards(connection, journey)
     return read_journey(connection, author, journey.id)
 
 
 def _locked_wards(connection: Connection, journey: Journey) -> str:
-    """Return the wards of the journey, and lock its row. SQLite has no such clause, and needs none: it has
-    one writer at a time."""
+    """Lock the row of the journey and return its wards. SQLite has no row locks, and needs none: it permits
+    only one writer at a time."""
     columns = tables.journey.c
     return connection.scalar(select(columns.wards).where(columns.id == journey.id).with_for_update()) or ""
 
 
 def note_change(connection: Connection, journey: Journey, wards: Iterable[str], now_ms: int) -> None:
-    """Record that the journey has changed, and that it now reaches these wards too."""
+    """Record that the journey has changed, and that these wards now belong to it too."""
     columns = tables.journey.c
     stored = _locked_wards(connection, journey)
     reached = " ".join(sorted({*stored.split(), *wards}))

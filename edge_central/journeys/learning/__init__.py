@@ -1,1 +1,2 @@
-"""Learning of travel times: asks gateways when objects passed, and estimates how long they take to others."""
+"""Learns travel times: asks gateways when objects passed their cameras, and estimates how long objects take
+from one camera to another."""

@@ -1,8 +1,8 @@
 """Collects the times of passages from many gateways, a few at a time, in memory only.
 
-Each gateway is asked for one window after the other, again from where its last answer stopped. The answers
-are not trusted: unknown cameras, times outside the window, and answers that make no progress are dropped.
-Pure: the caller sends, receives, and gives the time.
+Each gateway is asked for one window after the other; a further command for the same window begins where the
+last answer stopped. The answers are not trusted: unknown cameras, times outside the window, and answers that
+make no progress are dropped. Pure: the caller sends, receives, and supplies the time.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from edge_central.journeys.learning.samples import WindowMs, WindowRows
 AT_ONCE = 16
 """Gateways that are asked at the same time."""
 PAUSE_S = 5.0
-"""Between two commands to one gateway: its uplink has other things to send."""
+"""Between two commands to one gateway: its uplink must also send other messages."""
 WAIT_S = 900.0
-"""For an answer, also of a gateway that is hot or has used up its budget."""
+"""How long an answer is awaited, also from a gateway that is hot or has used up its budget."""
 MAX_ROWS = 60_000
-"""Of one gateway: 640 kB. The windows that do not fit are left out."""
+"""Limit for the rows of one gateway, 640 kB. Windows that do not fit are left out."""
 BYTES_A_ROW = 8 * 4 / 3
 FINAL = frozenset({"succeeded", "failed", "rejected", "expired"})
 MAX_WHY = 200
@@ -45,23 +45,23 @@ class TimesRequest:
 
 @dataclass
 class _Progress:
-    """How far one gateway is."""
+    """The progress of one gateway."""
 
     gateway: LearningGateway
     windows: deque[WindowMs]
     from_ms: int = 0
     asked: int = 0
-    request: TimesRequest | None = None  # without a final answer
-    until_mono: float = 0.0  # of the request, or of the pause before the next one
-    found: list[WindowRows] = field(default_factory=list)  # of the window that is asked now
+    request: TimesRequest | None = None  # the command that waits for its final answer
+    until_mono: float = 0.0  # end of the wait for an answer, or of the pause before the next command
+    found: list[WindowRows] = field(default_factory=list)  # answers to the present window
     complete: dict[WindowMs, list[WindowRows]] = field(default_factory=dict)
     rows: int = 0
     bytes: int = 0
-    why: str = ""  # it gave no more
+    why: str = ""  # why it gave no more rows
 
 
 class TimesCollection:
-    """One run. Not thread-safe."""
+    """The collection of one run. Not thread-safe."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class TimesCollection:
         pause_s: float = PAUSE_S,
         wait_s: float = WAIT_S,
     ) -> None:
-        """``run``: begins the ids of the commands, so it is new for each run."""
+        """``run`` is the prefix of the command ids; the caller gives a new one for each run."""
         self._run = run
         self._pause_s, self._wait_s = pause_s, wait_s
         self._all = {each.id: _Progress(each, deque(windows)) for each in gateways}
@@ -86,7 +86,7 @@ class TimesCollection:
         return not self._waiting and not self._asked
 
     def due(self, mono: float) -> list[TimesRequest]:
-        """The commands to send now."""
+        """Return the commands to send now."""
         while self._waiting and len(self._asked) < AT_ONCE:
             progress = self._waiting.popleft()
             self._asked[progress.gateway.id] = progress
@@ -102,13 +102,13 @@ class TimesCollection:
         return found
 
     def expire(self, mono: float) -> None:
-        """Give up gateways that have not answered in time."""
+        """Give up on gateways that have not answered in time."""
         for progress in list(self._asked.values()):
             if progress.request is not None and mono >= progress.until_mono:
                 self._end(progress, f"no answer for {self._wait_s:.0f} s")
 
     def receive(self, gateway: str, payload: bytes, mono: float) -> None:
-        """A reply of a gateway; those to other commands are ignored."""
+        """Handle a reply of a gateway; replies to other commands are ignored."""
         progress = self._asked.get(gateway)
         if progress is None or progress.request is None:
             return
@@ -130,7 +130,7 @@ class TimesCollection:
         try:
             found = msgspec.convert(reply.result, wire.PassageTimes)
             rows = list(_rows(found, request))
-        except ValueError:  # ValidationError is one
+        except ValueError:  # includes msgspec.ValidationError
             self._end(progress, "its answer cannot be read")
             return
         progress.found += rows
@@ -157,16 +157,17 @@ class TimesCollection:
     # --- what came of it ---
 
     def complete(self, gateway: str) -> dict[WindowMs, list[WindowRows]]:
-        """The windows that a gateway has answered completely, and its passages in each."""
+        """Return the windows that a gateway has answered completely, with its passages in each."""
         return self._all[gateway].complete
 
     def summary(self) -> list[tuple[LearningGateway, int, int, str]]:
-        """A line for each gateway: passages, bytes of its replies, and why some are missing."""
+        """Return for each gateway: number of passages, bytes of its replies, and why some passages are
+        missing."""
         return [(each.gateway, each.rows, each.bytes, each.why) for each in self._all.values()]
 
 
 def _rows(found: wire.PassageTimes, request: TimesRequest) -> list[WindowRows]:
-    """Raises ValueError for what no gateway can have sent."""
+    """Return the rows of an answer. Raises ValueError for content that no correct gateway sends."""
     if sum(len(each.rows) for each in found.cameras) > MAX_TIMES * BYTES_A_ROW + 4 * len(found.cameras):
         raise ValueError("too many rows")
     own = set(request.gateway.cameras)
@@ -178,7 +179,7 @@ def _rows(found: wire.PassageTimes, request: TimesRequest) -> list[WindowRows]:
 
 
 def arguments(request: TimesRequest, purpose: str, case: str, asked_by: str) -> dict[str, object]:
-    """The arguments of the command."""
+    """Return the arguments of the command."""
     return {
         "purpose": purpose,
         "case": case,

@@ -1,10 +1,10 @@
 """Estimates from the passages of two cameras how long objects take from the first to the second.
 
-After Makris, Ellis and Black, "Bridging the gaps between cameras" (CVPR 2004): objects are not matched. The
-differences (start at the second) - (end at the first) of all pairs of passages have a peak where traffic goes
-from one to the other, above a background of chance. Here the background is computed from the rate of the
-second camera, which rush hours and traffic lights change, and what remains is judged by the same differences
-at lags that no journey explains. Pure: no clock, no database.
+After Makris, Ellis and Black, "Bridging the gaps between cameras" (CVPR 2004): objects are not matched. For
+all pairs of passages, the differences (start at the second) - (end at the first) have a peak if traffic goes
+from one camera to the other, above a background of chance. Here the background is computed from the rate of
+the second camera, which rush hours and traffic lights change. The excess over the background is judged by
+comparison with lags that no journey explains. Pure: no clock, no database.
 """
 
 from __future__ import annotations
@@ -25,15 +25,18 @@ from edge_central.journeys.learning.samples import (
 )
 
 MAX_LAG_S = 900.0
-"""Longest travel time. Larger differences, in both directions, show what chance gives."""
+"""Longest travel time. Larger differences, positive or negative, show how large chance differences are."""
 MIN_LAG_S = -4.0
-"""Below 0 only for clocks that differ by one or two seconds. Views that overlap are not learnt."""
+"""Slightly below 0 only because clocks may differ by one or two seconds. Travel times between views that
+overlap are not learnt."""
 WIDTHS_BINS = (8, 16, 32, 64, 128)
 """Widths of the peaks that are tried."""
 SAME_COLOUR = 0.5
-"""How often two cameras that both name a colour name the same one because it is the same object."""
+"""If both cameras name a colour of the same object: the probability that they name the same colour for this
+reason, and not by chance."""
 MIN_PASSAGES = 100
-"""Of those that are tried together: of fewer, two groups that happen to pass are many pairs."""
+"""Minimum number of passages that are tried together: with fewer, two groups that pass by chance make a large
+share of the pairs."""
 MIN_CERTAINTY = 5.0
 EDGE_SHARE = 0.1
 """A peak ends where the smoothed excess falls to this share of its top."""
@@ -46,20 +49,20 @@ class PairEstimate:
     median_s: float
     low_s: float  # quantile 0.1
     high_s: float  # quantile 0.9
-    share: float  # of the passages at the first camera, seen at the second; rather too low
-    passages: int  # at the first camera
+    share: float  # share of the first camera's passages that the second sees; rather too low
+    passages: int  # number of passages at the first camera
     certainty: float  # standard deviations above chance, corrected for the number of peaks tried
 
 
 @dataclass(frozen=True, slots=True)
 class _Correlogram:
-    """By lag, from -NULL_LAG_S to NULL_LAG_S in steps of BIN_S."""
+    """Values by lag, from -NULL_LAG_S to NULL_LAG_S in steps of BIN_S."""
 
-    pairs: Floats  # of passages
-    expected: Floats  # of these by chance
+    pairs: Floats  # pairs of passages with this lag
+    expected: Floats  # how many pairs are expected by chance
     possible: Floats  # passages at the first camera for which the window of the second contains this lag
     weighted: Floats  # pairs, weighted by their colours; by chance the mean is ``expected``
-    variance: Floats  # of ``weighted`` by chance
+    variance: Floats  # variance of ``weighted`` if there is only chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class _Peak:
 def estimate(
     first: CameraSample, second: CameraSample, *, colours: bool = True, sides: bool = True
 ) -> PairEstimate | None:
-    """The travel time from the first to the second camera; None where nothing is certain."""
+    """Return the travel time from the first to the second camera. None: no travel time is certain."""
     found = best_estimate(first, second, colours=colours, sides=sides)
     return found if found is not None and found.certainty >= MIN_CERTAINTY else None
 
@@ -80,10 +83,11 @@ def estimate(
 def best_estimate(
     first: CameraSample, second: CameraSample, *, colours: bool = True, sides: bool = True
 ) -> PairEstimate | None:
-    """The best peak, however uncertain; None with too few passages or without any.
+    """Return the best peak, however uncertain. None: there are too few passages, or there is no peak.
 
-    Traffic leaves the first camera by one side of the picture and enters the second by one: with these alone
-    there are fewer pairs of chance. So each pair of usual sides is tried too."""
+    Traffic leaves the first camera's picture at one side and enters the second camera's picture at one side.
+    Passages at these two sides alone have fewer pairs by chance. So each pair of usual sides is tried too.
+    """
     if min(first.passages, second.passages) < MIN_PASSAGES:
         return None
     tries = [
@@ -100,7 +104,7 @@ def best_estimate(
         peak = _best_peak(whole, len(tries))
         if peak is not None and (best is None or peak.certainty > best[0].certainty):
             tried = len(a.times) / first.passages
-            if a is not first.leaving[0]:  # objects that no side was seen of are not in these
+            if a is not first.leaving[0]:  # these passages do not include objects whose side is unknown
                 tried /= first.exits_seen * second.entries_seen
             best = peak, whole, tried
     return None if best is None else _describe(best[1], best[0], first.passages, best[2])
@@ -113,7 +117,8 @@ def _correlogram(first: PassageMoments, second: PassageMoments, colours: bool) -
     if common:
         products += _colour_products(first, second, common)
     lags = round(NULL_LAG_S / BIN_S)
-    # Sums over all products of two counts with this lag between them, in one window after the other.
+    # For each lag: the sum over all products of two counts that are this lag apart, one window after the
+    # other.
     whole = np.fft.irfft(np.array([each.sum(axis=0) for each in products]), first.line.size)
     pairs, expected, possible, *more = np.concatenate([whole[:, -lags:], whole[:, : lags + 1]], axis=1)
     extra, square = more or (0.0, 0.0)
@@ -123,11 +128,12 @@ def _correlogram(first: PassageMoments, second: PassageMoments, colours: bool) -
 def _colour_products(
     first: PassageMoments, second: PassageMoments, common: Sequence[int]
 ) -> tuple[Spectrum, Spectrum]:
-    """What weights by colour add to the pairs, and to the variance of pairs by chance.
+    """Return what the weights by colour add to the pairs, and to the variance of pairs by chance.
 
-    A weight is how much likelier two colours are for one object than by chance: of one colour more than 1,
-    the more the rarer it is; of two colours 1 - SAME_COLOUR; 1 where a colour is not named or not ``common``
-    to both cameras. Its mean by chance is 1."""
+    The weight says how much likelier two colours are for one object than by chance. For the same colour it is
+    above 1, and larger for a rarer colour; for two different colours it is 1 - SAME_COLOUR; if a colour is
+    unknown or not ``common`` to both cameras it is 1. The mean of the weight by chance is 1.
+    """
     other, named = 1 - SAME_COLOUR, sum(second.shares[colour] for colour in common)
     extra, square = np.zeros_like(first.whole), np.zeros_like(first.whole)
     left, entered = np.zeros_like(first.whole), np.zeros_like(first.whole)
@@ -147,9 +153,10 @@ def _colour_products(
 
 
 def _best_peak(whole: _Correlogram, tries: int) -> _Peak | None:
-    """The peak that is highest above chance, among all widths and lags up to MAX_LAG_S.
+    """Return the peak that is highest above chance, among all widths and lags up to MAX_LAG_S.
 
-    ``tries``: correlograms of the pair, among which the best is chosen."""
+    ``tries``: the number of correlograms of the pair of cameras, of which the caller uses the best.
+    """
     lags = _lags()
     tried = tries * sum(2 * (MAX_LAG_S - MIN_LAG_S) / (BIN_S * width) for width in WIDTHS_BINS)
     best: _Peak | None = None
@@ -169,11 +176,12 @@ def _best_peak(whole: _Correlogram, tries: int) -> _Peak | None:
 
 
 def _deviations(whole: _Correlogram, width: int) -> Floats:
-    """How far ``width`` neighbouring lags together are from chance, in standard deviations.
+    """Return how far the sum of ``width`` neighbouring lags is from chance, in standard deviations.
 
-    The signed root of the deviance of Poisson counts, which unlike a difference over its standard deviation
-    is right for few expected pairs too. A weighted sum counts as the number of pairs that would have its
-    variance."""
+    It is the signed root of the deviance of Poisson counts, which is also right for few expected pairs,
+    unlike a difference divided by its standard deviation. A weighted sum counts as the number of pairs that
+    would have its variance.
+    """
     weighted, mean, variance = (
         _sums(each, width) for each in (whole.weighted, whole.expected, whole.variance)
     )
@@ -185,15 +193,15 @@ def _deviations(whole: _Correlogram, width: int) -> Floats:
 
 
 def _describe(whole: _Correlogram, peak: _Peak, passages: int, tried: float) -> PairEstimate | None:
-    """Quantiles of the pairs above chance, around the peak; None where there are none.
+    """Return the quantiles of the pairs above chance, around the peak. None: there are no pairs above chance.
 
-    ``tried``: the factor that turns a share of the passages in the correlogram into a share of all
-    passages."""
-    # Weights do not depend on the time, and there is less chance in them.
+    ``tried``: the factor that turns a share of the passages in the correlogram into a share of all passages.
+    """
+    # The colour weights do not depend on the travel time, and weighted sums contain less chance.
     excess = whole.weighted - whole.expected
     begin, end = _extent(excess, peak)
     lags = _lags()[begin:end]
-    # Bins below chance take away from their neighbours, so that quantiles are not drawn out.
+    # Bins below chance are subtracted from their neighbours, so that chance does not widen the quantiles.
     total = np.maximum.accumulate(np.maximum(np.cumsum(excess[begin:end]), 0.0))
     if total[-1] <= 0:
         return None
@@ -211,7 +219,7 @@ def _describe(whole: _Correlogram, peak: _Peak, passages: int, tried: float) -> 
 
 
 def _extent(excess: Floats, peak: _Peak) -> tuple[int, int]:
-    """First index, and the one after the last, of the lags that belong to the peak."""
+    """Return the index of the first lag that belongs to the peak, and the index after its last lag."""
     width = 2 * peak.width
     smooth = np.convolve(excess, np.ones(width) / width, mode="same")
     top = peak.begin + int(np.argmax(smooth[peak.begin : peak.begin + peak.width]))
@@ -231,7 +239,8 @@ def _sums(values: Floats, width: int) -> Floats:
 
 
 def _lags() -> Floats:
-    """The lag of each index; the difference of two times within these bins is up to BIN_S off, mean 0."""
+    """Return the lag of each index. The true difference of two times can be up to BIN_S more or less; on
+    average it is equal."""
     reach = round(NULL_LAG_S / BIN_S)
     lags: Floats = np.arange(-reach, reach + 1, dtype=np.float64) * BIN_S
     return lags

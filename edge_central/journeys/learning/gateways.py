@@ -1,4 +1,4 @@
-"""Which gateways are asked for times, and which of their cameras are pairs."""
+"""Chooses the gateways that are asked for times, and those whose cameras are neighbours."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edge_central.store import tables
 
 @dataclass(frozen=True, slots=True)
 class LearningGateway:
-    """A gateway that is online. ``place`` is None where neither the sheet nor the birth has one."""
+    """A gateway that is online. ``place`` is None if neither the sheet nor the birth has its coordinates."""
 
     id: str
     ward: str
@@ -33,7 +33,7 @@ class LearningGateway:
 def online_gateways(
     connection: Connection, wards: Collection[str], names: Names
 ) -> tuple[list[LearningGateway], list[str]]:
-    """The gateways of these wards that are online, and the ids of the others."""
+    """Return the gateways of these wards that are online, and the ids of those that are not."""
     columns = tables.gateway.c
     query = select(tables.gateway).where(columns.ward.in_(sorted(wards)), columns.birth.is_not(None))
     online, away = list[LearningGateway](), list[str]()
@@ -47,8 +47,8 @@ def online_gateways(
 
 
 def with_neighbours(gateways: Sequence[LearningGateway], reach_m: float) -> list[LearningGateway]:
-    """Return the gateways that have a pair of cameras: two of their own, or one of another gateway within
-    reach."""
+    """Return the gateways that have at least one pair of cameras: two cameras of the gateway, or one of its
+    cameras and one of another gateway within reach."""
     with_cameras = [each for each in gateways if each.cameras]
     return [
         each
@@ -61,5 +61,5 @@ def with_neighbours(gateways: Sequence[LearningGateway], reach_m: float) -> list
 def neighbours(
     gateway: LearningGateway, gateways: Sequence[LearningGateway], reach_m: float
 ) -> Iterator[LearningGateway]:
-    """The gateway itself, and those within reach."""
+    """Return the gateway itself and the gateways within reach."""
     return (other for other in gateways if gateway.is_within(reach_m, other))

@@ -12,14 +12,14 @@ from edge_central.journeys.learning.samples import CameraSample, WindowMs, Windo
 from edge_central.journeys.travel_times import TravelTime
 
 BLOCK = 8
-"""First cameras whose transforms are in memory at once, 190 MB with 24 hours of windows."""
+"""Number of first cameras whose transforms are in memory at once: 190 MB with 24 hours of windows."""
 
 CollectedWindows = Mapping[WindowMs, Sequence[WindowRows]]
 
 
 @dataclass(frozen=True, eq=False)
 class CollectedCamera:
-    """What a camera saw in each window that its gateway has answered, and in which it saw anything."""
+    """The passages of a camera, in each window that its gateway has answered and that has any."""
 
     gateway: LearningGateway
     camera: str
@@ -40,8 +40,8 @@ class CollectedCamera:
 def collected_cameras(
     collected: Sequence[tuple[LearningGateway, CollectedWindows]],
 ) -> list[CollectedCamera]:
-    """The cameras of all gateways. A window without a passage does not count, because the camera may have
-    been off."""
+    """Return the cameras of all gateways. A window without a passage of a camera is left out, because the
+    camera may have been off."""
     cameras = []
     for gateway, windows in collected:
         for camera in gateway.cameras:
@@ -56,9 +56,10 @@ def collected_cameras(
 def learn_travel_times(
     cameras: Sequence[CollectedCamera], reach_m: float, learnt_ms: int
 ) -> Iterator[TravelTime]:
-    """Every ordered pair within reach and every group whose travel time is certain."""
+    """Return the travel times that are certain, for every ordered pair of cameras within reach and every
+    group."""
     gateways = list({each.gateway.id: each.gateway for each in cameras}.values())
-    # Neighbours in one block share the transforms of their neighbours.
+    # Sorted by place, because the cameras of a block share the transforms of their common neighbours.
     cameras = sorted(cameras, key=lambda each: (each.gateway.place or (0.0, 0.0), each.gateway.id))
     near = {each.id: {other.id for other in neighbours(each, gateways, reach_m)} for each in gateways}
     for group in GROUP_ORDER:
@@ -71,7 +72,8 @@ def learn_travel_times(
 def _in_blocks(
     cameras: Sequence[CollectedCamera], near: Mapping[str, Collection[str]]
 ) -> Iterator[tuple[CollectedCamera, CollectedCamera]]:
-    """Every ordered pair, in an order in which few transforms are made twice; others are forgotten."""
+    """Return every ordered pair, in an order in which few transforms are computed twice. Transforms that are
+    no longer needed are forgotten."""
     for begin in range(0, len(cameras), BLOCK):
         block = cameras[begin : begin + BLOCK]
         for second in cameras:

@@ -1,6 +1,7 @@
 """One run of ``edge-agent central travel-times learn``: asks the gateways over the broker, learns, stores.
 
-The passages stay in the memory of this process. Only travel times are stored, and who asked which gateway.
+The passages are only in the memory of this process. The run stores the travel times, and a record of who
+asked which gateways.
 """
 
 from __future__ import annotations
@@ -49,10 +50,11 @@ if TYPE_CHECKING:
 TYPE = "passage-times"
 PURPOSE = "travel times between cameras"
 OVERHEAD_BYTES = 2_000
-"""Of a command (714 bytes) and its replies without rows (1,080 bytes), with their topics."""
+"""Size of a command (714 bytes) and of its replies without rows (1,080 bytes), with their topics."""
 LONGEST_S = 6 * 3600.0
 FORGET_MS = 60 * 86_400_000
-"""A pair that was not certain again for so long is deleted: a camera was moved, or it was chance."""
+"""A pair whose travel time was not certain again for so long is deleted: a camera was moved, or the result
+was chance."""
 LIFE_S = 1800
 
 
@@ -68,12 +70,12 @@ class LearningRun:
 
     @property
     def bytes_a_gateway(self) -> int:
-        """The most that a gateway sends and receives."""
+        """The most bytes that one gateway sends and receives."""
         return round(MAX_ROWS * BYTES_A_ROW) + len(self.windows) * OVERHEAD_BYTES
 
 
 def windows_before(now: datetime, learning: LearningSettings, zone: ZoneInfo) -> list[WindowMs]:
-    """The windows of the last whole days, the oldest first."""
+    """Return the windows of the last whole days, the oldest first."""
     today = now.astimezone(zone).date()
     return [
         (
