@@ -32,15 +32,15 @@ from edge_agent.host.board.sensors import (
 )
 
 RSTS_POWER_ON = 0x1000  # HADPOR
-RSTS_WATCHDOG_FULL = 0x20  # HADWRF; the other watchdog bits are overlaid by the boot partition's number
+RSTS_WATCHDOG_FULL = 0x20  # HADWRF; the boot partition's number uses the other watchdog bits
 PMIC_WATCHDOG = 1 << 4
 WDIOF_POWERUNDER = 0x10
 WDIOF_CARDRESET = 0x20
-SYSTEMCTL_TIMEOUT_S = 0.3  # of the two seconds that a stop may take
+SYSTEMCTL_TIMEOUT_S = 0.3  # limit for systemctl; a whole stop may take two seconds
 
 
 class BootReason(StrEnum):
-    POWER = "power"  # power came (back)
+    POWER = "power"  # power came, or came back
     WATCHDOG = "watchdog"  # the hardware watchdog reset a gateway that hung
     PANIC = "panic"  # the kernel left a panic record
     COMMAND = "command"  # a reboot or a shutdown was requested
@@ -49,24 +49,24 @@ class BootReason(StrEnum):
 
 
 class ResetCause(StrEnum):
-    """The cause by the board's registers alone."""
+    """The cause of a reset as the board's registers show it."""
 
     POWER = "power"
     WATCHDOG = "watchdog"
-    WARM = "warm"  # a reset with power on: reboot, panic or watchdog, the register cannot tell which
+    WARM = "warm"  # a reset without loss of power: reboot, panic or watchdog, the register cannot tell which
 
 
 class BootRecord(Struct, frozen=True):
-    """The marker file of the last run of the agent."""
+    """The content of the marker file, which the last run of the agent wrote."""
 
     boot_id: str
     reason: str
-    stopped: str | None = None  # agent | command | update (older agents); None: running, or killed
+    stopped: str | None = None  # agent | command | update (older agents); None: it still ran, or was killed
     panics: tuple[str, ...] = ()
 
 
 def decide(last: BootRecord | None, reset: ResetCause | None, new_panic: bool) -> BootReason:
-    """Return the reason for this boot. ``last``: the marker of an earlier one."""
+    """Return the reason for this boot. ``last``: the marker that an earlier boot left."""
     if new_panic:
         return BootReason.PANIC
     if last is not None and last.stopped in (BootReason.COMMAND, BootReason.UPDATE):
@@ -76,12 +76,12 @@ def decide(last: BootRecord | None, reset: ResetCause | None, new_panic: bool) -
     if reset is ResetCause.WATCHDOG:
         return BootReason.WATCHDOG
     if reset is ResetCause.WARM and last is not None and last.stopped is None:
-        return BootReason.WATCHDOG  # a reset with power on, without a request, while the agent ran
+        return BootReason.WATCHDOG  # a reset without loss of power that nothing requested while the agent ran
     return BootReason.UNKNOWN
 
 
 class BootHistory:
-    """Reads and writes the marker. ``reason`` stays the same over restarts of the agent in one boot."""
+    """Reads and writes the marker. ``reason`` stays the same when the agent restarts within one boot."""
 
     def __init__(
         self,
@@ -98,23 +98,25 @@ class BootHistory:
         if last is not None and last.boot_id == boot_id and last.reason in set(BootReason):
             self.reason = BootReason(last.reason)
         else:
-            # Without a marker, archived panics may be years old; those in pstore itself are new.
+            # Without a marker, archived panics may be years old, but those in pstore itself are new.
             seen = set(last.panics) if last is not None else {p for p in panics if p.startswith("archive/")}
             self.reason = decide(last, hardware_reset(sysroot, vcgencmd), bool(set(panics) - seen))
         self._record = BootRecord(boot_id, self.reason, None, panics)
 
     def mark_running(self) -> None:
-        """Write that the agent runs: a boot that finds this marker was not requested. Blocks for an fsync."""
+        """Write that the agent runs. If the next boot finds this marker, that boot was not requested. Blocks
+        for an fsync."""
         write_record(self._path, self._record)
 
     def mark_stopped(self) -> None:
-        """Write a clean stop. Asks systemd (at most 0.3 s) whether the whole system stops."""
+        """Write that the agent stopped cleanly. Asks systemd (at most 0.3 s) whether the whole system
+        stops."""
         stopped = BootReason.COMMAND.value if self._system_stopping() else "agent"
         write_record(self._path, structs.replace(self._record, stopped=stopped))
 
 
 def hardware_reset(sysroot: Path, vcgencmd: Vcgencmd = run_vcgencmd) -> ResetCause | None:
-    """Return the cause by the board's registers; None where it has none."""
+    """Return the cause by the board's registers; None if they do not show one."""
     return (
         _pmic_reset(sysroot)
         or _pi_reset(sysroot, vcgencmd)
@@ -124,7 +126,7 @@ def hardware_reset(sysroot: Path, vcgencmd: Vcgencmd = run_vcgencmd) -> ResetCau
 
 
 def is_system_stopping(sysroot: Path = Path("/")) -> bool:
-    """Whether the whole system stops, not only the agent."""
+    """Return whether the whole system stops, not only the agent."""
     if not (sysroot / "run/systemd/system").is_dir():
         return False
     command = ["systemctl", "is-system-running"]
@@ -138,7 +140,7 @@ def is_system_stopping(sysroot: Path = Path("/")) -> bool:
 
 
 def _pmic_reset(sysroot: Path) -> ResetCause | None:
-    """Pi 5: why its power management chip cut the power, if it did."""
+    """Return why the power management chip of a Pi 5 cut the power; None if it did not."""
     bits = read_cell(device_tree(sysroot) / "chosen/power/power_reset")
     if not bits:
         return None
@@ -178,7 +180,7 @@ def _watchdog_status(sysroot: Path) -> ResetCause | None:
 
 
 def _panic_records(sysroot: Path) -> tuple[str, ...]:
-    """Names of kernel panic records, in pstore and in the archive of systemd-pstore."""
+    """Return the names of kernel panic records, in pstore and in the archive of systemd-pstore."""
     found: list[str] = []
     for label, folder in (("pstore", "sys/fs/pstore"), ("archive", "var/lib/systemd/pstore")):
         try:

@@ -1,6 +1,6 @@
 """Power supply, watchdog, firmware, kernel, system and disks, compared with the board's profile.
 
-All but the disks change with a reboot only.
+All of these except the disks change only with a reboot.
 
 Sources: Linux ``Documentation/ABI/testing/sysfs-class-watchdog``; Raspberry Pi documentation,
 "/chosen/bootloader" (``build-timestamp``, big endian) and ``vcgencmd bootloader_version``;
@@ -23,7 +23,7 @@ from edge_agent.host.board.sensors import ask_vcgencmd, read_cell, read_number, 
 
 
 def supply_ma(sysroot: Path = Path("/")) -> int | None:
-    """Current in mA that the supply offered at boot, at 5 V; None: the board does not negotiate.
+    """Return the current in mA that the supply offered at boot, at 5 V; None if the board does not negotiate.
 
     Source: Raspberry Pi documentation, "/chosen/power": ``max_current`` in mA, big endian; Pi 5 only.
     """
@@ -35,7 +35,7 @@ ADVICE = "run prepare.yml again, it has systemd arm it"
 
 @dataclass(frozen=True, slots=True)
 class WatchdogState:
-    """State of the watchdog that the profile names. None: the kernel does not report it."""
+    """The state of the watchdog that the profile names. A value is None if the kernel does not report it."""
 
     identity: str | None
     armed: bool | None
@@ -57,7 +57,8 @@ def read_watchdog(wanted: Watchdog, sysroot: Path = Path("/")) -> WatchdogState 
 
 
 def is_other(wanted: Watchdog, state: WatchdogState) -> bool:
-    """Whether the device is not the board's own timer. A software timer stops when the kernel hangs."""
+    """Return whether the device is another timer than the board's own, such as a software timer, which stops
+    when the kernel hangs."""
     return None not in (wanted.identity, state.identity) and state.identity != wanted.identity
 
 
@@ -69,7 +70,7 @@ _BIOS_DATE = re.compile(r"(\d\d)/(\d\d)/(\d{4})")  # month first, by the DMI spe
 def firmware_version(firmware: Firmware, sysroot: Path = Path("/")) -> str | None:
     """Return a date (``2024-04-20``) or numbers (``36.4.3``); None: not known.
 
-    Runs vcgencmd, for at most 2 s, on a Raspberry Pi whose device tree does not have it.
+    On a Raspberry Pi whose device tree does not have the date, it runs vcgencmd, for at most 2 s.
     """
     match firmware.read_from:
         case "raspberry-pi-bootloader":
@@ -84,7 +85,7 @@ def firmware_version(firmware: Firmware, sysroot: Path = Path("/")) -> str | Non
 
 
 def is_older(version: str, minimum: str) -> bool:
-    """Whether ``version`` is before ``minimum``, number by number: 36.4 is before 36.4.3."""
+    """Return whether ``version`` is before ``minimum``, number by number: 36.4 is before 36.4.3."""
     return _numbers(version) < _numbers(minimum)
 
 
@@ -97,7 +98,7 @@ def _pi_bootloader(sysroot: Path) -> str | None:
     if stamp:
         return datetime.fromtimestamp(stamp, UTC).date().isoformat()
     if sysroot != Path("/"):
-        return None  # vcgencmd would report this machine instead
+        return None  # vcgencmd would report this machine, not the one below ``sysroot``
     found = _VCGENCMD.match(ask_vcgencmd("bootloader_version") or "")
     return "-".join(found.groups()) if found else None
 
@@ -105,7 +106,8 @@ def _pi_bootloader(sysroot: Path) -> str | None:
 def platform_lines(profile: Profile, sysroot: Path = Path("/")) -> Iterator[str]:
     """Yield one line for each difference from the profile, with the remedy.
 
-    What cannot be read is skipped. May block 2 s for vcgencmd."""
+    A value that cannot be read is skipped. May block 2 s for vcgencmd.
+    """
     if profile.platform is None:
         return
     firmware = profile.platform.firmware
@@ -120,7 +122,8 @@ def platform_lines(profile: Profile, sysroot: Path = Path("/")) -> Iterator[str]
 
 
 def _watchdog_lines(wanted: Watchdog, sysroot: Path) -> Iterator[str]:
-    """Yield faults of the watchdog, if the board's profile names one: on a PC for trials it is not armed."""
+    """Yield faults of the watchdog. There are none if the profile names no watchdog: on a PC for trials it is
+    not armed."""
     state = read_watchdog(wanted, sysroot)
     if state is None or wanted.identity is None:
         return
@@ -132,13 +135,13 @@ def _watchdog_lines(wanted: Watchdog, sysroot: Path) -> Iterator[str]:
 
 
 def kernel_has(setting: KernelSetting, sysroot: Path = Path("/")) -> bool | None:
-    """Whether the running kernel offers it; None: this user cannot read it."""
+    """Return whether the running kernel has the setting; None if this user cannot read it."""
     text = read_text(sysroot / setting.file)
     return None if text is None else setting.word in text.split()
 
 
 def os_supported(profile: Profile, sysroot: Path = Path("/")) -> bool | None:
-    """Whether the profile names this system; None: the system's name and version are not known."""
+    """Return whether the profile names this operating system; None if its name and version are not known."""
     release = os_release(sysroot)
     system, version = release.get("ID"), release.get("VERSION_ID")
     if profile.platform is None or system is None or version is None:
@@ -147,7 +150,7 @@ def os_supported(profile: Profile, sysroot: Path = Path("/")) -> bool | None:
 
 
 def os_release(sysroot: Path = Path("/")) -> dict[str, str]:
-    """``/etc/os-release``; empty where there is none."""
+    """Return the entries of ``/etc/os-release``; empty where there is none."""
     lines = (read_text(sysroot / "etc/os-release") or "").splitlines()
     pairs = (line.partition("=") for line in lines)
     return {key: value.strip("\"'") for key, equals, value in pairs if equals}
@@ -164,18 +167,19 @@ class Disk:
 
 
 def disk_of(folder: Path, sysroot: Path = Path("/")) -> Disk | None:
-    """Return the disk of the file system with ``folder``; None without a block device (overlay, tmpfs).
+    """Return the disk of the file system with ``folder``; None if it has no block device (overlay, tmpfs).
 
-    Raises ``OSError`` where there is no such folder.
+    Raises ``OSError`` if the folder does not exist.
     """
     name = whole_disk(os.stat(folder).st_dev, sysroot)
     return None if name is None else Disk(name, _kind(name, sysroot / "sys/class/block" / name))
 
 
 def whole_disk(device: int, sysroot: Path = Path("/")) -> str | None:
-    """Name of the disk that holds ``device`` (an ``st_dev``), not of the partition: a card wears as a whole.
+    """Return the name of the disk that holds ``device`` (an ``st_dev``), not of the partition: a card wears
+    as a whole.
 
-    None where the file system has no block device of its own (overlay, btrfs, tmpfs).
+    None if the file system has no block device of its own (overlay, btrfs, tmpfs).
     """
     node = sysroot / f"sys/dev/block/{os.major(device)}:{os.minor(device)}"
     if not node.exists():
@@ -185,7 +189,10 @@ def whole_disk(device: int, sysroot: Path = Path("/")) -> str | None:
 
 
 def _kind(name: str, node: Path) -> str | None:
-    """Sources: Linux ``Documentation/ABI/stable/sysfs-block``, ``drivers/mmc/core/bus.c``."""
+    """Return the kind of a disk; None if it is not known.
+
+    Sources: Linux ``Documentation/ABI/stable/sysfs-block``, ``drivers/mmc/core/bus.c``.
+    """
     if name.startswith("nvme"):
         return "nvme"
     if name.startswith("mmcblk"):
@@ -193,7 +200,7 @@ def _kind(name: str, node: Path) -> str | None:
     if name.startswith(("vd", "xvd")):
         return "virtual"
     if not name.startswith("sd"):
-        return None  # LUKS, LVM, RAID: the disks below are not searched
+        return None  # LUKS, LVM, RAID: the disks that they use are not searched
     if read_text(node / "removable") == "1":
         return "usb"
     return {"0": "ssd", "1": "hdd"}.get(read_text(node / "queue/rotational") or "")

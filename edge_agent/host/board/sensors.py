@@ -17,8 +17,8 @@ from pathlib import Path
 from edge_agent.config.board import device_tree
 from edge_agent.core.clock import Clock
 
-# The hottest point first: on an Orin tj-thermal is the maximum of all zones. On a PC acpitz is often a
-# constant, so the package sensor is preferred.
+# The sensor of the hottest point comes first: on an Orin tj-thermal is the maximum of all zones. On a PC
+# acpitz is often a constant, so the package sensor is preferred.
 PREFERRED_ZONES = ("tj-thermal", "cpu-thermal", "cpu_thermal", "x86_pkg_temp", "soc_thermal", "soc-thermal")
 PREFERRED_CHIPS = ("coretemp", "k10temp", "cpu_thermal", "zenpower")
 PLAUSIBLE_C = (-40.0, 150.0)
@@ -33,7 +33,7 @@ KNOWN_NODES = (
     "sys/class/hwmon/hwmon*/oc*_event_cnt",
     "sys/devices/system/cpu/cpu0/thermal_throttle/package_throttle_count",
 )
-"""Where boards report throttling or undervoltage; the name of a node says what it means."""
+"""Nodes in which boards report throttling or undervoltage; the name of a node shows what it reports."""
 
 VCGENCMD_EVERY_S = 60.0
 VCGENCMD_TIMEOUT_S = 2.0
@@ -49,7 +49,8 @@ def run_vcgencmd(word: str) -> str | None:
 
 
 def ask_vcgencmd(word: str) -> str | None:
-    """Return the firmware's whole answer; None without vcgencmd, without rights, or after two seconds."""
+    """Return the firmware's whole answer; None without vcgencmd or without rights, or if it takes over two
+    seconds."""
     program = shutil.which("vcgencmd")
     if program is None:
         return None
@@ -82,7 +83,7 @@ def read_number(path: Path, base: int = 10) -> int | None:
 
 
 def read_cell(path: Path) -> int | None:
-    """Return a number of the device tree, which is big endian; None where there is none."""
+    """Return a number of the device tree, which is big endian; None if there is none."""
     try:
         return int.from_bytes(path.read_bytes()[:4])
     except OSError:
@@ -104,7 +105,7 @@ class Thermometer:
         self._chosen: Path | None = None
 
     def read_c(self) -> float | None:
-        """Return degrees, or None. Searches for a sensor until one has answered once.
+        """Return degrees Celsius, or None. It searches for a sensor until one has answered.
 
         While the chosen sensor does not answer, only other sensors of a known name replace it: a wireless
         chip would report a low temperature on a hot gateway.
@@ -124,7 +125,7 @@ class Thermometer:
         return None, None
 
     def _deciding(self) -> list[Path]:
-        """Sensors of a known name, best first."""
+        """Return the sensors of a known name, best first."""
         zones = self._zones()
         chips = self._named("sys/class/hwmon", "hwmon*", "name", "temp1_input")
         good = [nodes[name] for name in self._sensors for nodes in (zones, chips) if name in nodes]
@@ -145,7 +146,7 @@ class Thermometer:
 
 def _celsius(path: Path) -> float | None:
     millidegrees = read_number(path)
-    if millidegrees is None:  # Jetson zones of a powered-down unit answer EAGAIN
+    if millidegrees is None:  # Jetson zones of a unit that is powered down answer EAGAIN
         return None
     value = millidegrees / 1000.0
     return round(value, 1) if PLAUSIBLE_C[0] < value < PLAUSIBLE_C[1] else None
@@ -153,7 +154,7 @@ def _celsius(path: Path) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Throttling:
-    """One reading of the throttling sensors. None: the board does not report the value."""
+    """One reading of the throttling sensors. A value is None if the board does not report it."""
 
     throttled: bool | None = None
     undervoltage: bool | None = None
@@ -189,7 +190,8 @@ class ThrottleSensors:
         return Throttling(self._counters_rose(), alarm)
 
     def had_undervoltage_since_boot(self) -> bool | None:
-        """Whether undervoltage occurred since the boot, for a single check; None: not reported."""
+        """Return whether undervoltage occurred since the boot, for a single check; None if it is not
+        reported."""
         bits = self._firmware_bits()
         return None if bits is None else bool(bits & UNDERVOLTAGE_SINCE_BOOT)
 
@@ -222,7 +224,7 @@ class ThrottleSensors:
         return before is not None and self._counted > before
 
     def _called(self, *endings: str) -> Iterator[Path]:
-        """Nodes of the board whose names end with one of ``endings``."""
+        """Yield the nodes of the board whose names end with one of ``endings``."""
         for pattern in dict.fromkeys(self._nodes):
             if pattern.endswith(endings):
                 yield from self._sysroot.glob(pattern)

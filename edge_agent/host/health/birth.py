@@ -38,8 +38,8 @@ def make_birth(
     evidence_key: str | None = None,
     identities: Mapping[str, CameraIdentity] | None = None,
 ) -> Birth:
-    """Make the message. ``versions`` adds those that the caller knows, such as FFmpeg's libraries;
-    ``identities``: by camera id."""
+    """Make the message. ``versions``: those that the caller knows, such as FFmpeg's libraries; the installed
+    ones are added. ``identities``: by camera id."""
     gateway, below = settings.gateway, settings.profile.platform
     return Birth(
         time=rfc3339(clock.now()),
@@ -64,7 +64,7 @@ def make_birth(
 
 
 def installed_versions() -> dict[str, str]:
-    """Versions of Python, the kernel and the libraries in ``DISTRIBUTIONS`` that are installed."""
+    """Return the versions of Python, the kernel and the installed libraries of ``DISTRIBUTIONS``."""
     found = {"python": platform.python_version(), "kernel": platform.release()}
     for name, distribution in DISTRIBUTIONS.items():
         try:

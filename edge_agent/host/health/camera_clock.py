@@ -1,4 +1,4 @@
-"""Measures how far each camera's clock is off: the time shown in the pictures comes from that clock.
+"""Measures how wrong each camera's clock is: the time shown in the pictures comes from that clock.
 
 ONVIF's GetSystemDateAndTime needs no login, so a request cannot lock an account. Each camera is asked every
 six hours while the gateway's clock is synchronised; a camera that does not answer is skipped. Standard
@@ -30,14 +30,15 @@ log = logging.getLogger(__name__)
 FILE = "camera-clocks.json"
 EVERY_S = 6 * 3600.0
 FIRST_AFTER_S = 120.0
-"""After a power cut cameras start slower than the gateway, and set their clocks even later."""
+"""Delay of the first round: after a power cut cameras start slower than the gateway, and set their clocks
+later still."""
 
 TIMEOUT_S = 3.0
 WHOLE_TIMEOUT_S = 10.0
-"""Limit of one request: a socket's timeout starts again with each byte that arrives."""
+"""Limit of one whole request, because a socket's timeout starts again with each byte that arrives."""
 
 MAX_BYTES = 65_536
-SAME_S = 1.0  # cameras report whole seconds
+SAME_S = 1.0  # offsets that differ by less are equal: cameras report whole seconds
 
 MAX_OFFSETS = 60
 HTTP_PORT = 80
@@ -50,7 +51,7 @@ _QUESTION = (
 
 
 class CameraClockOffset(Struct, frozen=True):
-    """One measurement of how far a camera's clock is off."""
+    """One measurement of how wrong a camera's clock is."""
 
     at: str  # RFC 3339, by the gateway's synchronised clock
     offset_s: float  # camera minus gateway, accurate to about a second
@@ -103,8 +104,10 @@ class CameraClocks:
 
 
 def measure_offset(host: str, clock: Clock, port: int = HTTP_PORT) -> CameraClockOffset:
-    """Ask one camera; ``clock`` is right. Raises ``OSError``, ``HTTPException`` or ``ValueError`` without a
-    valid answer."""
+    """Ask one camera for its time, and compare it with ``clock``, which must be right.
+
+    Raises ``OSError``, ``HTTPException`` or ``ValueError`` without a valid answer.
+    """
     connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
     with contextlib.closing(connection):
         connection.connect()
@@ -119,13 +122,13 @@ def measure_offset(host: str, clock: Clock, port: int = HTTP_PORT) -> CameraCloc
             guard.cancel()
         camera_time = parse_utc_time(answer.decode("utf-8", errors="replace"))
         took_s = clock.monotonic() - began_mono
-    # The camera truncates to whole seconds: on average half a second is missing.
+    # The camera cuts off the fraction of the second, which is half a second on average.
     offset_s = (camera_time - began).total_seconds() + 0.5 - took_s / 2
     return CameraClockOffset(rfc3339(clock.now()), round(offset_s, 1))
 
 
 def read_offsets(state_dir: Path) -> dict[str, list[CameraClockOffset]]:
-    """Read the measurements by camera id, oldest first; empty if there are none."""
+    """Return the measurements by camera id, oldest first; empty if there are none."""
     record = read_record(state_dir / FILE, _Offsets)
     return {} if record is None else record.cameras
 
@@ -143,14 +146,15 @@ def parse_utc_time(text: str) -> datetime:
         parts[name] = int(value[1])
     day = datetime(parts["Year"], parts["Month"], parts["Day"], tzinfo=UTC)
     try:
-        # A leap second is written as 60.
+        # A leap second is written as second 60.
         return day + timedelta(hours=parts["Hour"], minutes=parts["Minute"], seconds=parts["Second"])
     except OverflowError as error:
         raise ValueError("the time is after the year 9999") from error
 
 
 def _with(offsets: list[CameraClockOffset], new: CameraClockOffset) -> list[CameraClockOffset]:
-    """Add a measurement. Of a series of equal offsets only the first and the newest are kept."""
+    """Return the measurements with a new one. In a series of equal offsets, only the first and the newest are
+    kept."""
     if len(offsets) >= 2 and all(abs(old.offset_s - new.offset_s) <= SAME_S for old in offsets[-2:]):
         return [*offsets[:-1], new]
     return [*offsets, new][-MAX_OFFSETS:]

@@ -40,7 +40,7 @@ class OldFirmware:
 
     @property
     def minimum(self) -> str:
-        """The oldest accepted firmware, as a text for people."""
+        """The oldest accepted firmware as a text for people."""
         wanted = self.wanted
         built = None if wanted.minimum_build is None else f"build {wanted.minimum_build}"
         return ", ".join(each for each in (wanted.minimum, built) if each)
@@ -48,7 +48,7 @@ class OldFirmware:
 
 @cache
 def shipped_list() -> tuple[CameraFirmware, ...]:
-    """The list of the package. Raises ``ConfigError`` if it has mistakes."""
+    """Return the list that ships in the package. Raises ``ConfigError`` if it has mistakes."""
     reading = ReadContext(ConfigFiles(FILE.parent, None), SystemClock())
     node, problems = tree.parse(FILE.read_bytes(), str(FILE))
     reading.problems.extend(problems)
@@ -62,8 +62,12 @@ def shipped_list() -> tuple[CameraFirmware, ...]:
 def old_firmware(
     identities: Mapping[str, CameraIdentity], configured: Sequence[CameraFirmware]
 ) -> Iterator[OldFirmware]:
-    """Yield the cameras whose firmware is too old, each with the first entry that says so. ``configured``:
-    the entries of the configuration."""
+    """Yield the cameras whose firmware is too old, each with the first entry of the list that requires a
+    newer one.
+
+    ``configured``: the entries of the configuration. They come first, and replace shipped entries for the
+    same models.
+    """
     replaced = {(each.vendor.lower(), each.models.lower()) for each in configured}
     shipped = [each for each in shipped_list() if (each.vendor.lower(), each.models.lower()) not in replaced]
     for camera, identity in identities.items():
@@ -76,7 +80,7 @@ def old_firmware(
 def firmware_lines(
     identities: Mapping[str, CameraIdentity], configured: Sequence[CameraFirmware]
 ) -> Iterator[ProblemText]:
-    """Lines for the heartbeat's ``degraded``."""
+    """Yield lines for the heartbeat's ``degraded``, one for each camera with too old firmware."""
     for old in old_firmware(identities, configured):
         yield problem_text(
             "camera-firmware-old",
@@ -88,7 +92,7 @@ def firmware_lines(
 
 
 def version_of(firmware: str) -> tuple[int, ...]:
-    """The numbers of the version, without zeros at the end; empty: there is none."""
+    """Return the numbers of the version, without zeros at the end; empty if there are none."""
     found = _VERSION.search(_BUILD.sub("", firmware)) or re.search(r"\d+", _BUILD.sub("", firmware))
     numbers = [] if found is None else [int(each) for each in found[0].split(".")]
     while numbers and numbers[-1] == 0:
@@ -97,7 +101,8 @@ def version_of(firmware: str) -> tuple[int, ...]:
 
 
 def build_of(firmware: str) -> date | None:
-    """The date of the build: ``build 220112``, ``build 2021-05-12`` or ``build 20210512``."""
+    """Return the date of the build: ``build 220112``, ``build 2021-05-12`` or ``build 20210512``; None if
+    there is none."""
     found = _BUILD.search(firmware)
     if found is None:
         return None

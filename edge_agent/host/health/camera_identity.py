@@ -35,7 +35,10 @@ class CameraSwap(Struct, frozen=True):
 
 
 class StoredIdentity(Struct, frozen=True):
-    """``identity.mac`` is what the camera reports; ``neighbour_mac`` is from the gateway's network."""
+    """What is known of the identity of one camera.
+
+    ``identity.mac`` is what the camera reports; ``neighbour_mac`` is what the gateway's network shows.
+    """
 
     host: str
     identity: CameraIdentity
@@ -45,7 +48,7 @@ class StoredIdentity(Struct, frozen=True):
 
     @property
     def shown(self) -> CameraIdentity:
-        """The identity, with the MAC of the network where the camera reports none."""
+        """The identity. If the camera reports no MAC, it has the MAC from the network."""
         return structs.replace(self.identity, mac=self.identity.mac or self.neighbour_mac)
 
 
@@ -56,7 +59,8 @@ class StoredIdentities(Struct, frozen=True):
 
 
 def read_identities(state_dir: Path, hosts: Mapping[str, str]) -> dict[str, CameraIdentity]:
-    """The stored identities of cameras that are still at the same address. ``hosts`` by camera id."""
+    """Return the stored identities of the cameras that are still at the same address. ``hosts``: address by
+    camera id."""
     record = read_record(state_dir / FILE, StoredIdentities) or StoredIdentities()
     return {
         camera: stored.shown
@@ -68,10 +72,13 @@ def read_identities(state_dir: Path, hosts: Mapping[str, str]) -> dict[str, Came
 def updated(
     before: StoredIdentity | None, host: str, found: CameraIdentity | None, neighbour_mac: str | None, at: str
 ) -> StoredIdentity | None:
-    """Return the new entry of a camera; None if nothing is known. ``found``: what the camera reports; None
-    if it could not be read: then its earlier report stays, unless its MAC in the network has changed."""
+    """Return the new entry of a camera; None if nothing is known.
+
+    ``found``: what the camera reports; None if it could not be read. Then its earlier report stays, unless
+    its MAC in the network has changed.
+    """
     if before is not None and before.host != host:
-        before = None  # another address was configured
+        before = None  # the configuration has another address now
     if before is None:
         if found is None and neighbour_mac is None:
             return None
@@ -86,7 +93,10 @@ def updated(
 
 
 def _swap(before: StoredIdentity, after: StoredIdentity, at: str) -> CameraSwap | None:
-    """Compare only MACs of the same source: behind a router the neighbour table has the router's MAC."""
+    """Return the swap if a serial number or a MAC has changed, else None.
+
+    Only MACs of the same source are compared: behind a router the neighbour table has the router's MAC.
+    """
     values = (
         ("serial", before.identity.serial, after.identity.serial),
         ("mac", before.identity.mac, after.identity.mac),
@@ -99,7 +109,7 @@ def _swap(before: StoredIdentity, after: StoredIdentity, at: str) -> CameraSwap 
 
 
 def swap_lines(cameras: Mapping[str, StoredIdentity], now: datetime, zone: tzinfo) -> Iterator[ProblemText]:
-    """Lines for the heartbeat's ``degraded``, for a week after a camera was replaced."""
+    """Yield lines for the heartbeat's ``degraded``, for a week after a camera was replaced."""
     for camera, stored in cameras.items():
         swap = stored.swap
         if swap is None or now - (at := datetime.fromisoformat(swap.at)) > REPORTED_FOR:
@@ -109,7 +119,7 @@ def swap_lines(cameras: Mapping[str, StoredIdentity], now: datetime, zone: tzinf
 
 
 def find_neighbour_mac(host: str, sysroot: Path = Path("/")) -> str | None:
-    """The MAC that the kernel has for an IPv4 address of the same network; None: there is none."""
+    """Return the MAC that the kernel knows for an IPv4 address of the same network; None if it knows none."""
     try:
         address = str(ipaddress.IPv4Address(host))
         table = (sysroot / NEIGHBOURS).read_text(encoding="ascii")

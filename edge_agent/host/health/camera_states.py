@@ -46,16 +46,16 @@ class _WatchRecord(Struct, frozen=True):
 class _Seen:
     """The current and the reported state of one camera."""
 
-    reported_state: CameraState | None = None  # None: nothing reported and nothing seen yet
+    reported_state: CameraState | None = None  # None: not reported, and not seen online yet
     reported_cause: Cause | None = None
-    reported_since_mono: float | None = None  # None: in an earlier boot
+    reported_since_mono: float | None = None  # None: reported in an earlier boot
     state: CameraState = CameraState.STARTING
     cause: Cause | None = None
     state_since_mono: float = 0.0
     cause_since_mono: float = 0.0
     reported_mono: deque[float] = field(default_factory=deque)
     kept_back: int = 0
-    keeping_back: tuple[CameraState, float] | None = None  # the suppressed episode that was counted
+    keeping_back: tuple[CameraState, float] | None = None  # the last suppressed state that was counted
 
     @property
     def episode(self) -> tuple[CameraState, float]:
@@ -64,9 +64,10 @@ class _Seen:
 
 
 class CameraStateFilter:
-    """One thread calls ``update`` about once a second with the status of all cameras.
+    """Decides which changes are reported. One thread calls ``update`` about once a second with the status of
+    all cameras.
 
-    ``path``: file of the reported states, written after each report.
+    ``path``: file of the reported states. It is written by the call of ``update`` after a report.
     """
 
     def __init__(self, path: Path, clock: Clock, boot_id: str) -> None:
@@ -79,8 +80,8 @@ class CameraStateFilter:
     def update(self, statuses: Iterable[CameraStatus]) -> list[CameraChange]:
         """Return the changes to report now, in the order of ``statuses``.
 
-        They count as reported at the next call: an agent that is killed before their events are on disk
-        reports them again after its restart.
+        They are saved as reported at the next call: if the agent is killed before their events are on disk,
+        it reports them again after its restart.
         """
         if self._unsaved:
             self._save()
@@ -89,8 +90,8 @@ class CameraStateFilter:
         return changes
 
     def forget(self, camera_id: str) -> None:
-        """The camera was removed from the configuration: report no outage, and none as ended if the camera
-        is configured again."""
+        """Forget a camera that was removed from the configuration. No outage of it is reported, and none as
+        ended if the camera is configured again."""
         if self._seen.pop(camera_id, None) is not None:
             self._unsaved = True
 
@@ -139,7 +140,7 @@ class CameraStateFilter:
         down_s = None
         if ended and seen.reported_since_mono is not None:
             down_s = round(seen.state_since_mono - seen.reported_since_mono, 1)
-        # The change that is reported now was itself counted while it was suppressed.
+        # ``kept_back`` also counts the change that is reported now, if it was suppressed before.
         kept_back = seen.kept_back - (seen.keeping_back == seen.episode)
         change = CameraChange(
             status.camera_id, seen.state, seen.cause, status.detail, seen.state_since_mono, down_s, kept_back

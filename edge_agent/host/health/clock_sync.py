@@ -1,4 +1,4 @@
-"""Whether the system clock is synchronised, and by how much it was wrong before.
+"""Finds out whether the system clock is synchronised, and by how much it was wrong before.
 
 A Pi without a battery boots with the time of its last shutdown and jumps when NTP answers. Events from
 before the jump have a wrong time; ``ClockCorrection`` says by how much, once per boot.
@@ -28,7 +28,7 @@ from edge_agent.wire import ClockHealth
 
 log = logging.getLogger(__name__)
 
-BUILD_YEAR = 2026  # no earlier year can be true for this code; raised with each year's first release
+BUILD_YEAR = 2026  # this code did not exist before; raised with each year's first release
 SAVE_EVERY_S = 600.0
 STA_UNSYNC = 0x0040  # linux/timex.h
 STA_NANO = 0x2000
@@ -37,7 +37,8 @@ TIME_ERROR = 5
 
 @dataclass(frozen=True, slots=True)
 class KernelSync:
-    """The kernel's state of its clock. ``offset_ms``: the rest to slew, positive when the clock is behind."""
+    """The kernel's state of its clock. ``offset_ms``: the rest that it still corrects, positive when the
+    clock is behind."""
 
     synced: bool
     offset_ms: float
@@ -47,8 +48,8 @@ class ClockRecord(Struct, frozen=True):
     """The state file."""
 
     boot_id: str
-    wall_minus_mono_s: float  # at the first start of the agent in this boot
-    corrected: bool  # the correction of this boot was reported, or none was needed
+    wall_minus_mono_s: float  # difference of the clocks at the first start of the agent in this boot
+    corrected: bool  # the correction of this boot is stored as an event, or none was needed
     last_known: str | None = None  # RFC 3339, from a synchronised clock only
 
 
@@ -60,13 +61,13 @@ class _Timex(ctypes.Structure):
         ("maxerror", ctypes.c_long),
         ("esterror", ctypes.c_long),
         ("status", ctypes.c_int),
-        ("rest", ctypes.c_long * 40),  # the fields that follow; 40 longs are more than the kernel writes
+        ("rest", ctypes.c_long * 40),  # the remaining fields; 40 longs are more than the kernel writes
     )
 
 
 @cache
 def _libc() -> ctypes.CDLL:
-    """The C library. Loading it for each call would cost ten times the call."""
+    """Return the C library. Loading it for each call would cost ten times as much as the call."""
     return ctypes.CDLL(None)
 
 
@@ -89,7 +90,7 @@ class ClockState:
     synced: bool
     source: str | None  # None: not synchronised
     trusted: bool  # good enough to check the validity of certificates
-    offset_ms: float | None = None  # what is left to correct, of a synchronised clock; None: not known
+    offset_ms: float | None = None  # what a synchronised clock still corrects; None: not known
 
 
 def read_clock_state(
@@ -106,10 +107,12 @@ def read_clock_state(
 
 
 def _is_plausible(now: datetime, synced: bool, floor: datetime | None) -> bool:
-    """Whether the time is not before the year of this code, and not before the last time known to be right.
+    """Return whether the time is not before the year of this code, and not before the last time known to be
+    right.
 
-    The latter does not apply to a synchronised clock: a time from a wrong server must not lock the gateway
-    out for ever."""
+    The second condition does not apply to a synchronised clock: otherwise one wrong time in the future, from
+    a bad server, could lock the gateway out for ever.
+    """
     if now.year < BUILD_YEAR:
         return False
     return synced or floor is None or now >= floor
@@ -123,7 +126,7 @@ def _is_synced(kernel: KernelSync | None, sysroot: Path) -> bool:
 
 def _find_source(sysroot: Path) -> str:
     """Return the NTP client, by its files in /run; this starts no process."""
-    if os.path.isdir(sysroot / "run/chrony"):  # only chrony's user may read inside
+    if os.path.isdir(sysroot / "run/chrony"):  # only chrony's user may read this folder
         return "chrony"
     if os.path.exists(sysroot / "run/systemd/timesync/synchronized"):
         return "systemd-timesyncd"
@@ -162,25 +165,27 @@ class ClockSync:
         if last is not None and last.boot_id == boot_id:
             self._record = last
         else:
-            # Synchronised before the agent's start: no event of this boot has a wrong time.
+            # If it was synchronised before the agent started, no event of this boot has a wrong time.
             known = last.last_known if last else None
             self._record = ClockRecord(boot_id, self._wall_minus_mono_s(), synced, known)
             self.save()
 
     @property
     def synced(self) -> bool:
-        """Whether the clock is synchronised now. Asks the kernel each time (about 20 us): an event's flag
-        must not be older than its time."""
+        """Whether the clock is synchronised now. This asks the kernel each time (about 20 us), because an
+        event's flag must not be older than its time."""
         return _is_synced(self._kernel(), self._sysroot)
 
     @property
     def has_been_synced(self) -> bool:
-        """Whether the clock was synchronised at any time since the boot, as of the last ``update``. After
-        that it drifts only by seconds a day, also without the uplink."""
+        """Whether the clock was synchronised at any time since the boot, as of the last ``update``.
+
+        After that it drifts only by seconds a day, even without the uplink.
+        """
         return self._was_synced or self._pending is not None or self._record.corrected
 
     def update(self) -> ClockCorrection | None:
-        """Read the clock's state. Returns the correction until ``confirm_correction`` is called."""
+        """Read the clock's state. Returns a correction that is not confirmed; None if there is none."""
         was = self._was_synced
         synced = self._refresh()
         if synced != was:
@@ -192,17 +197,18 @@ class ClockSync:
         return self._pending
 
     def confirm_correction(self) -> None:
-        """The correction's event is durable: do not return it again in this boot."""
+        """Note that the event of the correction is durable, so that ``update`` returns it no more in this
+        boot."""
         self._pending = None
         self._record = structs.replace(self._record, corrected=True)
         self.save()
 
     def trusted(self) -> bool:
-        """Whether the clock is good enough to check the validity of certificates."""
+        """Return whether the clock is good enough to check the validity of certificates."""
         return _is_plausible(self._clock.now(), self.synced, self._floor)
 
     def save(self) -> None:
-        """Write the last known time; call it at stop as well. Blocks for an fsync."""
+        """Write the last time known to be right; call it at the stop too. Blocks for an fsync."""
         self._saved_mono = self._clock.monotonic()
         if self.synced:
             self._floor = self._clock.now()
@@ -231,7 +237,8 @@ class ClockSync:
         return ClockCorrection(offset_ms, self.source or "kernel", self._clock.now(), self._clock.monotonic())
 
     def _wall_minus_mono_s(self) -> float:
-        """Difference of the two clocks. It changes only when the clock jumps: slewing changes both."""
+        """Return the difference of the two clocks. It changes only when the clock jumps: slewing changes both
+        clocks."""
         return self._clock.now().timestamp() - self._clock.monotonic()
 
 

@@ -12,7 +12,8 @@ from edge_agent.config.model.boards import Capacity
 from edge_agent.config.model.settings import Camera, GearChoice
 
 TOLERANCE = 1.1
-"""A camera that is set to 10 frames a second sends 9.6 to 10.4, and the limits are not more precise."""
+"""Factor by which a limit may be exceeded. A camera that is set to 10 frames a second sends 9.6 to 10.4, and
+the limits are not more precise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class DecodedStream:
 
 @dataclass(frozen=True, slots=True)
 class DecodeLoad:
-    """``requested`` and ``limit``: frames a second of all cameras, in frames of the profile's size."""
+    """The load of all cameras. ``requested`` and ``limit`` are frames a second, in frames of the profile's
+    size."""
 
     requested: float
     limit: int
@@ -45,7 +47,7 @@ class DecodeLoad:
 
 
 def decode_load(capacity: Capacity, streams: Iterable[DecodedStream]) -> DecodeLoad | None:
-    """Add up the streams; None without any."""
+    """Add up the load of the streams; None without any."""
     known = sorted(streams, key=lambda stream: stream.pixels_per_s)
     if not known:
         return None
@@ -60,5 +62,5 @@ def decode_load(capacity: Capacity, streams: Iterable[DecodedStream]) -> DecodeL
 
 
 def fully_decoded(cameras: Sequence[Camera]) -> set[str]:
-    """Ids of the cameras that are not limited to keyframes by ``gear: idle``."""
+    """Return the ids of the cameras that are not limited to keyframes by ``gear: idle``."""
     return {camera.id for camera in cameras if camera.analyse.gear is not GearChoice.IDLE}

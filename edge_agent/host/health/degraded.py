@@ -1,7 +1,7 @@
 """One line of text for each problem of the gateway.
 
-Shown in the heartbeat's ``degraded``, in ``edge-agent status`` and in systemd's STATUS. The most serious
-come first: cameras without a picture, then what delays or loses events, then the gateway's hardware.
+They are shown in the heartbeat's ``degraded``, in ``edge-agent status`` and in systemd's STATUS. The most
+serious come first: cameras without a picture, then what delays or loses events, then the gateway's hardware.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ reason is: a refusal, no answer, a missing permission."""
 RATES_KNOWN_S = 30.0  # a camera's first frames come in a burst, and its rate is a mean over ten seconds
 
 CAUSE_TEXT: dict[Cause, ProblemText] = {cause: problem_text(f"cause-{cause}") for cause in Cause}
-"""The general meaning of each cause, also shown on the web pages. The detail from capture is more specific,
-so ``cause_text`` prefers it."""
+"""The general meaning of each cause, also shown on the web pages. ``cause_text`` prefers the detail from
+capture, which is more specific."""
 
 
 def cause_text(cause: Cause | None, detail: str) -> str:
-    """Say why a camera gives no good video: the details from capture, or if there are none, the meaning of
-    the cause.
+    """Return why a camera gives no good video: the detail from capture or, if there is none, the cause's
+    meaning.
 
-    The cause's name in messages and guide follows in brackets. ``detail`` is masked here once more.
+    The name of the cause, as in messages and the guide, follows in brackets. ``detail`` is masked here once
+    more.
     """
     if cause is None:
         return masked_problem(detail) or problem_text("cause-unknown")
@@ -44,13 +45,14 @@ def cause_text(cause: Cause | None, detail: str) -> str:
 
 
 def since_text(since: datetime, now: datetime, zone: tzinfo) -> str:
-    """``12:03`` today, ``2026-11-23 12:03`` on another day, in the site's time zone."""
+    """Return ``12:03`` for today, ``2026-11-23 12:03`` for another day, in the site's time zone."""
     local, today = since.astimezone(zone), now.astimezone(zone).date()
     return local.strftime("%H:%M" if local.date() == today else "%Y-%m-%d %H:%M")
 
 
 def camera_lines(cameras: Sequence[CameraStatus], now: datetime, zone: tzinfo) -> Iterator[ProblemText]:
-    """Cameras that are offline, degraded or tampered with; not those that still start."""
+    """Yield a line for each camera that is offline, degraded or tampered with; not for those that still
+    start."""
     for camera in sorted(cameras, key=lambda c: c.state is not CameraState.OFFLINE):
         if camera.state in (CameraState.OFFLINE, CameraState.DEGRADED):
             since = since_text(camera.since_at, now, zone)
@@ -76,8 +78,10 @@ def delivery_lines(
     now: datetime,
     zone: tzinfo,
 ) -> Iterator[ProblemText]:
-    """Events that are delayed or lost, the broker and the clock. ``mqtt.last_error`` is shown only while
-    the agent is not ``online``, because otherwise it is old."""
+    """Yield lines about events that are delayed or lost, the broker and the clock.
+
+    ``mqtt.last_error`` is shown only while the agent is not ``online``, because otherwise it is old.
+    """
     waiting = outbox.depth - (outbox.unconfirmed if online else 0)
     if outbox.degraded:
         yield problem_text("outbox", why=outbox.degraded)
@@ -105,7 +109,7 @@ def delivery_lines(
 
 
 def schedule_lines(rules: Iterable[Rule], clock_known: bool) -> Iterator[ProblemText]:
-    """How rules with a schedule behave while the clock was never synchronised since the boot."""
+    """Yield how rules with a schedule behave while the clock has not been synchronised since the boot."""
     if clock_known:
         return
     schedules = [rule.schedule for rule in rules if rule.enabled and rule.schedule is not None]
@@ -138,7 +142,7 @@ def uplink_lines(uplink: wire.UplinkHealth) -> Iterator[ProblemText]:
 
 
 OTHER_TRAFFIC_SHARE = 0.25
-"""Of the budget: what docs/guide/uplink.md asks to leave for other programs on the card."""
+"""Share of the budget that docs/guide/uplink.md asks to leave for other programs on the card."""
 
 
 MODEM_FAILURES = {"sim-missing": "modem-no-sim", "sim-error": "modem-sim-error"}
@@ -146,7 +150,8 @@ MODEM_LOCKS = {"sim-pin": "modem-pin", "sim-puk": "modem-puk"}
 
 
 def modem_finding(modem: wire.ModemHealth) -> str | None:
-    """Return what keeps the modem from the network, or makes it expensive."""
+    """Return the code of what keeps the modem from the network, or makes it expensive; None if nothing
+    does."""
     if modem.state == "missing":
         return "modem-missing"
     if modem.lock is not None:
@@ -161,7 +166,7 @@ def modem_finding(modem: wire.ModemHealth) -> str | None:
 
 
 def modem_lines(uplink: wire.UplinkHealth, modem: wire.ModemHealth | None) -> Iterator[ProblemText]:
-    """Problems of the modem if the uplink is a SIM card; with another uplink the modem is not used."""
+    """Yield problems of the modem if the uplink is a SIM card; with another uplink the modem is not used."""
     if modem is None or uplink.kind != "sim":
         return
     finding = modem_finding(modem)
@@ -186,7 +191,7 @@ def certificate_lines(certificates: wire.CertificatesHealth) -> Iterator[Problem
 
 
 def centre_is_silent(outbox: wire.OutboxHealth, mqtt: wire.MqttHealth) -> bool:
-    """Whether events wait for the centre's confirmation, and none has come for too long."""
+    """Return whether events wait for the centre's confirmation, and no confirmation has come for too long."""
     waits = mqtt.delivery == "confirmed" and outbox.unconfirmed > 0
     heard_s = mqtt.confirmed_age_s
     return (
@@ -217,7 +222,7 @@ def command_lines(commands: wire.CommandsHealth) -> Iterator[ProblemText]:
         yield problem_text("commands", why=commands.degraded)
     for each in commands.rules:
         changed = {"rule": each.rule, "camera": each.camera, "override": each.what}
-        # In minutes: a text that changes every second is sent to systemd every second.
+        # In minutes: a text that changed every second would be sent to systemd every second.
         minutes = ceil(each.left_s / 60)
         if minutes < 120:
             yield problem_text("rule-overridden", **changed, minutes=minutes)
@@ -226,7 +231,7 @@ def command_lines(commands: wire.CommandsHealth) -> Iterator[ProblemText]:
 
 
 def collection_lines(collection: wire.CollectionHealth | None) -> Iterator[ProblemText]:
-    """A running collection: health must show that the gateway keeps pictures of people."""
+    """Yield a line while a collection runs: health must show that the gateway stores pictures of people."""
     if collection is None or collection.state != "taking":
         return
     if collection.paused is None:
@@ -236,7 +241,7 @@ def collection_lines(collection: wire.CollectionHealth | None) -> Iterator[Probl
 
 
 def update_lines(update: wire.UpdateHealth, now: datetime, zone: tzinfo) -> Iterator[ProblemText]:
-    """Lines for the heartbeat's ``degraded``, with times in the site's time zone."""
+    """Yield lines about updates for the heartbeat's ``degraded``, with times in the site's time zone."""
     if update.phase == "trial" and update.until:
         until = since_text(datetime.fromisoformat(update.until), now, zone)
         yield problem_text("update-trial", version=str(update.version), until=until)
@@ -248,7 +253,7 @@ def update_lines(update: wire.UpdateHealth, now: datetime, zone: tzinfo) -> Iter
 
 
 def model_lines(model: wire.ModelHealth, now: datetime, zone: tzinfo) -> Iterator[ProblemText]:
-    """A new model that was reverted, until another one is tried."""
+    """Yield a line about a new model that was reverted, until another one is tried."""
     if model.reverted and model.reverted_at:
         at = since_text(datetime.fromisoformat(model.reverted_at), now, zone)
         yield problem_text("model-given-up", at=at, why=model.why or "")
@@ -271,7 +276,8 @@ def box_lines(box: wire.BoxHealth, detector: wire.DetectorHealth, thermal: Therm
 def decode_lines(
     cameras: Sequence[CameraStatus], settings: Settings, now_mono: float
 ) -> Iterator[ProblemText]:
-    """Cameras that send more than the board's capacity; only once their real rates are known."""
+    """Yield a line if the cameras send more than the board's capacity; only cameras with a known rate
+    count."""
     profile, whole = settings.profile, fully_decoded(settings.cameras)
     if profile.platform is None:
         return

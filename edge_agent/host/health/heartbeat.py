@@ -1,7 +1,8 @@
 """Assembles the heartbeat: the state of the gateway and of every camera in one small message.
 
-It is made on demand, never stored, and costs well under a millisecond of CPU: see docs/design/health.md.
-``compact`` encodes it in few bytes: a heartbeat is sent every few seconds over a paid link.
+A heartbeat is made on demand, never stored, and costs well under a millisecond of CPU: see
+docs/design/health.md. ``compact`` encodes it in few bytes: a heartbeat is sent every few seconds over a paid
+link.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ _Part = TypeVar("_Part", bound=wire.Message)
 class HealthSources:
     """Functions that return the parts of the heartbeat.
 
-    They are called on the thread that makes it: they must not block, and must be thread-safe."""
+    They are called on the thread that makes the heartbeat. They must not block, and must be thread-safe.
+    """
 
     session: Callable[[], str]  # id of the broker session; empty before the first
     clock: Callable[[], wire.ClockHealth]
@@ -45,13 +47,13 @@ class HealthSources:
     detector: Callable[[], wire.DetectorHealth]
     cameras: Callable[[], Sequence[CameraStatus]]
     evidence: Callable[[], wire.EvidenceHealth] = wire.EvidenceHealth
-    configuration: Callable[[], Iterable[str]] = tuple  # lines: what of the file is not in force
+    configuration: Callable[[], Iterable[str]] = tuple  # lines: what in the file is not in force
     units: Callable[[], Iterable[str]] = tuple  # lines: failed systemd units
     thermal: Callable[[], wire.ThermalHealth] = wire.ThermalHealth
     config: Callable[[], wire.ConfigHealth] = wire.ConfigHealth
     storm: Callable[[], wire.StormHealth | None] = lambda: None
     collection: Callable[[], wire.CollectionHealth | None] = lambda: None
-    passages: Callable[[], str | None] = lambda: None  # why no rows are stored
+    passages: Callable[[], str | None] = lambda: None  # why no rows are stored; None: they are stored
     uplink: Callable[[], wire.UplinkHealth] = wire.UplinkHealth
     modem: Callable[[], wire.ModemHealth | None] = lambda: None
     commands: Callable[[], wire.CommandsHealth] = wire.CommandsHealth
@@ -59,15 +61,15 @@ class HealthSources:
     update: Callable[[], wire.UpdateHealth] = wire.UpdateHealth
     healing: Callable[[], wire.HealingHealth] = wire.HealingHealth
     model: Callable[[], wire.ModelHealth] = wire.ModelHealth
-    # Whether it was synchronised at any time since the boot.
+    # Whether the clock was synchronised at any time since the boot.
     clock_has_been_synced: Callable[[], bool] = lambda: True
-    identities: Callable[[], Iterable[str]] = tuple  # lines: cameras switched, replaced, or with old firmware
+    identities: Callable[[], Iterable[str]] = tuple  # cameras power-cycled, replaced, or with old firmware
     platform: Sequence[str] = ()  # lines: differences of the platform from the board's profile
 
 
 class HeartbeatMaker:
-    """Makes heartbeats; any thread may call ``make``. ``settings`` are those in force; a reload replaces
-    them."""
+    """Makes heartbeats; any thread may call ``make``. A reload replaces ``settings``, so that they are always
+    those in force."""
 
     def __init__(self, settings: Settings, clock: Clock, sources: HealthSources) -> None:
         self.settings = settings
@@ -138,7 +140,7 @@ class HeartbeatMaker:
 
 
 def _plain(part: _Part, field: str) -> _Part:
-    """``part`` with a text that every encoder takes."""
+    """Return ``part`` with its text as a plain string, which every encoder accepts."""
     text = getattr(part, field)
     return part if problem_of(text) is None else msgspec.structs.replace(part, **{field: str(text)})
 
@@ -146,8 +148,9 @@ def _plain(part: _Part, field: str) -> _Part:
 def with_wall_time(status: CameraStatus, clock: Clock) -> CameraStatus:
     """Return ``status`` with ``since_at`` corrected if the clock has jumped since.
 
-    Only after a jump is it computed again from ``since_mono``, in whole seconds: the two clocks cannot be
-    read at the same instant, and a time that moves by a millisecond per heartbeat looks like a change.
+    Only after a jump ``since_at`` is computed again from ``since_mono``, in whole seconds: the two clocks
+    cannot be read at the same instant, and a time that moves by a millisecond per heartbeat looks like a
+    change.
     """
     since_at = wall_time_of(clock, status.since_mono)
     if abs(since_at - status.since_at) < JUMP:
@@ -187,7 +190,7 @@ def camera_health(status: CameraStatus) -> wire.CameraHealth:
 
 
 def compact(message: wire.Message) -> bytes:
-    """Encode as JSON without optional fields that have their default; ``schema`` always stays.
+    """Encode as JSON, without optional fields that have their default. ``schema`` is always included.
 
     Whole floats are written without ``.0``: for JSON Schema both are the same number.
     """
@@ -211,7 +214,8 @@ def _without_defaults(value: object) -> Any:
 
 @functools.cache
 def _fields(kind: type[wire.Message]) -> tuple[msgspec.structs.FieldInfo, ...]:
-    """The fields of a message type; cached, because the lookup would take most of the time of ``compact``."""
+    """Return the fields of a message type. Cached, because the lookup would take most of the time of
+    ``compact``."""
     return msgspec.structs.fields(kind)
 
 

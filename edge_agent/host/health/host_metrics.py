@@ -23,8 +23,8 @@ from edge_agent.wire import BoxHealth
 MB = 1e6
 SHORTEST_WINDOW_S = 1.0
 
-# For a /proc that is hidden (systemd's ProcSubset=pid) or unusual (containers), psutil raises not only its
-# own errors but also those of its parsers.
+# If /proc is hidden (systemd's ProcSubset=pid) or unusual (containers), psutil raises its own errors and
+# also those of its parsers.
 UNREADABLE = (psutil.Error, OSError, RuntimeError, ValueError, LookupError, TypeError)
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _CpuTime:
-    """Seconds since boot, of all cores together."""
+    """Seconds of CPU time since boot, of all cores together."""
 
     total_s: float
     idle_s: float
@@ -72,7 +72,7 @@ class HostMetrics:
         self._thermometer = Thermometer(sysroot, sensors)
         self._throttle = ThrottleSensors(sysroot, clock, vcgencmd, alarm_nodes)
         self._disk = _or_none(lambda: whole_disk(state_dir.stat().st_dev, sysroot))
-        self._lock = threading.Lock()  # protects _last, _health and the sensors: two threads read
+        self._lock = threading.Lock()  # protects _last, _health and the sensors, because two threads read
         self._last = self._sample()
         self._health: BoxHealth | None = None
 
@@ -86,7 +86,7 @@ class HostMetrics:
     def _measure(self) -> BoxHealth:
         before, self._last = self._last, self._sample()
         throttling = self._throttle.read()
-        disk = _or_none(lambda: psutil.disk_usage(str(self._state_dir)))  # as df shows it to a user
+        disk = _or_none(lambda: psutil.disk_usage(str(self._state_dir)))  # the same figures as those of df
         return BoxHealth(
             cpu_percent=_cpu_percent(before.cpu, self._last.cpu),
             load_1=_or_none(lambda: round(psutil.getloadavg()[0], 2)),
@@ -121,19 +121,21 @@ def _or_none(read: Callable[[], T]) -> T | None:
 
 
 def _cpu_time() -> _CpuTime:
-    """CPU time of the system. Not ``psutil.cpu_percent``: its window is per thread, and a thread's first
-    result is 0.0."""
+    """Return the CPU time of the system.
+
+    ``psutil.cpu_percent`` is not used: its window is per thread, and a thread's first result is 0.0.
+    """
     times = psutil.cpu_times()
-    guest = times.guest + times.guest_nice  # already inside user and nice
+    guest = times.guest + times.guest_nice  # these two are already included in user and nice
     return _CpuTime(sum(times) - guest, times.idle + times.iowait)
 
 
 def _cpu_percent(before: _CpuTime | None, after: _CpuTime | None) -> float | None:
-    """Load of all cores together, 0..100."""
+    """Return the load of all cores together, 0..100; None without two samples."""
     if before is None or after is None or after.total_s <= before.total_s:
         return None
     idle = (after.idle_s - before.idle_s) / (after.total_s - before.total_s)
-    return round(100.0 * min(max(1.0 - idle, 0.0), 1.0), 1)  # the kernel's iowait may step back
+    return round(100.0 * min(max(1.0 - idle, 0.0), 1.0), 1)  # the kernel's iowait may go back
 
 
 def _write_kb_s(before: _Sample, after: _Sample) -> float | None:
@@ -144,5 +146,6 @@ def _write_kb_s(before: _Sample, after: _Sample) -> float | None:
 
 
 def _uptime_s() -> float:
-    """Seconds since the boot. Not ``psutil.boot_time``: it is wall time and jumps when the clock is set."""
+    """Return the seconds since the boot. ``psutil.boot_time`` is wall time, which jumps when the clock is
+    set."""
     return float(round(time.clock_gettime(time.CLOCK_BOOTTIME)))

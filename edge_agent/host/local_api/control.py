@@ -36,17 +36,19 @@ from edge_agent.host.local_api.local_socket import (
 log = logging.getLogger(__name__)
 
 ANSWER_WITHIN_S = 15.0
-"""A reload reads password files, and waits until the old pipelines of changed cameras have ended."""
+"""Time limit of an answer. A reload reads password files, and waits until the old pipelines of changed
+cameras have ended."""
 MAX_REQUEST_BYTES = 4096
 REQUEST_WITHIN_S = 1.0
-"""Limit of a whole request: a client that sends nothing, or a byte now and then, blocks others no longer."""
+"""Limit of a whole request, so that a client that sends nothing, or a byte now and then, cannot block
+others."""
 
 
 class ReloadRequest(Struct, frozen=True, tag="reload"):
     """Read the configuration again."""
 
     gateway: str | None  # id of the agent's gateway; None: any agent that listens there
-    path: str | None = None  # of the configuration file, absolute; None: the agent's own
+    path: str | None = None  # absolute path of the configuration file; None: the agent's own
 
 
 class RelearnRequest(Struct, frozen=True, tag="relearn"):
@@ -57,7 +59,7 @@ class RelearnRequest(Struct, frozen=True, tag="relearn"):
 
 
 class SelfTestRequest(Struct, frozen=True, tag="self-test"):
-    """Start a test of the delivery to the centre, or report on the one with this id."""
+    """Start a test of the delivery to the centre; if the test with this id runs already, report on it."""
 
     gateway: str
     test_id: str
@@ -98,13 +100,13 @@ class ControlServer(LocalServer):
             return ControlReply(None, f"the agent of {self._gateway} listens here")
         try:
             return self._handle(request)
-        except Exception as error:  # the top of this thread's loop: the next client is served
+        except Exception as error:  # the top of this thread's loop: the thread continues with the next client
             log.exception("control: a request failed")
             return ControlReply(EX_FAILED, f"the agent failed to do it: {type(error).__name__}: {error}")
 
 
 def _request_of(client: socket.socket) -> bytes:
-    """Read until the client closes its side. Raises OSError when that takes too long."""
+    """Return what the client sends until it closes its side. Raises OSError when that takes too long."""
     text, deadline = b"", time.monotonic() + REQUEST_WITHIN_S
     while len(text) <= MAX_REQUEST_BYTES:
         client.settimeout(max(0.001, deadline - time.monotonic()))
@@ -118,7 +120,8 @@ def _request_of(client: socket.socket) -> bytes:
 def run_reload(path: Path, stdout: TextIO, stderr: TextIO) -> int:
     """Have the agent of this configuration read it again, and print the result.
 
-    Returns 0; 1 when it runs but cannot be asked; 3 when no agent runs; 78 when the file must be fixed.
+    Returns the exit code: 0; 1 if the agent runs but gives no usable answer; 3 if no agent runs; 78 if the
+    file must be fixed.
     """
     try:
         settings = config.load(path, no_secrets=True)
@@ -128,11 +131,13 @@ def run_reload(path: Path, stdout: TextIO, stderr: TextIO) -> int:
 
 
 def _reload_refused(path: Path, error: ConfigError, stderr: TextIO) -> int:
-    """Send the request although the file has mistakes, so that the agent's health reports them."""
+    """Send the request although the file has mistakes, so that the agent's health reports them. Returns the
+    exit code."""
     found = last_good.find(path, no_secrets=True)
     folders = last_good.state_dirs(path) if found is None else [found.settings.state_dir]
     places = [place for folder in folders for place in places_to_ask(folder, name=CONTROL_SOCKET)]
-    # Without a last good copy the gateway's id is unknown. Another agent would only reload its own file.
+    # Without a last good copy the gateway's id is unknown. If another agent gets the request, it only reloads
+    # its own file.
     gateway = None if found is None else found.settings.gateway.id
     answer = _ask(list(dict.fromkeys(places)), ReloadRequest(gateway, str(path.resolve())))
     if isinstance(answer, ControlReply) and answer.code == EX_CONFIG:
@@ -144,13 +149,14 @@ def _reload_refused(path: Path, error: ConfigError, stderr: TextIO) -> int:
 
 
 def run_relearn(path: Path, camera: str, stdout: TextIO, stderr: TextIO) -> int:
-    """Have the agent of this configuration learn a camera's view again. Exit codes as ``run_reload``."""
+    """Have the agent of this configuration learn a camera's view again. Exit codes are those of
+    ``run_reload``."""
     settings = last_good.read_or_find(path)
     return _run(settings, RelearnRequest(settings.gateway.id, camera), stdout, stderr)
 
 
 def ask_self_test(settings: Settings, test_id: str) -> SelfTestReport | str | None:
-    """Return the report so far, or a text why there is none; None: no agent runs."""
+    """Return the report so far, or a text that says why there is none; None if no agent runs."""
     places = places_to_ask(settings.state_dir, name=CONTROL_SOCKET)
     answer = _ask(places, SelfTestRequest(settings.gateway.id, test_id))
     if isinstance(answer, ControlReply):
@@ -173,7 +179,7 @@ def _run(settings: Settings, request: ControlRequest, stdout: TextIO, stderr: Te
 
 
 def _ask(places: Sequence[Path], request: ControlRequest) -> ControlReply | UnusableAnswer | None:
-    """Return the reply of the agent of that gateway; None: no agent runs."""
+    """Return the agent's reply, or why it is not usable; None if no agent of that gateway runs."""
 
     def parse(text: bytes) -> ControlReply | None:
         reply = msgspec.json.decode(text, type=ControlReply)

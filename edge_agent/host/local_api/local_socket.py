@@ -42,15 +42,18 @@ IDLE_S = 10.0
 def places_to_listen(
     state_dir: Path, environ: Mapping[str, str] | None = None, name: str = STATUS_SOCKET
 ) -> list[Path]:
-    """Paths at which a starting agent tries to listen, best first: in systemd's run directory, or without it
-    in the state directory; then, if that is read-only, in private directories of the user."""
+    """Return the paths at which a starting agent tries to listen, best first.
+
+    The first is in systemd's run directory or, without systemd, in the state directory. The others are in
+    private directories of the user, if the first one is read-only.
+    """
     environ = os.environ if environ is None else environ
     first = (run_folder(environ) or state_dir) / name
     return [first, *_private_places(state_dir, environ, name)]
 
 
 def places_to_ask(state_dir: Path, name: str = STATUS_SOCKET) -> list[Path]:
-    """Paths at which an agent of this state directory may listen, whatever its environment is."""
+    """Return the paths at which an agent of this state directory may listen, whatever its environment is."""
     first, *private = places_to_listen(state_dir, name=name)
     return list(dict.fromkeys([first, state_dir / name, RUN_DIR / name, *private]))
 
@@ -93,10 +96,11 @@ def ask_any(
     timeout_s: float = ANSWER_TIMEOUT_S,
     who_may: str,
 ) -> Answer | UnusableAnswer | None:
-    """Ask at each path, and return the first answer that ``parse`` takes; None: no agent runs.
+    """Ask at each path, and return the first answer that ``parse`` accepts; None if no agent runs.
 
     ``parse`` returns None for the answer of another gateway's agent. ``who_may`` is the key of the sentence
-    that says who may connect."""
+    that says who may connect.
+    """
     failure: UnusableAnswer | None = None
     for path in places:
         try:
@@ -142,8 +146,8 @@ def _is_private(path: Path) -> bool:
 
 
 def _is_safe(path: Path) -> bool:
-    """Whether a private path is in a directory that only this user can write: any user may have created a
-    directory of that name in /tmp."""
+    """Return whether a private path is in a directory that only this user can write. Any user may have
+    created a directory of that name in /tmp. A path that is not private is safe."""
     if not _is_private(path):
         return True
     try:
@@ -155,7 +159,8 @@ def _is_safe(path: Path) -> bool:
 
 
 def _listen(path: Path, mode: int) -> socket.socket:
-    """Raises OSError where the path cannot be used, EdgeAgentError where another agent listens."""
+    """Listen at a path. Raises OSError if the path cannot be used, EdgeAgentError if another agent listens
+    there."""
     if _is_private(path):
         path.parent.mkdir(mode=0o700, exist_ok=True)
         if not _is_safe(path):
@@ -165,10 +170,10 @@ def _listen(path: Path, mode: int) -> socket.socket:
         _clear(path)
         with _address(path) as address:
             listener.bind(address)
-        # Not by umask, which changes all threads. Clients cannot connect before listen().
+        # umask is not used: it changes all threads. Clients cannot connect before listen().
         path.chmod(mode)
         listener.listen(64)
-        listener.setblocking(False)  # a client that left before accept() must not block the loop
+        listener.setblocking(False)  # accept() must not block the loop if the client has left before
     except BaseException:
         listener.close()
         raise
@@ -194,7 +199,7 @@ def _clear(path: Path) -> None:
 
 @contextlib.contextmanager
 def _address(path: Path) -> Iterator[str]:
-    """The path, or a short alias for it: the path of a socket has at most 107 bytes."""
+    """Yield the path, or a short alias if it is too long: the path of a socket has at most 107 bytes."""
     if len(os.fsencode(path)) <= MAX_PATH_BYTES:
         yield str(path)
         return
@@ -206,20 +211,23 @@ def _address(path: Path) -> Iterator[str]:
 
 
 class LocalServer:
-    """A server of one socket: ``serve`` handles one connection.
+    """Serves one socket: ``serve`` handles one connection at a time.
 
-    One read or write of the connection blocks for at most ``ANSWER_TIMEOUT_S``."""
+    One read or write of the connection blocks for at most ``ANSWER_TIMEOUT_S``.
+    """
 
     def __init__(self, name: str, places: Sequence[Path], *, mode: int, idle_s: float = IDLE_S) -> None:
-        """``places``: paths, of which the first usable one is taken. ``mode``: file mode of the socket. A
-        socket that was removed is created again after ``idle_s``."""
+        """``places``: the first usable one of these paths is used. ``mode``: file mode of the socket.
+
+        A socket that was removed is created again after ``idle_s``.
+        """
         self._name = name
         self._places = places
         self._mode = mode
         self._idle_s = idle_s
         self._path: Path | None = None
         self._listener: socket.socket | None = None
-        # A pair of sockets that wakes the loop: shutdown() does not wake a Unix listener.
+        # This pair of sockets wakes the loop, because shutdown() does not wake a Unix listener.
         self._asleep: socket.socket | None = None
         self._alarm: socket.socket | None = None
         self.loop = SupervisedThread(name, self._run, max_silence_s=3 * IDLE_S)
@@ -247,7 +255,7 @@ class LocalServer:
                 self._path.unlink()
 
     def serve(self, client: socket.socket) -> None:
-        """Answer one client. It may raise OSError."""
+        """Answer one client. May raise OSError."""
         raise NotImplementedError
 
     def _run(self, loop: SupervisedThread) -> None:

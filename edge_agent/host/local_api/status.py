@@ -46,11 +46,11 @@ class StatusDocument(Message, frozen=True, kw_only=True):
     pid: int
     details: dict[str, str]  # camera id -> one human line, without secrets
     heartbeat: Heartbeat
-    connected: bool = False  # is there a session with a broker
-    ward_name: str = ""  # for people; empty: the id is shown
+    connected: bool = False  # whether there is a session with a broker
+    ward_name: str = ""  # shown to people; empty: the id is shown
     shadow: ShadowReport | None = None  # figures of the model that is or was in shadow mode
     identities: dict[str, CameraIdentity] = field(default_factory=dict)  # by camera id
-    coded: dict[str, CodedProblem] = field(default_factory=dict)  # texts of this document -> their codes
+    coded: dict[str, CodedProblem] = field(default_factory=dict)  # text of this document -> its code
 
 
 def status_document(
@@ -63,9 +63,10 @@ def status_document(
     texts: Iterable[str | None] = (),
     identities: Mapping[str, CameraIdentity] | None = None,
 ) -> StatusDocument:
-    """Make the document of ``edge-agent status``.
+    """Make the document that ``edge-agent status`` prints.
 
-    ``texts``: the heartbeat's texts that may have a code, in addition to those in its ``problems``."""
+    ``texts``: the heartbeat's texts that may have a code, in addition to those in its ``problems``.
+    """
     problems = {str(text): problem_of(masked_problem(text)) for text in (*details.values(), *texts) if text}
     return StatusDocument(
         gateway=settings.gateway.id,
@@ -103,12 +104,13 @@ class StatusResult:
 
     document: StatusDocument | None = None
     answer: bytes = b""
-    failure: str | None = None  # an agent runs, but gives no usable answer
-    closed: bool = False  # the failure is that this user may not connect
+    failure: str | None = None  # why an agent that runs gives no usable answer
+    closed: bool = False  # True: the reason of the failure is that this user may not connect
 
 
 def ask_status(settings: Settings) -> StatusResult:
-    """Query the agent of this state directory and this gateway id."""
+    """Query the agent of this state directory and this gateway id. The result has no document if none
+    runs."""
 
     def parse(answer: bytes) -> StatusResult | None:
         document = msgspec.json.decode(answer, type=StatusDocument)
@@ -123,7 +125,7 @@ def ask_status(settings: Settings) -> StatusResult:
 def run_status(source: Settings | Path, as_json: bool, stdout: TextIO, lang: Lang = "en") -> int:
     """Print the status of the agent of ``source`` (settings, or a configuration file).
 
-    Returns 0; 1 when it runs but gives no usable answer; 3 when no agent runs.
+    Returns the exit code: 0; 1 if the agent runs but gives no usable answer; 3 if no agent runs.
     """
     settings = last_good.read_or_find(source) if isinstance(source, Path) else source
     gateway = settings.gateway.id

@@ -45,7 +45,7 @@ class _Text:
         return named(STATUS, group, word, self.lang)
 
     def problems(self) -> Iterator[str]:
-        """The agent's problems; a line without a code is in English."""
+        """Yield the agent's problems. A line without a code is in English."""
         beat = self.document.heartbeat
         if not beat.degraded:
             yield self.say("well")
@@ -100,7 +100,7 @@ class _Text:
             yield None if model.refusal is None else self.say("no-switch", why=self.coded(model.refusal))
 
     def _shadow(self, report: wire.ShadowReport) -> Iterator[str]:
-        """Objects by camera and group that both models see, or only one of them."""
+        """Yield the numbers of objects, by camera and group, that both models see, or only one of them."""
         for camera, counts in report.cameras.items():
             groups = (
                 self.say("group", group=group, both=n.both, old=n.only_in_force, new=n.only_new)
@@ -195,7 +195,8 @@ class _Text:
             yield self.say("no-main", cause=self.named("cause", camera.main_trouble))
 
     def _why(self, cause: str | None, detail: str) -> str:
-        """Say why a camera is offline. In Vietnamese, a detail without a code is English, after the cause."""
+        """Return why a camera is offline. In Vietnamese, a detail without a code stays English and follows
+        the cause."""
         if self.lang == "en":
             return cause_text(Cause(cause) if cause else None, detail)
         safe = masked(detail)
@@ -207,7 +208,7 @@ class _Text:
         return f"{self.named('cause', cause)} ({cause})" + (f": {safe}" if safe else "")
 
     def _since(self, since: str) -> str:
-        """``12:03`` today, with the date on another day, in the site's time zone."""
+        """Return ``12:03`` for today, with the date for another day, in the site's time zone."""
         zone = ZoneInfo(self.document.timezone)
         local = datetime.fromisoformat(since).astimezone(zone)
         today = datetime.fromisoformat(self.document.heartbeat.time).astimezone(zone).date()

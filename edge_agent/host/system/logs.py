@@ -29,7 +29,7 @@ PACKAGES = ("edge_agent", "edge_central")
 """Loggers that use the configured level; all others log from WARNING on."""
 
 QUIET = {
-    "libav": logging.CRITICAL,  # it logs every damaged packet, which capture counts and reports itself
+    "libav": logging.CRITICAL,  # libav logs every damaged packet; capture counts and reports these itself
     "paho": logging.WARNING,
 }
 
@@ -61,10 +61,11 @@ class Masker:
 
 
 class TextFormatter(logging.Formatter):
-    """``2026-11-24T13:42:15.123Z WARNING capture.reader: cam-1: …``.
+    """Formats a line as ``2026-11-24T13:42:15.123Z WARNING capture.reader: cam-1: …``.
 
-    For the journal, which has its own time, without the time, and with a priority before each line of a
-    traceback."""
+    For the journal, which has its own time, it writes no time, but a priority before each line, also of a
+    traceback.
+    """
 
     def __init__(self, masker: Masker, journal: bool) -> None:
         super().__init__("%(message)s")
@@ -72,7 +73,7 @@ class TextFormatter(logging.Formatter):
         self._journal = journal
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """Escape the message only, so that a traceback keeps its lines."""
+        """Escape only the message, so that a traceback keeps its lines."""
         return printable(super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
@@ -84,7 +85,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line: ts, level, logger, message, and camera and exception if there is one.
+    """Writes one JSON object per line: ts, level, logger, message, and camera and exception if there is one.
 
     ``camera`` comes from ``extra={"camera": …}``, or from a message that begins with a known id and a colon.
     """
@@ -114,7 +115,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class LogTail(logging.Handler):
-    """The newest lines of the log in memory: the agent's user cannot read the journal."""
+    """Keeps the newest lines of the log in memory, because the agent's user cannot read the journal."""
 
     def __init__(self, length: int = 1500) -> None:
         super().__init__()
@@ -164,7 +165,7 @@ def setup_logging(
 
 
 def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
-    """Whether ``stream`` is the pipe that systemd named in JOURNAL_STREAM (device:inode)."""
+    """Return whether ``stream`` is the pipe that systemd named in JOURNAL_STREAM (device:inode)."""
     named = environ.get("JOURNAL_STREAM")
     if not named:
         return False
@@ -176,7 +177,7 @@ def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
 
 
 def prefixed(text: str, level: int) -> str:
-    """Put the priority before every line: the journal makes an entry of each."""
+    """Put the priority before every line, because the journal makes an entry of each line."""
     priority = next((p for limit, p in PRIORITIES.items() if level >= limit), 7)
     return "\n".join(f"<{priority}>{line}" for line in text.splitlines())
 

@@ -1,7 +1,7 @@
 """Asks root's program to write the gateway's network settings: SIM card, static address, cameras' network.
 
-For the page that a technician opens on a phone. The program is ``edge_network.py`` of the role base: it
-checks each setting by itself, and edge-agent-network.path starts it when the request is there.
+It serves the page that a technician opens on a phone. Root's program is ``edge_network.py`` of the role base.
+It checks each setting by itself; edge-agent-network.path starts it when a request is written.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from edge_agent.core.state_file import read_bounded, replace_file
 FOLDER = Path("run/edge-agent-network")
 ANSWER = Path("run/edge-agent-network-root/answer.json")
 WAIT_S = 180.0
-"""A SIM card connects within a minute or not at all; the rest is for slow boards."""
+"""A SIM card connects within a minute or not at all; the remaining time is for slow boards."""
 POLL_S = 0.2
 
 
@@ -39,7 +39,10 @@ class SimSettings(msgspec.Struct, frozen=True):
 
 
 class AddressSettings(msgspec.Struct, frozen=True):
-    """An address beside DHCP. ``interface`` "": the only wired one, or the one with the default route."""
+    """An address that the gateway has in addition to DHCP.
+
+    ``interface`` "": the only wired interface, or the one with the default route.
+    """
 
     address: str  # with its prefix: 10.0.0.9/24
     gateway: str = ""
@@ -55,7 +58,7 @@ class CameraNetworkSettings(msgspec.Struct, frozen=True):
 
 
 class NetworkSettings(msgspec.Struct, frozen=True):
-    """The settings to change. A setting that is unset stays as it is; one that is None is removed from the
+    """The settings to change. An unset field leaves the setting unchanged; None removes it from the
     gateway."""
 
     sim: SimSettings | UnsetType | None = UNSET
@@ -64,9 +67,11 @@ class NetworkSettings(msgspec.Struct, frozen=True):
 
 
 class NetworkAnswer(msgspec.Struct, frozen=True):
-    """The answer of root's program. ``detail``: what changed, or why nothing did, in English and without
-    secrets. ``code``: the reason; with the code ``interface``, ``names`` has the interfaces of the gateway;
-    "": another reason."""
+    """The answer of root's program.
+
+    ``detail``: what changed, or why nothing did, in English and without secrets. ``code``: the reason; ""
+    stands for any other reason. With the code ``interface``, ``names`` has the interfaces of the gateway.
+    """
 
     id: str
     outcome: Literal["done", "refused", "failed"]
@@ -97,11 +102,11 @@ class RootNetwork:
         id_ = secrets.token_hex(8)
         fields = {name: getattr(settings, name) for name in NetworkSettings.__struct_fields__}
         request = msgspec.json.encode(_Request(**fields, id=id_))
-        replace_file(self._request, request, 0o600)  # it may have a PIN
+        replace_file(self._request, request, 0o600)  # the request may contain a PIN
         return id_
 
     def answer(self, id_: str) -> NetworkAnswer | None:
-        """Return the answer to that request; None while there is none."""
+        """Return the answer to the request with this id; None while there is none."""
         try:
             found = msgspec.json.decode(read_bounded(self._answer), type=NetworkAnswer)
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):
@@ -114,7 +119,8 @@ class RootNetwork:
             self._request.unlink()
 
     def apply(self, settings: NetworkSettings, wait_s: float = WAIT_S) -> NetworkAnswer:
-        """Ask, and wait for the answer; blocks up to ``wait_s``. Without one the outcome is ``failed``."""
+        """Write the request and wait for the answer; blocks up to ``wait_s``. Without an answer the outcome
+        is ``failed``."""
         try:
             id_ = self.ask(settings)
         except OSError as error:

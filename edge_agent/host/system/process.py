@@ -67,7 +67,7 @@ def limit_stop_time(
     """End the process ``within_s`` after ``stop``, even while a thread waits for a disk that hangs.
 
     ``hasten`` is called at ``stop``, on a thread of its own. The caller sets the returned event when the stop
-    is complete: then nothing is ended. ``code`` gives the exit code.
+    is complete; the process is then not ended here. ``code`` returns the exit code.
     """
     ended = threading.Event()
 
@@ -83,17 +83,21 @@ def limit_stop_time(
 
 
 def ignore_hangups() -> None:
-    """Ignore SIGHUP from now on: the process ends, and nothing is read again. Python restores the default
-    action of signals while it ends, and a SIGHUP as late as that would kill a process that stops cleanly."""
+    """Ignore SIGHUP from now on, because the process ends and reads nothing again.
+
+    While it ends, Python restores the default action of signals. A SIGHUP as late as that would kill a
+    process that stops cleanly.
+    """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _ignore(_number: int, _frame: object) -> None:
-    """Do nothing: the number is in the pipe. Without a handler the signal would end the process."""
+    """Do nothing: the signal's number is in the pipe already. Without a handler the signal would end the
+    process."""
 
 
 def _has_terminal() -> bool:
-    """Whether the process has a controlling terminal, tty(4)."""
+    """Return whether the process has a controlling terminal, tty(4)."""
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
     except OSError:
@@ -107,9 +111,10 @@ AGENT = "edge-agent"
 def become_agent(state_dir: Path) -> str | None:
     """Change this process from root to the agent's user, for good. Returns its name, or None: no change.
 
-    The user is the owner of ``state_dir``, or ``edge-agent`` if that is root or does not exist. Nothing
-    changes without root, or without such a user. The owner of the directory could place symbolic links
-    there, so files in it must be written with the owner's rights. The change applies to all threads.
+    The user is the owner of ``state_dir``; if root owns it or it does not exist, the user is ``edge-agent``.
+    Nothing changes if the process is not root, or if there is no such user. The owner of the directory could
+    place symbolic links there, so files in it must be written with the owner's rights. The change applies to
+    all threads.
     """
     if os.geteuid() != 0:
         return None
@@ -125,10 +130,11 @@ def become_agent(state_dir: Path) -> str | None:
 
 @contextlib.contextmanager
 def as_agent(state_dir: Path) -> Iterator[None]:
-    """Use the agent's rights within a ``with``, if root is needed again after it.
+    """Use the agent's rights within a ``with`` block, if root's rights are needed again after it.
 
-    For opening files and connecting to cameras. Do not decode video here: the process can become root again.
-    The change applies to all threads."""
+    Use it to open files and to connect to cameras. Do not decode video in the block: the process can become
+    root again. The change applies to all threads.
+    """
     user = _agent(state_dir) if os.geteuid() == 0 else None
     if user is None:
         yield
@@ -147,7 +153,8 @@ def as_agent(state_dir: Path) -> Iterator[None]:
 
 
 def _agent(state_dir: Path) -> tuple[str | None, int, int] | None:
-    """Name, uid and gid of the agent's user; None: there is none."""
+    """Return name, uid and gid of the agent's user; None if there is none. The name is None if only the uid
+    is known."""
     try:
         owner = state_dir.stat()
     except FileNotFoundError:
@@ -166,19 +173,22 @@ def _agent(state_dir: Path) -> tuple[str | None, int, int] | None:
 
 
 M_ARENA_MAX = -8
-"""``mallopt(3)``: glibc's malloc.h."""
+"""Parameter of ``mallopt(3)``: glibc's malloc.h."""
 ARENAS = 1
-"""Each of the two threads per camera would keep its freed memory in an arena of its own: 10 MB more with four
-cameras and a model. They rarely allocate at the same time: with one arena instead of two the agent used
-1.003 times the CPU, quiet and busy (medians), and 1 MB less."""
+"""Number of malloc's arenas. Otherwise each of the two threads per camera keeps freed memory in an arena of
+its own: 10 MB more with four cameras and a model. The threads rarely allocate at the same time: with one
+arena instead of two the agent used 1.003 times the CPU, quiet and busy (medians), and 1 MB less."""
 
 SETTLED_S = 15.0
-"""By then libraries are loaded and cameras are connected."""
+"""Delay of the release: by then libraries are loaded and cameras are connected."""
 SMAPS = Path("/proc/self/smaps")
 
 
 def limit_malloc_arenas() -> bool:
-    """Call before the first thread starts. False: the C library has no arenas (musl)."""
+    """Limit malloc to ``ARENAS`` arenas. Call it before the first thread starts.
+
+    Returns False if the C library has no arenas (musl).
+    """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
@@ -217,12 +227,14 @@ def release_clean_pages() -> None:
 
 
 def _clean(smaps: Iterable[str]) -> Iterator[tuple[int, int]]:
-    """First and last address of each read-only mapping of a file without private changes: the loader has
-    written relocations into some mappings, and those would be lost."""
+    """Yield the first and last address of each read-only mapping of a file without private changes.
+
+    The loader has written relocations into some mappings; these changes would be lost.
+    """
     place, readable = "", False
     for line in smaps:
         name, *rest = line.split(maxsplit=5)
-        if not name.endswith(":"):  # first-last permissions offset device inode path
+        if not name.endswith(":"):  # the line is: first-last permissions offset device inode path
             place, readable = name, len(rest) == 5 and rest[4].startswith("/") and rest[0][:2] == "r-"
         elif name == "Anonymous:" and readable and rest[0] == "0":
             first, last = (int(address, 16) for address in place.split("-"))

@@ -25,7 +25,7 @@ MAX_BYTES = 100_000
 
 
 def _read(path: Path, kind: type[_Record]) -> _Record | None:
-    """Read what root's program has written; None without it, or when it cannot be read."""
+    """Return what root's program has written; None if there is nothing, or it cannot be read."""
     try:
         with path.open("rb") as file:
             return msgspec.json.decode(file.read(MAX_BYTES), type=kind)
@@ -55,13 +55,13 @@ class RootRequest:
         try:
             handle = create_file(self._path, os.O_WRONLY, 0o640)
         except FileExistsError:
-            return  # the last request still waits
+            return  # the earlier request has not been read yet
         with os.fdopen(handle, "wb") as file:
             file.write(content)
 
     @property
     def is_pending(self) -> bool:
-        """Whether root's program has not picked it up yet."""
+        """Whether root's program has not read the request yet."""
         return self._path.exists()
 
     def withdraw(self) -> None:
@@ -69,7 +69,7 @@ class RootRequest:
             self._path.unlink()
 
     def answer(self) -> RootAnswer | None:
-        """Return the last answer of this boot; None without one, or when it cannot be read."""
+        """Return the last answer of this boot; None if there is none, or it cannot be read."""
         return _read(self._answer, RootAnswer)
 
 
@@ -81,7 +81,7 @@ MAX_REASON_LENGTH = 200  # limit in a heartbeat; the reply to the command has th
 
 
 class UpdateProgressRecord(msgspec.Struct, frozen=True):
-    id: str  # of the command; empty for an update that the gateway fetched by itself
+    id: str  # id of the command; empty for an update that the gateway fetched by itself
     version: str
     phase: Literal["fetching", "installing", "trial"]
     until: str | None = None  # latest end of the trial
@@ -95,7 +95,7 @@ class UpdateResultRecord(msgspec.Struct, frozen=True):
     outcome: Literal["in-force", "reverted", "refused"]  # refused: not installed
     text: str
     time: str
-    problem: Any = None  # what ``text`` says, as a code
+    problem: Any = None  # the code of ``text``
 
     @property
     def sentence(self) -> str:
@@ -136,7 +136,7 @@ class RootUpdate:
         return _read(self._status_file, UpdateStatusRecord) or UpdateStatusRecord()
 
     def has(self, version: str) -> bool:
-        """Whether that release is completely installed."""
+        """Return whether that release is completely installed."""
         return (self.releases / version / ".complete").exists()
 
     def ask(self, id_: str, manifest: str, signature: str) -> None:

@@ -1,5 +1,5 @@
-"""The power of a PoE port, over SNMP (RFC 3621, ``pethPsePortAdminEnable``), by Debian's ``snmpget`` and
-``snmpset``.
+"""Switches the power of a PoE port over SNMP (RFC 3621, ``pethPsePortAdminEnable``), by Debian's ``snmpget``
+and ``snmpset``.
 
 The programs run only when a port is switched, so that no SNMP library stays in the agent's memory. Community
 and passphrases are in a file of this user, never among the arguments, which all users of the gateway can
@@ -35,14 +35,14 @@ class PowerSwitch(Protocol):
     """The interface of ``SwitchPort``; tests have a fake of it."""
 
     def is_on(self) -> bool:
-        """Whether the switch is set to deliver power. Raises ``SwitchFailed``."""
+        """Return whether the switch is set to deliver power. Raises ``SwitchFailed``."""
 
     def set_power(self, on: bool) -> None:
-        """Raises ``SwitchFailed``."""
+        """Set whether the switch delivers power. Raises ``SwitchFailed``."""
 
 
 class SwitchPort:
-    """One port. Each call blocks for up to ``PROCESS_TIMEOUT_S``."""
+    """One port of a switch. Each call blocks for up to ``PROCESS_TIMEOUT_S``."""
 
     def __init__(self, poe: PoePort) -> None:
         self._poe = poe
@@ -89,15 +89,15 @@ class SwitchPort:
     def _parsed(self, output: str, complaint: str) -> int:
         if re.fullmatch(r"[12]", output.strip()):
             return int(output)
-        # "Timeout: No Response from ...", "No Such Instance currently exists ...", "Reason: notWritable"
+        # the texts are such as "Timeout: No Response from ...", "No Such Instance ...", "Reason: notWritable"
         lines = [line.strip() for line in f"{complaint}\n{output}".splitlines() if line.strip()]
-        lines = [line for line in lines if not line.startswith("Created directory")]  # in our folder
+        lines = [line for line in lines if not line.startswith("Created directory")]  # it names our folder
         why = " ".join(line for line in lines if line.isprintable())[:120] or "no answer"
         raise SwitchFailed(f"switch {self._poe.switch}, port {self._poe.port}: {why}")
 
 
 def snmp_conf(poe: PoePort) -> str:
-    """The configuration of the programs: version 2c with a community, or 3 with SHA and AES."""
+    """Return the configuration of the programs: version 2c with a community, or 3 with SHA and AES."""
     password = _quoted(poe.password)
     if poe.username is None:
         return f"defVersion 2c\ndefCommunity {password}\n"

@@ -54,7 +54,8 @@ class Systemd:
             self._send("WATCHDOG=1")
 
     def reloading(self) -> None:
-        """The configuration is being read again. A unit of Type=notify-reload waits for ``ready``."""
+        """Report that the configuration is being read again. A unit of Type=notify-reload then waits for
+        ``ready``."""
         microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send(f"RELOADING=1\nMONOTONIC_USEC={microseconds}")
 
@@ -73,7 +74,7 @@ class Systemd:
 
 
 def _one_line(text: str) -> str:
-    """A line break would start another assignment."""
+    """Return the text on one line: a line break would start another assignment."""
     return " ".join(text.split())
 
 
@@ -87,7 +88,7 @@ def _watchdog_interval_s(environ: Mapping[str, str]) -> float | None:
 
 
 FAILED_UNITS = Path("run/edge-agent-units/failed.json")
-STALE_S = 35 * 60.0  # the timer runs every ten minutes; after three missed runs it does not work
+STALE_S = 35 * 60.0  # the timer runs every ten minutes; after three missed runs it counts as broken
 MAX_SHOWN = 5
 MAX_BYTES = 100_000
 MAX_NAME = 80
@@ -99,7 +100,7 @@ class _Unit(msgspec.Struct, frozen=True):
 
 
 class FailedUnits:
-    """Reads the file of failed units, on the threads that make heartbeats."""
+    """Reads the file of failed units on the threads that make heartbeats."""
 
     def __init__(self, clock: Clock, sysroot: Path = Path("/")) -> None:
         self._path = sysroot / FAILED_UNITS
@@ -108,14 +109,15 @@ class FailedUnits:
         self._seen_mono = 0.0
 
     def lines(self) -> Iterator[str]:
-        """Yield one line per failed unit; none without the timer. An unreadable file is a line, too."""
+        """Yield one line per failed unit; none without the timer. If the file is out of date or cannot be
+        read, yield one line about that instead."""
         try:
             written_ns = self._path.stat().st_mtime_ns
             with self._path.open("rb") as file:
                 listed = file.read(MAX_BYTES + 1)
         except OSError:
             return
-        # Not by the wall clock, which jumps at the first synchronisation of a boot.
+        # The wall clock is not used: it jumps at the first synchronisation of a boot.
         if written_ns != self._written_ns:
             self._written_ns, self._seen_mono = written_ns, self._clock.monotonic()
         elif self._clock.monotonic() - self._seen_mono > STALE_S:
