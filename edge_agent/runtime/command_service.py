@@ -93,7 +93,7 @@ REBOOT_ANSWER = Path("run/edge-agent-reboot/answer.json")
 def make_overrides(
     settings: Settings, clock: Clock, synced: Callable[[], bool], report: Callable[[OverrideChange], None]
 ) -> Overrides:
-    """The overrides of rules, which cameras apply and commands change. ``report`` stores an event."""
+    """Return the overrides of rules, which cameras apply and commands change. ``report`` stores an event."""
     return Overrides(settings.state_dir / OVERRIDES, clock, read_boot_id(), synced, report)
 
 
@@ -109,7 +109,7 @@ def make_dispatcher(
     session: Callable[[], str],
     wake: Callable[[], None],
 ) -> CommandDispatcher:
-    """A dispatcher without commands, for the publisher; for the arguments see ``CommandDispatcher``."""
+    """Return a dispatcher without commands, for the publisher; its arguments: see ``CommandDispatcher``."""
     return CommandDispatcher(
         settings.gateway.id,
         CommandJournal(settings.state_dir / FOLDER),
@@ -125,7 +125,7 @@ def make_dispatcher(
 class CommandDependencies:
     """The parts of the agent that commands use."""
 
-    settings: Callable[[], Settings]  # those in force
+    settings: Callable[[], Settings]  # the settings in force
     config_path: Path | None
     cameras: Cameras
     reloads: ReloadRequests
@@ -139,18 +139,18 @@ class CommandDependencies:
     usage: DataUsage
     collector: Collector
     models: ModelService
-    ca_file: Callable[[], str | None]  # for the server of releases and models; None for the system's
+    ca_file: Callable[[], str | None]  # CAs for the server of releases and models; None: the system's CAs
     source: ConfigSource | None  # None if there is no file
     log_lines: Callable[[], list[str]]
     clock_synced: Callable[[], bool]  # as far as commands are concerned
     thermal: Callable[[], wire.ThermalHealth]
     uplink: Callable[[], wire.UplinkHealth]
-    takes_parts: Callable[[], bool]  # whether the centre takes files in parts
+    takes_parts: Callable[[], bool]  # whether the centre accepts files in parts
     report_rule_change: Callable[[RuleChange], None]
 
 
 class CommandService:
-    """All commands of the agent, and its local sockets. Call ``listen``, then ``start``.
+    """Runs all commands of the agent, and its local sockets. Call ``listen``, then ``start``.
 
     All methods are for the main thread.
     """
@@ -324,7 +324,7 @@ class CommandService:
         )
 
     def _limits(self) -> GatewayLimits:
-        """Cheap: it is called every second for each command that waits."""
+        """Return the present limits for commands; cheap, as each waiting command needs it every second."""
         agent = self._dependencies
         return GatewayLimits(
             heat_step=agent.thermal().step,
@@ -341,7 +341,7 @@ class CommandService:
         return InProgress(problem_text("agent-restarts"))
 
     def _config_commands(self) -> tuple[ConfigPush | None, RuleChangeCommand | None]:
-        """``set-config`` and ``set-rule``; None where there is no file."""
+        """Return the actions of ``set-config`` and ``set-rule``; None for both if there is no file."""
         agent = self._dependencies
         if agent.source is None:
             return None, None

@@ -24,7 +24,7 @@ from edge_agent.wire import EvidenceHealth
 log = logging.getLogger(__name__)
 
 CLIPS_WITHIN_S = 0.3
-"""Time at a stop for storing the clips that have just ended; those of the highest severity come first."""
+"""Time that a stopping agent spends to store the clips that have just ended, the highest severity first."""
 
 
 class EventStore:
@@ -91,7 +91,7 @@ class EventStore:
             self._close(left_open)
 
     def health(self) -> EvidenceHealth:
-        """Any thread."""
+        """Return the health of files and chain. Any thread may call it."""
         health = self.recorder.health()
         files, chain = health.degraded, self.chain.degraded
         both = problem_text("two-reasons", first=files, second=chain) if files and chain else None
@@ -107,7 +107,7 @@ class EventStore:
             self.outbox.append(end)
             self._report_lost_clip(left_open, end)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            # Another version wrote it, or it is damaged. It must not make every start fail.
+            # Another version wrote the open event, or it is damaged. That must not make every start fail.
             log.error(
                 "outbox: open event %s cannot be read (%s); its end is not reported",
                 left_open.event_id,

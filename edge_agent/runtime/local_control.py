@@ -90,7 +90,9 @@ class Relearning:
 
 
 class SelfTests:
-    """Runs on the thread of the control socket. ``ask`` does not wait: the caller calls it again.
+    """Starts self-tests and returns their results, on the thread of the control socket.
+
+    ``ask`` does not wait for a result; the caller calls it again.
 
     Of two tests at a time the newer one counts, and both callers get its result.
     """

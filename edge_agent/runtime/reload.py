@@ -23,10 +23,10 @@ from edge_agent.host.local_api.control import ControlReply
 log = logging.getLogger(__name__)
 
 ANSWERED_WITHIN_S = 12.0
-"""From the request to the answer: the main thread checks once a second, reads files and stops cameras."""
+"""Limit from the request to the answer: the main thread checks once a second, reads files, stops cameras."""
 
 ApplySettings = Callable[[Settings, Mapping[str, RestartScope]], None]
-"""Applies new settings to the agent; the scopes are those of the cameras whose settings have changed."""
+"""A function that applies new settings to the agent. It gets a scope for each camera with changed keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,10 @@ class ReloadRequests:
         self._closed = False
 
     def request_and_wait(self) -> ControlReply:
-        """Request a reload and return its answer. Blocks until the reload is done."""
+        """Request a reload and return its answer. Blocks until the reload is done.
+
+        After ``ANSWERED_WITHIN_S``, or when the agent stops, the answer is a failure.
+        """
         request = _ReloadRequest()
         self._requests.put(request)
         if not self._closed:  # checked after the put: either ``close`` answers the request, or this sees it

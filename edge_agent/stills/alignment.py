@@ -30,16 +30,18 @@ STEP_S = 0.01
 MOVING = 12.0  # grey levels between a pixel and its median
 MIN_PIXELS = 12  # moving pixels; a person of 30 pixels in a sub-stream of 640 has about as many
 MIN_PICTURES = 8
-MIN_FIXED = 0.2  # share of the pixels, to compare the fields of view
+MIN_FIXED = 0.2  # share of still pixels that is needed to compare the fields of view
 DETAIL = 3.0
 """Standard deviation of the blur that is subtracted before the fields of view are compared, in pixels."""
-MIN_CONTRAST = 2.0  # grey levels; what is flatter counts less
+MIN_CONTRAST = 2.0  # grey levels; flatter areas count less
 MIN_CORRELATION = 0.5
 MIN_DROP, DROP_S = 0.02, 0.1
-"""By how much the correlation falls this far from the best lag, on both sides: what hardly moves fits any
-lag. On real clips 24 wrong estimates fell by 0.015 at most, half of the right ones by 0.09 or more."""
+"""``DROP_S`` beside the best lag, on both sides, the correlation must be lower by ``MIN_DROP``, because small
+movement fits any lag. On real clips it was lower by 0.015 at most for 24 wrong estimates, and by 0.09 or more
+for half of the right ones."""
 MIN_LEAD, LEAD_S = 0.05, 0.25
-"""By how much it is better than any other lag that is further away: what moves back and forth fits twice."""
+"""The best correlation must exceed that of any lag further than ``LEAD_S`` away by ``MIN_LEAD``, because
+movement back and forth fits twice."""
 SAMPLES = 5
 SETTLED = 3
 AGAIN_S = 600.0  # cameras' clocks drift
@@ -60,11 +62,10 @@ class LagEstimate:
 
 
 def lag_between(main: Miniatures, sub: Miniatures, ignored: Sequence[Polygon] = ()) -> LagEstimate | None:
-    """Return the lag by which ``main`` is later than ``sub``, within ``MAX_LAG_S``; None: nothing shows it
-    clearly.
+    """Return the lag by which ``main`` is later than ``sub``, within ``MAX_LAG_S``; None: it is not clear.
 
-    ``ignored``: areas, in 0..1, that may not decide, such as a clock. The median of its stream is
-    subtracted from each picture, which leaves what moves. The pictures of both streams are correlated over
+    ``ignored``: areas, in 0..1, that must not count, such as a clock. The median of its stream is
+    subtracted from each picture, which leaves moving pixels. The pictures of both streams are correlated over
     the moving pixels; the result is the lag with the highest mean correlation, refined by a parabola
     through it and its neighbours.
     """
@@ -105,11 +106,11 @@ class StreamAlignment:
         self._streams: tuple[object, object] | None = None  # the connections that the samples belong to
         self._samples: deque[float] = deque(maxlen=SAMPLES)
         self._learnt_mono = 0.0
-        self.same_view = False  # the pictures of these connections were compared, and show the same
+        self.same_view = False  # pictures of these connections were compared, and show the same view
 
     @property
     def lag_s(self) -> float:
-        """The learnt lag; 0 while none is known, as if both encoders took the same time."""
+        """The learnt lag; 0 while no lag is known, as if both encoders took the same time."""
         return statistics.median(self._samples) if self._samples else 0.0
 
     @property
@@ -136,7 +137,7 @@ class StreamAlignment:
 
 
 def _inside(polygons: Sequence[Polygon]) -> NDArray[np.bool_]:
-    """Which pixels of a miniature a polygon touches, shape (160 * 90,)."""
+    """Return which pixels of a miniature any of the polygons touches, shape (160 * 90,)."""
     width, height = MINIATURE
     mask = np.zeros((height, width), np.uint8)
     for polygon in polygons:
@@ -147,7 +148,7 @@ def _inside(polygons: Sequence[Polygon]) -> NDArray[np.bool_]:
 
 
 def _detail(pixels: Values) -> Values:
-    """A miniature minus a blurred copy, with equalised contrast, shape (160 * 90,)."""
+    """Return a miniature minus a blurred copy of it, with equalised contrast, shape (160 * 90,)."""
     picture = pixels.reshape(MINIATURE[::-1])
     detail = picture - cv2.GaussianBlur(picture, (0, 0), DETAIL)
     contrast = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), 2 * DETAIL))
@@ -171,8 +172,11 @@ def _score(
     wanted_s: NDArray[np.float64],
     times_s: NDArray[np.float64],
 ) -> float:
-    """Mean correlation of each picture with the other stream at ``wanted_s``, between its two nearest
-    pictures; pictures with more motion count more. -1 if less than half of the motion has a counterpart."""
+    """Return the mean correlation of the pictures with the other stream at ``wanted_s``.
+
+    It is interpolated between the two nearest pictures of the other stream; pictures with more motion count
+    more. -1 if less than half of the motion has a counterpart.
+    """
     after = np.searchsorted(times_s, wanted_s)
     covered = (after > 0) & (after < len(times_s))
     weight = strength * covered

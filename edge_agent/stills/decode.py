@@ -56,7 +56,7 @@ class FoundPicture:
 
 
 class OnDemandDecoder:
-    """Decodes for one thread."""
+    """Decodes pictures on demand. For one thread."""
 
     def __init__(self, clock: Clock, wait: Callable[[float], object]) -> None:
         """``wait(seconds)`` rests; it returns True when the agent stops."""
@@ -82,11 +82,11 @@ class OnDemandDecoder:
             yield from self._timed(stream, packets[-1], decoder.decode(None))
 
     def miniatures(self, stream: StreamPackets, packets: Sequence[RingPacket]) -> Miniatures:
-        """The pictures of ``packets`` as small grey ones."""
+        """Return the pictures of ``packets`` as small grey ones."""
         return miniatures_of(self.pictures(stream, packets))
 
     def last(self, stream: StreamPackets, packets: Sequence[RingPacket]) -> YuvPicture:
-        """The last picture of ``packets``. Raises ``StillUnavailable``."""
+        """Return the last picture of ``packets``. Raises ``StillUnavailable``."""
         newest: deque[TimedPicture] = deque(self.pictures(stream, packets), maxlen=1)
         if not newest:
             raise StillUnavailable(problem_text("still-moment-gone"))
@@ -139,6 +139,6 @@ def miniatures_of(pictures: Iterable[TimedPicture]) -> Miniatures:
 
 
 def sharpness(picture: YuvPicture, box: Box) -> float:
-    """The variance of the Laplacian of the luma inside ``box`` (Pech-Pacheco et al., ICPR 2000)."""
+    """Return the variance of the Laplacian of the luma inside ``box`` (Pech-Pacheco et al., ICPR 2000)."""
     x1, y1, x2, y2 = box.clipped().to_pixels(picture.width, picture.height)
     return float(cv2.Laplacian(picture.luma()[y1:y2, x1:x2], cv2.CV_32F).var())

@@ -32,8 +32,8 @@ from edge_agent.stills.views import StillView, StillViews
 log = logging.getLogger(__name__)
 
 AFTER_S = 0.5
-"""Stream time that the main stream must have after the moment, so that its picture and the next one are
-there."""
+"""How far, in stream time, the main stream must have got after the moment, so that the picture of the moment
+and the next picture are in memory."""
 ARRIVES_WITHIN_S = 4.0
 POLL_S = 0.2
 FRESH_S = 2.0  # a requested picture may be this much older than its request
@@ -41,7 +41,7 @@ LEARN_AROUND_S = 2.0
 LEARN_PICTURES = 60  # of the main stream, to measure the lag
 LEARN_SUB_PICTURES = 200
 SAME_VIEW = 0.55
-"""Correlation of the still parts, from which both streams are taken to have the same field of view. On real
+"""From this correlation of the still parts on, both streams count as having the same field of view. On real
 clips it is 0.60 or more for one view, and 0.46 or less for one that is larger by a twentieth or cut to
 another aspect."""
 
@@ -102,7 +102,10 @@ class StillMaker:
         self._decoder = OnDemandDecoder(clock, wait)
 
     def make(self, request: StillRequest) -> Still:
-        """Raises ``StillUnavailable`` when not even the sub-stream has the moment in memory."""
+        """Make a still of the main stream or, if that is not possible, of the sub-stream.
+
+        Raises ``StillUnavailable`` when not even the sub-stream has the moment in memory.
+        """
         try:
             return self._of_main(request)
         except StillUnavailable as error:
@@ -110,7 +113,7 @@ class StillMaker:
         return self._of_sub(request)
 
     def take_now(self, within_s: float, wait: Callable[[float], bool]) -> StillView:
-        """Return the whole picture in full, of what the camera shows now. Any thread.
+        """Return a whole picture, in full size, of what the camera shows now. Any thread.
 
         The main stream is connected for it if necessary. ``wait(seconds)`` rests. Raises
         ``StillUnavailable``.
@@ -138,8 +141,10 @@ class StillMaker:
     def _newest_keyframe(
         self, within_s: float, wait: Callable[[float], bool]
     ) -> tuple[StreamPackets, Sequence[RingPacket]] | None:
-        """A keyframe of the main stream that is at most ``FRESH_S`` older than this call; None: none
-        comes."""
+        """Return a keyframe of the main stream that is at most ``FRESH_S`` older than this call.
+
+        None: no such keyframe arrives, no main stream is configured, or the agent limits its work.
+        """
         ring = self._streams.main
         if ring is None or self._limiter.current != NO_LIMITS:
             return None
@@ -186,7 +191,10 @@ class StillMaker:
         return Still((view,), "sub", found.time_s + sub.stamp_lead_s, "same-stream")
 
     def _arrived(self, request: StillRequest) -> StreamPackets | None:
-        """Wait until the main stream must have reached the moments of the request, and return its packets."""
+        """Wait until the main stream must have reached the moments of the request; return its packets.
+
+        None: the main stream is not connected. Raises ``StillUnavailable`` if it does not get that far.
+        """
         wanted_mono = max(moment.mono for moment in request.moments) + AFTER_S
         deadline_mono = self._clock.monotonic() + ARRIVES_WITHIN_S
         while True:
@@ -222,7 +230,7 @@ class StillMaker:
             alignment.add(estimate, now_mono)
 
     def _targets(self, main: StreamPackets, sub: StreamPackets, request: StillRequest) -> list[Target]:
-        """The moments of the request in the main stream's time, the best first."""
+        """Return the moments of the request in the main stream's time, the best first."""
         shift_s = self._main_minus_sub_s(main, sub)
         return [Target(sub.time_of_stamp(moment.mono) + shift_s, moment.box) for moment in request.moments]
 

@@ -42,10 +42,9 @@ class StillRequest:
 
 
 class ObjectMoments:
-    """An ``EvidenceStage`` that notes the moments of all objects of one camera, before the stage that it
-    wraps.
+    """An ``EvidenceStage`` around another one, which also notes the moments of all objects of one camera.
 
-    It is also the camera's ``events.sink.StillSource``. The pipeline's thread calls everything.
+    It is also the camera's ``events.sink.StillSource``. The pipeline's thread calls all methods.
     """
 
     def __init__(self, pictures: EvidenceStage, request: Callable[[StillRequest], None]) -> None:
@@ -64,13 +63,14 @@ class ObjectMoments:
                 noted.append(ObjectMoment(frame.captured_mono, track.box, quality(track)))
         for track in tracks.ended:
             self._noted.pop(track.id, None)
-        if len(self._noted) > len(tracks.active):  # with the signal, tracks are lost that never end
+        if len(self._noted) > len(tracks.active):  # tracks of a lost signal vanish without an end
             active = {track.id for track in tracks.active}
             self._noted = {each: noted for each, noted in self._noted.items() if each in active}
 
     def rule_reported(self, observation: RuleObservation, frame: Frame) -> None:
-        """Request a still at the start of an event of severity warning or alarm. Others get none: a line that
-        a thousand riders cross a day must not use up a SIM card."""
+        """Request a still at the start of an event of severity warning or alarm.
+
+        Other events get no still: a line that a thousand riders cross a day must not use up a SIM card."""
         if observation.phase not in (Phase.START, Phase.MOMENT):
             return
         if observation.rule.severity not in RECORDED_SEVERITIES:

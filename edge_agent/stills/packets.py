@@ -20,19 +20,19 @@ class StreamPackets:
     """What the ring of one stream holds, oldest first; packets by reference.
 
     *Stream time* is the camera's own time of a packet in seconds, or its stamp where the stream has no times.
-    Within one connection it does not change its rate or its zero, as stamps do: they follow the packet with
-    the shortest delay.
+    Within one connection, stream time keeps its rate and its zero. Stamps do not keep them, because they
+    follow the packet with the shortest delay.
     """
 
     connection: StreamConnection
     packets: Sequence[RingPacket]
 
     def time_of(self, item: RingPacket) -> float:
-        """The stream time of a packet."""
+        """Return the stream time of a packet."""
         return self.time_at(item.packet.pts, item)
 
     def time_at(self, pts: int | None, item: RingPacket) -> float:
-        """The stream time of the picture with ``pts``; ``item``: the packet that completed it."""
+        """Return the stream time of the picture with ``pts``; ``item``: the packet that completed it."""
         timed = self.connection.timed and pts is not None
         return pts * self.connection.tick_s if timed and pts is not None else item.stamp_mono
 
@@ -53,13 +53,12 @@ class StreamPackets:
         return statistics.median(b - a for a, b in itertools.pairwise(times)) if times[1:] else 0.0
 
     def time_of_stamp(self, stamp_mono: float) -> float:
-        """The stream time of the picture that was stamped so; ``captured_mono`` of a frame is such a
-        stamp."""
+        """Return the stream time of the picture with this stamp, such as ``captured_mono`` of a frame."""
         nearest = min(self.packets, key=lambda item: abs(item.stamp_mono - stamp_mono))
         return self.time_of(nearest) + stamp_mono - nearest.stamp_mono
 
     def group_at(self, time_s: float) -> Sequence[RingPacket]:
-        """The group of pictures that holds this stream time, from its keyframe on; empty if there is none."""
+        """Return the group of pictures that holds this stream time; empty if no keyframe is early enough."""
         begin = self._keyframe_before(time_s)
         if begin is None:
             return ()
@@ -67,7 +66,7 @@ class StreamPackets:
         return self.packets[begin : next(following, len(self.packets))]
 
     def run_around(self, begin_s: float, end_s: float, most: int) -> Sequence[RingPacket]:
-        """At most ``most`` packets from a keyframe on: those that cover most of ``begin_s`` to ``end_s``."""
+        """Return up to ``most`` packets from a keyframe on that cover most of ``begin_s`` to ``end_s``."""
         times = [self.time_of(item) for item in self.packets]
 
         def covered_s(begin: int) -> float:
@@ -85,8 +84,10 @@ class StreamPackets:
 
 
 def packets_in(ring: PacketRing | None) -> StreamPackets | None:
-    """The present content of a ring, since the camera's clock was set back; None: not connected, or no
-    picture yet."""
+    """Return the content of a ring since the camera's clock was last set back.
+
+    None: there is no ring, it is not connected, or it has no picture yet.
+    """
     if ring is None:
         return None
     unread = ring.contents()
@@ -103,6 +104,6 @@ def packets_in(ring: PacketRing | None) -> StreamPackets | None:
 
 
 def _is_set_back(connection: StreamConnection, before: RingPacket, item: RingPacket) -> bool:
-    """Whether the camera's clock was set back between two packets: their times cannot be compared."""
+    """Whether the camera's clock was set back between two packets, so that their times do not compare."""
     old, new = before.packet.pts, item.packet.pts
     return old is not None and new is not None and (old - new) * connection.tick_s > JUMP_S

@@ -168,7 +168,10 @@ class StillRecorder:
 
     @contextlib.contextmanager
     def _decoder(self) -> Iterator[None]:
-        """Wait for requested pictures of several cameras, which may take a minute."""
+        """Hold the lock of the decoder. It may take a minute to get it, while other pictures are decoded.
+
+        Raises ``StillUnavailable`` if the agent stops meanwhile.
+        """
         while not self._decoding.acquire(timeout=BEAT_S):
             self.loop.beat()
             if self.loop.stopping:
@@ -211,13 +214,13 @@ class CameraStills:
         return ObjectMoments(pictures, lambda request: self._recorder.request(self._maker, request))
 
     def take_now(self, event_id: str, within_s: float) -> Media:
-        """Return the whole picture in full, of what the camera shows now. Blocks, any thread. Raises
+        """Return a whole picture, in full size, of what the camera shows now. Blocks; any thread. Raises
         ``EdgeAgentError``."""
         return self._recorder.take_now(self._maker, event_id, within_s)
 
 
 def _media(camera_id: str, event_id: str, view: StillView, seal_to: bytes | None) -> Media:
-    """Raises ``SealError``."""
+    """Return the view as a picture to store, sealed to ``seal_to`` if given. Raises ``SealError``."""
     digest = hashlib.sha256(view.payload).hexdigest()
     media_id = secrets.token_hex(10)
     if seal_to is None:

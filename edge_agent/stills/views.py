@@ -19,7 +19,8 @@ SCENE_BYTES, OBJECT_BYTES, HALF_BYTES = 150_000, 120_000, 80_000
 """The first JPEG quality with a result below this is used."""
 MAX_VIEW_BYTES = 400_000
 REQUESTED_SIDE, REQUESTED_BYTES, MAX_REQUESTED_BYTES = 4096, 1_000_000, 1_600_000
-"""Of a still that a person requests; the broker accepts messages of 2 MiB."""
+"""For a still that a person requests: longest side in pixels, bytes to aim at, and most bytes. The broker
+accepts messages of 2 MiB."""
 HALF_MARGIN = 0.1  # of the box, left, right and below: a box is seldom exact
 
 
@@ -42,7 +43,7 @@ class StillViews:
         self._sub_width = sub_width
 
     def of_object(self, picture: Picture, box: Box, group: str | None) -> list[StillView]:
-        """All views that an object of ``group`` gets. Encodes some megapixels: 20 to 100 ms.
+        """Return all views that an object of ``group`` gets. Encodes some megapixels: 20 to 100 ms.
 
         The whole picture comes last: pages show the newest picture of a camera.
         """
@@ -53,11 +54,11 @@ class StillViews:
         return [*views, self._view(picture, "scene", FULL_PICTURE, box, SCENE_SIDE, SCENE_BYTES)]
 
     def scene(self, picture: Picture, box: Box = FULL_PICTURE) -> StillView:
-        """The whole picture of the sub-stream, where there is no main stream."""
+        """Return the whole picture of the sub-stream, used when there is none of the main stream."""
         return self._view(picture, "scene", FULL_PICTURE, box, SCENE_SIDE, SCENE_BYTES)
 
     def requested(self, picture: Picture) -> StillView:
-        """The whole picture in full, as a person requests it."""
+        """Return the whole picture in full size, as a person requests it."""
         return self._view(
             picture, "scene", FULL_PICTURE, FULL_PICTURE, REQUESTED_SIDE, REQUESTED_BYTES, MAX_REQUESTED_BYTES
         )
@@ -72,7 +73,8 @@ class StillViews:
         aim_bytes: int,
         max_bytes: int = MAX_VIEW_BYTES,
     ) -> StillView:
-        # A pixel of the sub-stream may be six of this picture: the edge of a mask is blackened by as many.
+        # Masks were drawn on the sub-stream, and one of its pixels may be six of this picture: blacken a
+        # wider edge of each mask in proportion.
         edge = 3 * max(1, math.ceil(picture.width / self._sub_width))
         colour = crop(picture, region, self._privacy_masks, side, edge)
         payload, colour = fitted(colour, aim_bytes, max_bytes)
@@ -81,6 +83,6 @@ class StillViews:
 
 
 def lower_half(box: Box) -> Box:
-    """The lower half of an object's box with a margin: where a number plate is."""
+    """Return the lower half of an object's box with a margin: a number plate is there."""
     dx, dy = HALF_MARGIN * box.width, HALF_MARGIN * box.height
     return Box(box.x1 - dx, (box.y1 + box.y2) / 2, box.x2 + dx, box.y2 + dy).clipped()

@@ -30,12 +30,15 @@ _NOISE = 0.15  # mean square that sensor noise leaves in the coarse band
 
 @dataclass(frozen=True, slots=True)
 class BaselineComparison:
-    """Shares are of the tiles that have structure in the baseline; slopes are 1 where nothing has changed."""
+    """The result of comparing a picture with a baseline.
+
+    Shares are of the tiles that have structure in the baseline; slopes are 1 where nothing has changed.
+    """
 
     tiles: int  # with structure
     detailed: int  # with fine detail
     matching: float  # share that matches the baseline
-    half_matching: float  # the same in the half of the picture (upper, lower, left, right) with most
+    half_matching: float  # the same in that half of the picture (upper, lower, left, right) with the most
     sharp_matching: float  # the same among the tiles with fine detail
     blank: float  # share that has lost its structure and has no other
     contrast: float  # slope in the coarse band, median of the tiles
@@ -83,7 +86,7 @@ def compare_with_baseline(now: FrameFeatures, usual: FrameFeatures, counted: Til
 
 
 def matching_tiles(now: Plane, now_energy: Tiles, before: Plane) -> TileMask:
-    """Tiles of the coarse band that match between two pictures."""
+    """Return the tiles of the coarse band that match between two pictures."""
     energy = means(cv2.multiply(before, before))  # type: ignore[arg-type]
     shared = means(cv2.multiply(now, before))  # type: ignore[arg-type]
     return np.asarray(shared / np.sqrt((now_energy + _NOISE) * (energy + _NOISE)) >= KEPT)
@@ -102,12 +105,12 @@ def _best_half(of: TileMask, among: TileMask) -> float:
 
 
 def _median(of: Tiles, base: Tiles, among: TileMask) -> float:
-    """Median ratio of the tiles; 1 (unchanged) if there are none."""
+    """Return the median ratio of ``of`` and ``base`` over the tiles ``among``; 1 if there are no tiles."""
     return median(of[among] / base[among]) if among.any() else 1.0
 
 
 def _layout(now: Plane, usual: Plane, counted: TileMask) -> tuple[float, float]:
-    """Correlation and slope of the layout."""
+    """Return correlation and slope of the layout; both 1 if no tile counts."""
     where = np.repeat(np.repeat(counted, 2, axis=0), 2, axis=1)
     if not where.any():
         return 1.0, 1.0
@@ -118,8 +121,11 @@ def _layout(now: Plane, usual: Plane, counted: TileMask) -> tuple[float, float]:
 
 
 def matching_edges(now: FrameFeatures, usual: FrameFeatures, counted: TileMask, least: float) -> float:
-    """Share of the structured tiles whose edges are where they usually are, whichever side is brighter:
-    infrared turns foliage white, and a lamp lights the street from another side."""
+    """Return the share of the structured tiles that have their edges where they usually are.
+
+    It does not matter which side of an edge is brighter: infrared turns foliage white, and a lamp lights the
+    street from another side.
+    """
     structured = structured_tiles(usual, counted)
     a, b = _edges(now.coarse), _edges(usual.coarse)
     mean_a, mean_b = means(a), means(b)

@@ -21,9 +21,9 @@ FIRST_SAMPLES = 9  # their median is the first baseline; a passing object covers
 TIME_CONSTANT_S = 600.0  # time constant with which a baseline follows the sun, the season and parked vehicles
 MOVES = 10.0  # grey levels between two analyses; a pixel that changes by more is not learned
 FAR, FAR_SHARE = 25.0, 0.1
-"""A pixel this many grey levels off the baseline most likely shows a standing object: it is learned more
-slowly, by this factor."""
-_USUAL_SHARE = 1 / 60.0  # per analysis
+"""A pixel that differs from the baseline by ``FAR`` grey levels most likely shows a standing object, so it is
+learned more slowly, by the factor ``FAR_SHARE``."""
+_USUAL_SHARE = 1 / 60.0  # weight of one analysis in the usual values of comparisons
 _MAX_ELAPSED_S = 10.0  # longer pauses between two analyses count as this long
 _EXTRACT_EVERY = 10  # analyses; the mean changes so slowly that its features need not be recomputed each time
 

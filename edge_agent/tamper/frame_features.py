@@ -29,7 +29,7 @@ COLUMNS, ROWS = 10, 6
 PIXELS = 320 * 180
 MIN_SIZE = (80, 48)
 """(width, height); a smaller picture is not judged, because its tiles would have only a few pixels."""
-SHADING = 9  # pixels of the coarse plane; wider structures are light
+SHADING = 9  # pixels of the coarse plane; wider structures count as light, not as edges
 DARK, BRIGHT = 40, 230  # limited range luma, black is 16 and white 235
 _ONE_SHADE = np.ones(4, np.float32)
 """Four bins of 4 grey levels each: the brightness of one colour varies that much with folds and thickness."""
@@ -53,7 +53,7 @@ class FrameFeatures:
 
 
 class FrameFeatureExtractor:
-    """Extracts features from pictures of one size, outside ``masks``. ValueError: the size is too small."""
+    """Extracts features from pictures of one size, outside ``masks``. Raises ValueError for a small size."""
 
     def __init__(self, width: int, height: int, masks: Iterable[Polygon] = ()) -> None:
         self._divisor = max(1, round((width * height / PIXELS) ** 0.5))
@@ -72,7 +72,7 @@ class FrameFeatureExtractor:
         self._coarse_weight = None if whole else _shrunk(open_area, self._half)
 
     def shrink(self, luma: Gray) -> Gray:
-        """A fresh picture at the scale of ``size``, masked."""
+        """Return a new picture at the scale of ``size``, with the masked areas black."""
         wide, high = self.size[0] * self._divisor, self.size[1] * self._divisor
         if self._divisor == 1:
             return self.masked(luma[:high, :wide].copy())
@@ -106,7 +106,7 @@ class FrameFeatureExtractor:
         )
 
     def plain(self, small: Gray) -> float:
-        """The largest share of pixels of nearly the same brightness."""
+        """Return the largest share of pixels with nearly the same brightness."""
         shades = cv2.calcHist([small], [0], self._open_area, [64], [0, 256]).ravel()
         return float(np.convolve(shades, _ONE_SHADE).max() / max(shades.sum(), 1.0))
 
@@ -130,19 +130,22 @@ def count(of: TileMask) -> int:
 
 
 def share(of: TileMask, among: TileMask) -> float:
-    """Share of ``among`` that is in ``of``; 0 if ``among`` is empty. A Python float, for events and files."""
+    """Return the share of ``among`` that is in ``of``, as a Python float; 0 if ``among`` is empty."""
     total = count(among)
     return count(of & among) / total if total else 0.0
 
 
 def median(values: Tiles) -> float:
-    """The median of at least one value; ten times faster than numpy's for so few."""
+    """Return the median of one or more values; for few values ten times faster than numpy's."""
     ordered = np.sort(values, axis=None)
     return float(ordered[(ordered.size - 1) // 2] + ordered[ordered.size // 2]) / 2
 
 
 def _unmasked(masks: Iterable[Polygon], width: float, height: float, size: tuple[int, int]) -> Gray:
-    """1 where the picture counts, 0 inside a mask; ``width`` x ``height`` before the cut to whole tiles."""
+    """Return a picture that is 1 where the picture counts and 0 inside a mask.
+
+    ``width`` x ``height``: size of the picture at this scale before the cut to whole tiles.
+    """
     area: Gray = np.ones((size[1], size[0]), np.uint8)
     for polygon in masks:
         corners = np.array([(x * width, y * height) for x, y in polygon], np.float32)
@@ -151,6 +154,6 @@ def _unmasked(masks: Iterable[Polygon], width: float, height: float, size: tuple
 
 
 def _shrunk(area: Gray, size: tuple[int, int]) -> Plane:
-    """1.0 where no mask is within the reach of a filter, else 0."""
+    """Return a picture that is 1.0 where no mask is within the reach of a filter, else 0."""
     scaled = cv2.resize(area, size, interpolation=cv2.INTER_NEAREST)
     return cv2.erode(scaled, _MASK_RIM).astype(np.float32)

@@ -61,7 +61,7 @@ class LightWatch:
 
     @property
     def in_doubt(self) -> bool:
-        """Whether there was a jump that has not lasted yet."""
+        """Whether a jump has begun that has not lasted for ``LASTS_S`` yet."""
         return self._jump is not None
 
     def forget(self) -> None:
@@ -76,7 +76,7 @@ class LightWatch:
 
 
 def ratio(one: float, other: float) -> float:
-    """The brighter of two means over the darker one, with an offset."""
+    """Return the brighter of two means over the darker one, each above black and with an offset."""
     a, b = max(one - BLACK, 0.0) + _OFFSET, max(other - BLACK, 0.0) + _OFFSET
     return max(a / b, b / a)
 
@@ -113,7 +113,7 @@ class ColourWatch:
 
 
 def colour_of(picture: Picture) -> float:
-    """The mean over a few rows of the largest difference between the channels."""
+    """Return the mean, over a few rows, of the largest difference between the channels of a pixel."""
     height = 2.0 / picture.height
     total = 0.0
     for number in range(STRIPS):
@@ -130,12 +130,12 @@ DARK = 0.9  # share of dark pixels from which on the picture counts as dark
 
 
 class ViewLossHistory:
-    """The loss of one camera's view. For one thread."""
+    """Follows when and how fast one camera's view was lost. For one thread."""
 
     def __init__(self) -> None:
         self._good_mono: float | None = None  # of the last good view
         self._lost_mono: float | None = None  # when most of the lost structure was gone
-        self._left = 0.0  # structure then
+        self._left = 0.0  # structure at ``_lost_mono``
         self._dark_mono: float | None = None  # when it became dark
         self._lately: deque[float] = deque(maxlen=RECENT_ANALYSES)
         self.light_before = 0.0  # mean luma of the last good view
@@ -156,7 +156,7 @@ class ViewLossHistory:
             self._dark_mono = now_mono
 
     def still_good(self, now_mono: float) -> None:
-        """The picture has not changed since the last good view."""
+        """Note that the picture has not changed since the last good view."""
         self._good_mono = now_mono
 
     @property

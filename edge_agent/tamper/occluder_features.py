@@ -74,14 +74,14 @@ class OccluderAnalyser:
 MIN_STREAK = 8.0  # grey levels by which a streak is brighter than in the last two pictures
 NOISE_FACTOR = 5.0
 IN_TILE = 0.004  # share of streak pixels from which on a tile counts
-FULL = 0.25  # above this share the tile shows something else
+FULL = 0.25  # above this share the tile shows something other than rain
 _BLOB = np.ones((3, 3), np.uint8)
 _WIDER = np.ones((5, 5), np.uint8)
 _NOISE_ROWS = 3  # the noise is measured on every third row
 
 
 class RainStreaks:
-    """The share of tiles with streaks. For one thread."""
+    """Measures the share of tiles with streaks of rain. For one thread."""
 
     def __init__(self, counted: TileMask) -> None:
         self._counted = counted

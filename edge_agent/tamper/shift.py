@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 
 MIN_AGREEING = 4  # blocks that have to agree on a shift
-MAX_ROLL, MAX_ZOOM = 30.0, 1.3  # degrees, times
+MAX_ROLL, MAX_ZOOM = 30.0, 1.3  # degrees, and factor of the size
 BLOCKS = (8, 5)  # columns and rows of the blocks that are searched for
 _MARGIN = 0.35  # of the picture; a block is searched for up to this far from its old place
 _FOUND = 0.6  # correlation of a block at its new place
 _AGREE = 2.0  # pixels of 80 by which an agreeing block may be off, for perspective and rounding
 _STRUCTURE = 1.5**2
-"""Least variance of a block that can be found again; by street lamps most have up to three times this."""
+"""Least variance of a block that can be found again; in the light of street lamps most blocks have up to
+three times this."""
 MAX_BLOCKS = 24  # the ones with most structure; each search costs 0.1 ms
 IN_PLACE = 0.8  # correlation of a block that has not moved, such as the camera's own clock
 
@@ -37,8 +38,8 @@ Block = tuple[int, int, int, int]  # x, y, width, height in pixels
 
 @dataclass(frozen=True, slots=True)
 class ViewShift:
-    """``x`` and ``y``: shift of the picture's centre, in its widths and heights. ``agree``: share of the
-    blocks that agree on it."""
+    """A shift of the view. ``x`` and ``y``: shift of the picture's centre, in widths and heights of the
+    picture. ``agree``: share of the blocks that agree on the shift."""
 
     x: float
     y: float
@@ -101,7 +102,7 @@ def _halved(coarse: Plane) -> Plane:
 
 
 def _blocks(usual: Plane) -> list[Block]:
-    """The blocks with most structure."""
+    """Return the blocks with the most structure."""
     height, width = usual.shape
     wide, high = width // BLOCKS[0], height // BLOCKS[1]
     places = [(x * wide, y * high, wide, high) for y in range(BLOCKS[1]) for x in range(BLOCKS[0])]
@@ -116,7 +117,7 @@ def _in_place(block: Block, usual: Plane, seen: Plane) -> bool:
 
 
 def _find_block(block: Block, usual: Plane, seen: Plane) -> tuple[float, float] | None:
-    """The new top left corner of a block in pixels; None if it is not found."""
+    """Return the new top left corner of a block in pixels; None if the block is not found."""
     x, y, wide, high = block
     height, width = seen.shape
     reach_x, reach_y = int(width * _MARGIN), int(height * _MARGIN)
@@ -130,7 +131,8 @@ def _find_block(block: Block, usual: Plane, seen: Plane) -> tuple[float, float] 
 
 
 MIN_SAME_SHIFTS, SEARCH_EVERY = 5, 15
-"""A shift that was the same this often is measured at every 15th analysis only, since that costs 2 ms."""
+"""A shift that was the same ``MIN_SAME_SHIFTS`` times in a row is measured only at every ``SEARCH_EVERY``-th
+analysis, because a search costs 2 ms."""
 MAX_SHIFTS = 3  # last shifts that are compared
 SWINGS_BY = 0.05  # widths of the picture
 ROLL, SURELY_ROLLED = 2.0, 5.0  # degrees
@@ -161,12 +163,12 @@ class CameraShiftTracker:
             self._set(find_shift(features, usual))
 
     def reset(self) -> None:
-        """The view is not lost, or there is no structure to search for."""
+        """Forget the shifts, because the view is not lost or has no structure to search for."""
         self._found.clear()
         self._set(None)
 
     def _set(self, shift: ViewShift | None) -> None:
-        """Compare with the last shifts, since a passer-by may hide the view or cause a wrong shift."""
+        """Store a shift and compare it with the last ones: a passer-by may hide the view or falsify it."""
         alike = [shift is not None and _is_same_shift(shift, one) for one in self._found]
         self.swings = shift is not None and any(
             not same and _swings(shift, one) for same, one in zip(alike, self._found, strict=True)
@@ -187,7 +189,9 @@ def _is_same_shift(one: ViewShift, other: ViewShift) -> bool:
 
 
 def _swings(one: ViewShift, other: ViewShift) -> bool:
-    """Whether the shift differs as on a swinging pole: small and without rotation. A larger difference is a
-    chance match."""
+    """Whether two different shifts fit a swinging pole: both are small and without rotation.
+
+    If a shift is larger, the difference comes from a chance match.
+    """
     upright = max(abs(one.degrees), abs(other.degrees)) < SURELY_ROLLED
     return upright and max(one.far, other.far) <= SWINGS_BY

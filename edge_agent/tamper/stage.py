@@ -18,8 +18,8 @@ from edge_agent.tamper.view_analyser import ViewAnalyser
 
 MIN_ANALYSES = 3
 HOLD_S, LONG_HOLD_S = 4.5, 8.5
-"""Contrary analyses for no longer than this do not interrupt a state before it is reported; the longer one
-for states that a passer-by hides."""
+"""How long a state that is not reported yet may be missing without starting again; the longer time is for
+states that a passer-by can hide."""
 LONG_HOLD_STATES = (ViewState.MOVED, ViewState.DEFOCUSED)
 
 RAISE_S: dict[ViewState, float] = {
@@ -59,7 +59,7 @@ class ViewEpisode:
     reported_mono: float = 0.0  # of the last event
 
     def due(self, now_mono: float) -> bool:
-        """Whether it has lasted long enough to be reported now."""
+        """Whether the episode has lasted long enough to be reported now."""
         enough = self.state is ViewState.FROZEN or self.analyses >= MIN_ANALYSES
         lasted = self.last_mono - self.since_mono >= RAISE_S[self.state]
         return not self.reported and enough and lasted and self.last_mono == now_mono
@@ -87,9 +87,9 @@ class ViewEpisodes:
     def observe(
         self, found: dict[ViewState, str], refuted: Collection[ViewState], now_mono: float
     ) -> tuple[ViewEpisode, ...]:
-        """Add the verdict of one analysis; returns all episodes, also those that are over: ``drop`` them.
+        """Add the verdict of one analysis and return all episodes; the caller drops those that are over.
 
-        An episode in ``refuted`` that is not reported yet is dropped.
+        Unreported episodes of states in ``refuted`` are dropped here.
         """
         for state in refuted:
             episode = self._current.get(state)

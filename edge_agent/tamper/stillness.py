@@ -32,7 +32,7 @@ LONGEST_FACTOR = 2.5  # a picture is frozen if it lasts this many times longer t
 APART = 2  # analyses between two compared pictures, to skip a keyframe, which has its own noise
 END_AFTER = APART + 1  # differing analyses in a row that end a run; a new encoding differs for APART
 LIVE_SHARE = 0.5  # a run that ends with fewer same tiles was ended by a live picture, not by the encoder
-LATE = 20  # analyses after which a difference is learned, so that a frozen picture's start is not
+LATE = 20  # analyses after which a difference is learned: the start of a frozen picture must not be
 MIN_LEARNED = 2  # learned differences before a picture can count as frozen
 LIFELESS = 0.05  # grey levels; a tile whose live difference is lower is not informative
 INFORMATIVE_SHARE = 0.15  # of the tiles have to be informative
@@ -53,7 +53,7 @@ class Stillness:
         self._waiting: deque[Tiles] = deque()  # differences that are not learned yet
         self.live: Tiles | None = None
         """The least difference of live pictures, per tile; learned, and stored over restarts."""
-        self._learnt = 0  # differences
+        self._learnt = 0  # number of learned differences
         self.longest_s = 0.0  # longest run that a live picture ended; learned, and stored over restarts
         self.share = 0.0  # share of the same tiles, at the last analysis
 
@@ -73,7 +73,7 @@ class Stillness:
 
     @property
     def required_s(self) -> float:
-        """Seconds for which it has to be the same to count as frozen."""
+        """Seconds for which the picture has to be the same to count as frozen."""
         needs = max(MIN_STILL_S, LONGEST_FACTOR * self.longest_s)
         informative, counted = count(self._informative_tiles()), count(self._counted)
         return needs if informative >= INFORMATIVE_SHARE * counted else max(needs, LIFELESS_S)
@@ -90,7 +90,7 @@ class Stillness:
         if len(self._recent) == APART:
             self._compare(small, *self._recent[0], now_mono)
         self._recent.append((now_mono, small))
-        if self._anchor is None or not self.is_learnt:  # never live so far, as a test picture
+        if self._anchor is None or not self.is_learnt:  # not learned: the picture was never live so far
             return False
         return self.still_s >= self.required_s
 
@@ -115,7 +115,7 @@ class Stillness:
         self._last_mono, self._differing = now_mono, 0
 
     def _difference(self, small: Gray, other: Gray) -> Tiles:
-        """The difference of two pictures per tile; sets ``share``."""
+        """Return the difference of two pictures per tile, and set ``share``."""
         differs = _least_of_quarters(cv2.absdiff(small, other).astype(np.float32))
         same = differs <= (SAME if self.live is None else np.maximum(SAME, LIVE_FACTOR * self.live))
         informative = self._informative_tiles()
@@ -123,7 +123,7 @@ class Stillness:
         return differs
 
     def _informative_tiles(self) -> TileMask:
-        """Tiles whose noise shows whether a picture is live."""
+        """Return the tiles with enough noise to show whether a picture is live."""
         return np.zeros_like(self._counted) if self.live is None else self._counted & (self.live >= LIFELESS)
 
     def _end_run(self, alike: float) -> None:

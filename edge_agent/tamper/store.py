@@ -19,9 +19,9 @@ from edge_agent.tamper.stillness import Stillness
 log = logging.getLogger(__name__)
 
 EVERY_S = 600.0
-"""Minimum between two writes. A baseline takes about 45 kB in the file."""
+"""Minimum time between two writes. A baseline takes about 45 kB in the file."""
 STALE_S = 6 * 3600.0
-"""Minimum between two writes of baselines that have only drifted: an SD card wears out."""
+"""Minimum time between two writes of baselines that have only drifted: an SD card wears out."""
 
 
 class SavedBaseline(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +41,10 @@ class SavedView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ViewStore:
-    """The file of one camera; ``folder`` None: none. For one thread; a write blocks for one fsync."""
+    """The file of one camera's baselines; without ``folder`` nothing is stored.
+
+    For one thread; a write blocks for one fsync.
+    """
 
     def __init__(self, folder: Path | None, camera_id: str) -> None:
         self._path = None if folder is None else folder / f"view-{camera_id}.json"

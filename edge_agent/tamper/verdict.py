@@ -31,7 +31,7 @@ OUT_OF_FOCUS = 0.95
 ALL_BLURRED = 0.1  # ``OccluderFeatures.detail`` of an object so near that hardly any edge is left
 ONE_COLOUR, ONE_COLOUR_BLURRED = 0.65, 0.55  # share of the pixels; a bus has two or three colours
 SOFT = 0.25  # of the usual sharpness: a blur of 2 to 3 pixels of 640
-MELTED, LAYOUT_KEPT = 0.4, 0.85  # of the usual contrast: of edges at most, of the layout at least
+MELTED, LAYOUT_KEPT = 0.4, 0.85  # of the usual contrast: upper limit for edges, lower limit for the layout
 CRISPER = 1.5  # times the usual contrast
 SHARP_AGAIN = 0.5  # of the usual fine detail; above it the lens is in focus
 SHARP_ENOUGH = 0.5  # the same for fog, whose droplets blur a little as well
@@ -63,14 +63,14 @@ class ViewEvidence:
     usual_bright: float
     structure: float  # share of matching tiles, by brightness or by edges, whichever is larger
     shift: ViewShift | None
-    loss_took_s: float  # from the last good view until most of it was gone; 0 while it is good
+    loss_took_s: float  # from the last good view until most of it was lost; 0 while the view is good
     light_before: float  # mean luma of the last good view
     own_light_before: bool  # whether that view was by the camera's infrared light
     frozen: bool
     still_s: float
     drops: float
     usual_drops: float
-    dark_s: float  # how long it has been dark
+    dark_s: float  # how long the picture has been dark
     occluder: OccluderFeatures
     plain: float  # share of the pixels of nearly one brightness; 0 while the view is good
     settled: bool  # the shift is the same as before
@@ -116,7 +116,7 @@ class ViewEvidence:
 
 
 def judge_view(e: ViewEvidence, reported: Collection[ViewState]) -> dict[ViewState, str]:
-    """The states that hold at this analysis, each with its reason."""
+    """Return the states that hold at this analysis, each with its reason."""
     found: dict[ViewState, str] = {}
     view = _what_view(e, reported)
     blind = not NOTHING_VISIBLE.isdisjoint(reported) or (view is not None and view[0] in NOTHING_VISIBLE)
@@ -151,8 +151,11 @@ def _what_view(e: ViewEvidence, reported: Collection[ViewState]) -> tuple[ViewSt
 
 
 def _covered(e: ViewEvidence, eased: bool) -> bool:
-    """Most of the view is gone, and the picture is blank instead, or it is soft, as a near object is, and
-    does not move. Rising water leaves half of the view as it was."""
+    """Return whether something covers the lens.
+
+    Then most of the view is lost, and the picture is blank, or it does not move and is soft like a near
+    object. Rising water leaves half of the view as it was.
+    """
     if not e.lost(eased):
         return False
     if e.loss_took_s >= COVERED_WITHIN_S and not eased:  # a hand is faster; a flood is as slow
@@ -165,7 +168,7 @@ def _covered(e: ViewEvidence, eased: bool) -> bool:
 
 
 def _painted(e: ViewEvidence, eased: bool) -> bool:
-    """The occluder does not move and is soft: blurred completely, or mostly of one colour."""
+    """Return whether the occluder does not move and is soft: blurred completely, or mostly of one colour."""
     if e.occluder.steady < STEADY or (e.half_left >= HALF_LEFT and not eased):
         return False
     soft = e.occluder.focus <= OUT_OF_FOCUS and e.plain >= _eased(ONE_COLOUR, eased)
@@ -179,8 +182,11 @@ def _glare(e: ViewEvidence, eased: bool) -> str | None:
 
 
 def _black(e: ViewEvidence) -> tuple[ViewState, str]:
-    """Nothing is visible: dark or covered. It is covered if daylight or the camera's own infrared light went
-    out at once, or if lamps went out and nothing at all is left."""
+    """Return whether a black picture means that it is dark or that the camera is covered, with the reason.
+
+    It is covered if daylight or the camera's own infrared light went out at once, if lamps went out and
+    nothing at all is left, or if the dark lasts longer than any night.
+    """
     black = problem_text("view-black", luma=round(e.features.mean), structure=e.seen)
     seconds = round(e.loss_took_s)
     if e.loss_took_s < SLOW_S and e.own_light_before:
@@ -205,8 +211,11 @@ DAYLIGHT = 70.0  # mean luma; street lamps give less
 
 
 def _defocused(e: ViewEvidence, eased: bool) -> str | None:
-    """Much more fine detail than contrast is lost, everywhere. The tiles with fine detail still match, or no
-    tile has structure left; and the layout, the most blurred band, is as it was."""
+    """Return why the lens counts as out of focus, or None.
+
+    Then much more fine detail than contrast is lost, everywhere. The tiles with fine detail still match, or
+    no tile has structure left; and the layout, the most blurred band, is as it was.
+    """
     comparison = e.comparison
     if e.judged and comparison.detailed < MIN_TILES:
         return _melted(e, eased)
@@ -227,9 +236,11 @@ def _defocused(e: ViewEvidence, eased: bool) -> str | None:
 
 
 def _melted(e: ViewEvidence, eased: bool) -> str | None:
-    """The same as ``_defocused``, for a scene without fine detail: edges lose contrast, and the layout is
-    as it was. In fog both lose contrast; in a swinging view the edges are still there, but at other
-    places."""
+    """Return what ``_defocused`` returns, for a scene without fine detail.
+
+    Out of focus, edges lose contrast, and the layout is as it was. In fog both lose contrast; in a swinging
+    view the edges are still there, but at other places.
+    """
     comparison = e.comparison
     most = MELTED * (1.3 if eased else 1.0)
     if comparison.contrast > most * comparison.layout_contrast or comparison.energy > most:
@@ -244,7 +255,8 @@ def _moved(e: ViewEvidence, eased: bool) -> str | None:
     shift = e.shift
     if shift is None or e.good or shift.agree < _eased(AGREE, eased) or shift.far < MOVED:
         return None
-    # Water mirrors a street: parts of the view are found elsewhere, but it came slowly, and half is left.
+    # Water mirrors a street: parts of the view are found elsewhere, but the water rose slowly, and half of
+    # the view is left.
     if not eased and (not e.settled or e.loss_took_s >= SLOW_S or e.half_left >= HALF_STAYS):
         return None
     way = {"across": _percent(shift.x), "down": _percent(shift.y), "agree": _percent(shift.agree)}
@@ -254,7 +266,10 @@ def _moved(e: ViewEvidence, eased: bool) -> str | None:
 
 
 def _haze(e: ViewEvidence, eased: bool) -> str | None:
-    """Contrast is lower in all bands alike, and the view is still there or was lost slowly."""
+    """Return why the view counts as hazy, or None.
+
+    Then contrast is lower in all bands alike, and the view is still there or was lost slowly.
+    """
     comparison = e.comparison
     contrast = comparison.contrast / min(1.0, comparison.gain)
     if not e.judged or comparison.tiles == 0 or contrast > HAZE * (1.3 if eased else 1.0):
@@ -286,7 +301,7 @@ def _percent(share: float) -> int:
 
 
 def view_metrics(e: ViewEvidence) -> dict[str, float]:
-    """The figures on which the verdict is based, rounded, for events and plots."""
+    """Return the figures on which the verdict is based, rounded, for events and plots."""
     comparison = e.comparison
     return {
         "structure": round(e.structure, 3),

@@ -182,7 +182,7 @@ class ViewAnalyser:
         return True
 
     def _baseline(self, baselines: Baselines, features: FrameFeatures, small: Gray) -> Baseline | None:
-        """The baseline to compare with; None while the first one is being learned."""
+        """Return the baseline to compare with; None while the first one is being learned."""
         if baselines.active is None:
             known = dict(baselines.others())
             if not known:
