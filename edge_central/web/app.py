@@ -1,4 +1,4 @@
-"""The application: the addresses of all pages, the static files, and what wraps every response."""
+"""The application: the addresses of all pages, the static files, and the layers around every response."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ PAGES: tuple[Page | PublicPage, ...] = (
     *availability_api.PAGES,
     *metrics.PAGES,
 )
-"""A new module of pages joins here."""
+"""All pages. Add each new module of pages here."""
 LIVE = "/live"
 STREAMS: tuple[tuple[str, Callable[[RequestHandler, LiveHub], Endpoint]], ...] = (
     (LIVE, live_endpoint),
@@ -95,7 +95,7 @@ SIGN_IN: tuple[tuple[str, Callable[[RequestHandler], Endpoint]], ...] = (
 )
 """Endpoints that wait for the OpenID Connect provider."""
 UPLOADS: tuple[tuple[str, Callable[[RequestHandler, LiveHub], Endpoint]], ...] = ((UPLOAD, upload_endpoint),)
-"""Endpoints whose body is a file: they check the account before they read it."""
+"""Endpoints with a file as the body: they check the account before they read it."""
 
 CONTENT_TYPES = {
     ".js": "text/javascript; charset=utf-8",
@@ -109,7 +109,8 @@ CACHE_FOREVER = "public, max-age=31536000, immutable"
 
 @cache
 def static_files() -> dict[str, tuple[bytes, str]]:
-    """Body and content type by name. All are read at the start: a path of a request never names a file."""
+    """Return body and content type by name. All files are read at the start: a path of a request never names
+    a file."""
     return {
         path.name: (
             path.read_bytes(),
@@ -126,9 +127,9 @@ async def _static(request: Request) -> Response:
         return Response(status_code=404)
     body, content_type = found
     response = Response(body, media_type=content_type)
-    if request.path_params["name"] == WORKER:  # else its scope would be /static/
+    if request.path_params["name"] == WORKER:  # otherwise its scope would be /static/
         response.headers["Service-Worker-Allowed"] = "/"
-    # An address with the file's digest is never used for another content; without one the browser asks again.
+    # An address with the file's digest never gets other content. If it has no digest, the browser asks again.
     response.headers["Cache-Control"] = CACHE_FOREVER if "v" in request.query_params else "no-cache"
     return compressed(request, response)
 
@@ -184,7 +185,7 @@ class SecurityHeaders:
 
 
 class RejectMalformed:
-    """Responds 400 to requests that the application, PostgreSQL or a proxy could misread."""
+    """Responds with 400 to requests that the application, PostgreSQL or a proxy could misread."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -195,7 +196,7 @@ class RejectMalformed:
 
 
 def _refused(scope: Scope) -> Response | None:
-    # A proxy in front may use the other length, and take what follows for a request of another user
+    # A proxy in front may use the other length, and take the rest of the body for a request of another user
     # (RFC 9112, 6.1 and 11.2). h11 itself refuses two different Content-Lengths.
     if {b"transfer-encoding", b"content-length"} <= {name for name, _ in scope["headers"]}:
         return PlainTextResponse("one length only", 400, {"Connection": "close"})
@@ -206,8 +207,8 @@ def _refused(scope: Scope) -> Response | None:
 
 
 def _route(services: ConsoleServices, path: str, method: str, endpoint: Endpoint) -> Route:
-    """A route whose responses are timed. Requests that wait for events are not timed, since they last until
-    an event comes."""
+    """Return a route that measures the time of its responses, except of requests that wait for events,
+    because these last until an event comes."""
 
     async def timed(request: Request) -> Response:
         if path == LIVE or "wait" in request.query_params:
@@ -224,7 +225,7 @@ def _route(services: ConsoleServices, path: str, method: str, endpoint: Endpoint
 
 
 def build_app(front: RequestHandler, more: Iterable[Route] = ()) -> SecurityHeaders:
-    """The ASGI application. ``more``: routes of services that are configured."""
+    """Return the ASGI application. ``more``: routes of services that are configured."""
     services = front.services
     routes = [_route(services, page.path, page.method, front.endpoint(page)) for page in PAGES]
     hub = services.hub
@@ -232,7 +233,7 @@ def build_app(front: RequestHandler, more: Iterable[Route] = ()) -> SecurityHead
     routes += [_route(services, path, "GET", endpoint(front)) for path, endpoint in SIGN_IN]
     routes += [_route(services, path, "POST", endpoint(front, hub)) for path, endpoint in UPLOADS]
     app = Starlette(routes=[*routes, *more, Route("/static/{name}", _static, methods=["GET"])])
-    app.router.redirect_slashes = False  # it would lead to whatever host the request names
+    app.router.redirect_slashes = False  # a redirect would lead to any host that the request names
 
     async def error(request: Request, raised: Exception) -> Response:
         refusal, headers = HttpError(), None

@@ -1,3 +1,2 @@
-"""``/api``, for programs: docs/reference/api.md is the contract, ``openapi.py`` generates it for machines.
-No HTML is made here.
-"""
+"""``/api``, for programs. docs/reference/api.md is the contract; ``openapi.py`` generates it in
+machine-readable form. No HTML is made here."""

@@ -125,7 +125,7 @@ def availability(visit: UserRequestContext) -> Response:
 
 
 def _question(visit: UserRequestContext) -> AvailabilityQuestion:
-    """Raises BadRequest."""
+    """Return the question in the query. Raises BadRequest."""
     for key in visit.request.query_params:
         if key not in KEYS:
             raise BadRequest(f"there is no parameter {key[:40]!r}; the parameters are {', '.join(KEYS)}")
@@ -143,7 +143,7 @@ def _question(visit: UserRequestContext) -> AvailabilityQuestion:
 
 
 def _id(visit: UserRequestContext, key: str) -> str:
-    """An id of the query, empty without one. Raises BadRequest."""
+    """Return an id in the query; empty if it is not given. Raises BadRequest."""
     text = visit.query(key) or ""
     if text and _ID.fullmatch(text) is None:
         raise BadRequest(f"{key} must be 1 to 63 characters of a-z, 0-9 and -")

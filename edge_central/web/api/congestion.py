@@ -1,4 +1,5 @@
-"""Congestion as ``/api/traffic`` answers it: minutes by level, and the free-flow speed behind them."""
+"""Congestion as ``/api/traffic`` returns it: minutes by level, and the free-flow speed on which the levels
+depend."""
 
 from __future__ import annotations
 

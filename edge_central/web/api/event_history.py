@@ -1,7 +1,7 @@
 """Reads the events after a cursor, in the order in which they were stored, as the bytes that arrived.
 
-A cursor, such as ``1042-5f3a9c01``, is the number of a stored event and check digits of that event. A
-centre whose database was restored from a backup gives the same numbers again to other events. With such a
+A cursor, such as ``1042-5f3a9c01``, is the number of a stored event and check digits of that event. If the
+database of a centre is restored from a backup, other events get numbers that were given before. With such a
 number a subscriber would silently miss events, so the digits must match.
 """
 
@@ -62,7 +62,7 @@ class EventPage(ApiDocument, frozen=True, kw_only=True):
 @dataclass(frozen=True, slots=True)
 class EventCursor:
     number: int
-    check: str = ""  # empty: of no event, the beginning
+    check: str = ""  # empty in the cursor of the beginning, which is before all events
 
     def __str__(self) -> str:
         return f"{self.number}-{self.check}" if self.check else str(self.number)
@@ -72,7 +72,7 @@ FIRST_CURSOR = EventCursor(0)
 
 
 def parse_cursor(text: str) -> EventCursor:
-    """Raises BadRequest."""
+    """Parse the text of a cursor. Raises BadRequest."""
     match = _FORM.fullmatch(text)
     if match is None:
         raise BadRequest(
@@ -82,19 +82,19 @@ def parse_cursor(text: str) -> EventCursor:
 
 
 def cursor_at_or_before(connection: Connection, number: int) -> EventCursor:
-    """Cursor of the last stored event up to ``number``."""
+    """Return the cursor of the last stored event up to ``number``."""
     found = connection.scalar(select(func.max(_E.cursor)).where(_E.cursor <= number))
     return FIRST_CURSOR if found is None else EventCursor(found, _check_digits(connection, found) or "")
 
 
 def check_cursor(connection: Connection, cursor: EventCursor) -> None:
-    """Raises Conflict if the cursor is of another history."""
+    """Raises Conflict if the cursor does not belong to this database."""
     if cursor.number == 0:
         return
     here = _check_digits(connection, cursor.number)
     if here is not None:
         known = here == cursor.check or not cursor.check
-    else:  # retention has deleted the event, or it was never here
+    else:  # retention has deleted the event, or this database never had it
         deleted = connection.scalar(select(func.max(_D.last_cursor))) or 0
         known = cursor.number <= max(newest_cursor(connection), deleted)
     if not known:
@@ -114,12 +114,13 @@ def _check_digits(connection: Connection, number: int) -> str | None:
 
 MOST_BYTES = 4_000_000  # size of a response before gzip; the last event may exceed it
 WINDOW = 20_000
-"""Cursors searched in one query, so that a rare kind does not search the whole history at once."""
+"""Number of cursors searched in one query, so that a query for a rare kind does not search the whole
+history."""
 WITHIN_S = 0.5  # after this time the response is sent as it is, and says that there is more
 NARROW_WINDOW = 2_000
-"""... where an index finds what is not near, but not in the order of the cursors."""
+"""The same if an index finds events that are not near, but not in the order of the cursors."""
 FAR_WINDOW = 200_000
-"""... where an index has the order of the cursors."""
+"""The same if an index has the order of the cursors."""
 CHUNK = 200
 
 
@@ -135,25 +136,25 @@ _LABELLED = msgspec.json.Decoder(_Labelled)
 LABELLED_KINDS = frozenset(
     kind for kind, data in wire.DATA_OF_KIND.items() if "label" in data.__struct_fields__
 )
-"""Kinds of events about one object."""
+"""The kinds of events that are about one object."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryFilter:
-    """An empty value matches everything."""
+    """Which events to return. An empty value matches everything."""
 
     scope: Scope
     kinds: frozenset[str] = frozenset()
     least_severity: int = 0
     gateway: str = ""
     camera: str = ""
-    label: str = ""  # in the document of the event, which has no column for it
+    label: str = ""  # checked in the document of the event, because there is no column for it
     from_ms: int | None = None  # by the gateway's clock, like ``to_ms``
     to_ms: int | None = None  # not included
 
     def conditions(self, lead: str) -> Iterator[ColumnElement[bool]]:
-        """All conditions on columns. ``lead``: the column whose index the database may use; SQLite has no
-        statistics, and would choose by the form of a condition."""
+        """Yield the conditions on columns. ``lead``: the only column with an index that the database may use.
+        SQLite has no statistics, and would choose an index by the form of a condition."""
         if self.scope.wards is not None:
             yield self.scope.of(_column(_E.ward, lead))
         kinds = self.kinds or (LABELLED_KINDS if self.label else frozenset())
@@ -174,7 +175,7 @@ class HistoryFilter:
 
     @property
     def lead(self) -> str:
-        """The column whose index leaves the fewest events; empty: there is none."""
+        """Return the column with the index that leaves the fewest events; empty: there is none."""
         if self.gateway:
             return "gateway"
         if self.from_ms is not None or self.to_ms is not None:
@@ -202,7 +203,7 @@ class HistoryFilter:
         return HistoryFilter(self.scope)
 
     def accepts(self, payload: bytes) -> bool:
-        """Whether the event is about an object with the label."""
+        """Whether the event is about an object with the wanted label; True if no label is wanted."""
         if not self.label:
             return True
         try:
@@ -212,7 +213,7 @@ class HistoryFilter:
 
 
 def _column(column: ColumnElement[Any], lead: str) -> ColumnElement[Any]:
-    """The column, so that only an index of ``lead`` is used."""
+    """Return the column in a form that prevents the use of its index, unless it is ``lead``."""
     if column.key == lead:
         return column
     return func.coalesce(column, "") if isinstance(column.type, Text) else column + 0
@@ -221,7 +222,7 @@ def _column(column: ColumnElement[Any], lead: str) -> ColumnElement[Any]:
 def events_after(
     connection: Connection, wanted: HistoryFilter, after: int, limit: int, monotonic: Callable[[], float]
 ) -> EventPage:
-    """Read at most ``limit`` events. The returned cursor is after everything that was searched."""
+    """Read at most ``limit`` events. The returned cursor is that of the last event that was searched."""
     until_mono = monotonic() + WITHIN_S
     newest, at, taken, size = newest_cursor(connection), after, list[msgspec.Raw](), 0
     while at < newest and len(taken) < limit and size < MOST_BYTES and monotonic() < until_mono:
@@ -252,8 +253,9 @@ def events_after(
 def _read_window(
     connection: Connection, wanted: HistoryFilter, at: int, newest: int, most: int
 ) -> tuple[Sequence[Any], int]:
-    """The first events after ``at`` in a window of cursors, and the cursor up to which all were searched."""
-    # Retention may have deleted many events in a row: search from the next one that is there.
+    """Return the first events after ``at`` in a window of cursors, and the cursor up to which all events were
+    searched."""
+    # Retention may have deleted many events in a row: search from the next stored event.
     first = connection.scalar(select(func.min(_E.cursor)).where(_E.cursor > at)) or at + 1
     is_narrow = wanted.lead and not wanted.is_ordered
     upper = min(first + (NARROW_WINDOW if is_narrow else WINDOW) - 1, newest)
@@ -267,7 +269,7 @@ def _read_window(
 def _read_by_index(
     connection: Connection, wanted: HistoryFilter, at: int, newest: int, most: int
 ) -> tuple[Sequence[Any], int]:
-    """Do the same as ``_read_window`` for a wider window, by an index in the order of the cursors."""
+    """Do the same as ``_read_window`` for a wider window, with an index that has the order of the cursors."""
     upper = min(at + FAR_WINDOW, newest)
     found = list(connection.scalars(far_query(connection, wanted, at, upper, most)))
     rows = connection.execute(
@@ -277,8 +279,9 @@ def _read_by_index(
 
 
 def _skip(connection: Connection, lead: HistoryFilter, before: int, at: int, newest: int) -> int:
-    """The cursor before the next event that matches ``lead``. Return ``at`` if an event from ``before`` to
-    ``at`` matches: then there are many such events, and the query would read their whole index."""
+    """Return the cursor before the next event that matches ``lead``. Return ``at`` if an event from
+    ``before`` to ``at`` matches: then there are many such events, and the query would read their whole
+    index."""
     near = select(_E.cursor).where(_E.cursor > before, _E.cursor <= at, *lead.conditions("")).limit(1)
     if connection.scalar(near) is not None:
         return at
@@ -287,16 +290,16 @@ def _skip(connection: Connection, lead: HistoryFilter, before: int, at: int, new
 
 
 def far_query(connection: Connection, wanted: HistoryFilter, at: int, newest: int, most: int) -> Select[Any]:
-    """The cursors of the first ``most`` events after ``at``, which may be far away."""
-    # The bare cursor only where the index has its order: else the database would search all events.
+    """Select the cursors of the first ``most`` events after ``at``, which may be far away."""
+    # Use the bare cursor only if the index has its order; otherwise the database would search all events.
     cursor = _E.cursor if wanted.is_ordered else _E.cursor + 0
     query = select(_E.cursor).where(cursor > at, cursor <= newest, *wanted.conditions(wanted.lead))
     return query.where(*_label(connection, wanted)).order_by(cursor).limit(most)
 
 
 def _label(connection: Connection, wanted: HistoryFilter) -> Iterator[ColumnElement[bool]]:
-    """The condition that leaves out events whose document does not contain the label at all; ``accepts``
-    checks the others."""
+    """Yield the condition that the document of an event contains the label anywhere; ``accepts`` then checks
+    the document. Without a label there is no condition."""
     if wanted.label:
         word = literal(wanted.label.encode(), LargeBinary)
         of_postgresql = connection.dialect.name == "postgresql"
@@ -304,7 +307,7 @@ def _label(connection: Connection, wanted: HistoryFilter) -> Iterator[ColumnElem
 
 
 def deleted_after(connection: Connection, wanted: HistoryFilter, after: int) -> list[DeletedEvents]:
-    """The kinds of events that retention has deleted after this cursor, before the subscriber has read
+    """Return the kinds of events after this cursor that retention has deleted before the subscriber has read
     them. The answer is the same for all wards, because retention does not distinguish them."""
     query = (
         select(_D.kind, func.max(_D.last_ms).label("upto_ms"))

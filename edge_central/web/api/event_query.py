@@ -1,4 +1,4 @@
-"""The query of ``GET /api/events``: every mistake in it is refused with a text that names it."""
+"""Parses the query of ``GET /api/events``; each mistake is refused with a text that names it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KEYS = (
     *("from", "to", "wait"),
 )
 OF_GATEWAY = "gateway"
-"""Names the gateway itself where the name of a camera is expected."""
+"""The name that stands for the gateway itself where the name of a camera is expected."""
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)")
 
@@ -44,7 +44,8 @@ class EventQuery:
 
 
 def parse_event_query(query: Mapping[str, str], scope: Scope) -> EventQuery:
-    """Raises BadRequest, NotFound. ``check_places`` follows, which needs the database."""
+    """Parse the query. ``check_places`` then makes the checks that need the database. Raises BadRequest,
+    NotFound."""
     check_keys(query, KEYS)
     gateway, camera = _parse_id(query, "gateway"), _parse_id(query, "camera")
     if camera and not gateway:
@@ -91,14 +92,14 @@ def _reported_cameras(birth: bytes | None, heartbeat: bytes | None) -> set[str]:
 
 
 def _has_media(connection: Connection, wanted: HistoryFilter) -> bool:
-    """Whether a picture of the camera is stored: so a camera that was removed but has a history is
+    """Whether a picture of the camera is stored. So a camera that was removed but has a history is
     accepted."""
     columns = tables.media.c
     of_camera = (columns.gateway == wanted.gateway, columns.camera == wanted.camera)
     return connection.execute(select(columns.media_id).where(*of_camera).limit(1)).first() is not None
 
 
-# --- single parameters, also of other queries ---
+# --- single parameters, also used by other queries ---
 
 
 def check_keys(query: Mapping[str, str], keys: tuple[str, ...]) -> None:
@@ -109,14 +110,14 @@ def check_keys(query: Mapping[str, str], keys: tuple[str, ...]) -> None:
 
 
 def parse_ward(ward: str | None, scope: Scope) -> Scope:
-    """``scope``, or the one ward of it. Raises NotFound."""
+    """Return ``scope``, limited to ``ward`` if that is given. Raises NotFound."""
     if ward and not scope.admits(ward):
         raise NotFound("there is no such ward, or you may not see it")
     return scope.narrowed(ward or None)
 
 
 def parse_limit(text: str | None, default: int, most: int) -> int:
-    """Raises BadRequest."""
+    """Parse the parameter ``limit``. Raises BadRequest."""
     if text is None:
         return default
     if not re.fullmatch(r"[0-9]{1,6}", text) or not 1 <= int(text) <= most:
@@ -125,7 +126,7 @@ def parse_limit(text: str | None, default: int, most: int) -> int:
 
 
 def parse_wait(text: str | None) -> float:
-    """Seconds of a long poll. Raises BadRequest."""
+    """Return the seconds of a long poll. Raises BadRequest."""
     try:
         seconds = float(text or 0)
     except ValueError:
@@ -164,7 +165,7 @@ def _parse_severity(text: str | None) -> int:
 
 
 def _parse_time(query: Mapping[str, str], key: str) -> int | None:
-    """Milliseconds since 1970."""
+    """Return a time of the query in milliseconds since 1970."""
     text = query.get(key)
     if not text:
         return None

@@ -37,7 +37,7 @@ def events_endpoint(front: RequestHandler, hub: LiveHub) -> Callable[[Request], 
         try:
             known = await front.authenticate_async(request, ALL_ROLES)
             asked = parse_event_query(request.query_params, known.account.scope)
-            mark = hub.mark()  # before the first query: events after it wake the listener
+            mark = hub.mark()  # before the first query: later events wake the listener
             await _check_places(front, request, asked, known)
             found = await _read_events(front, request, asked)
             if not found.events and not found.more and asked.wait_s:
@@ -53,7 +53,7 @@ def events_endpoint(front: RequestHandler, hub: LiveHub) -> Callable[[Request], 
 
 
 async def _check_places(front: RequestHandler, request: Request, asked: EventQuery, known: Principal) -> None:
-    """Raises BadRequest."""
+    """Check the places of the query in the database. Raises BadRequest."""
 
     def check() -> None:
         with front.reading(request) as connection:

@@ -78,7 +78,7 @@ class FleetDocument(ApiDocument, frozen=True, kw_only=True):
 
 
 def fleet_document(visit: UserRequestContext) -> Response:
-    """All gateways of the account's wards, or of one ``ward``."""
+    """Return all gateways of the account's wards, or those of one ``ward``."""
     for key in visit.request.query_params:
         if key != "ward":
             raise BadRequest(f"there is no parameter {key[:40]!r}; the only one is ward")

@@ -61,7 +61,7 @@ class Inventory(ApiDocument, frozen=True, kw_only=True):
 
 
 def inventory(visit: UserRequestContext) -> Response:
-    """The inventory of the account's wards, or of one ``ward``."""
+    """Return the inventory of the account's wards, or of one ``ward``."""
     for key in visit.request.query_params:
         if key != "ward":
             raise BadRequest(f"there is no parameter {key[:40]!r}; the only one is ward")

@@ -37,7 +37,8 @@ class DecideCandidate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class WithdrawDecision(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Undo the decision of a step. Not of the first one, and not of one that others were confirmed from."""
+    """Undo the decision of a step. This is not possible for the first step, nor for a step from which others
+    were confirmed."""
 
     step: PassageNumber
 
@@ -90,7 +91,7 @@ class StepSearch(ApiDocument, frozen=True, kw_only=True):
 
 
 class JourneyDocument(ApiDocument, frozen=True, kw_only=True):
-    """A journey. Confirmed by officers, not proved."""
+    """A journey. Its steps are confirmed by officers, not proved."""
 
     id: str
     purpose: str

@@ -1,7 +1,7 @@
-"""``/api/journeys``: begin, ask the neighbours, read candidates, decide.
+"""``/api/journeys``: begin a journey, ask the neighbours, read candidates, decide.
 
-For officers, administrators and programs with a token, as docs/design/journeys.md says. Each change is a row
-of the access log in the same transaction.
+It is for officers, administrators and programs with a token, as docs/design/journeys.md says. Each change
+adds a row to the access log in the same transaction.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _time(milliseconds: int) -> str:
 
 
 def _body(visit: UserRequestContext, kind: type[_Body]) -> _Body:
-    """Raises BadRequest."""
+    """Decode the body of the request. Raises BadRequest."""
     try:
         return msgspec.json.decode(visit.body, type=kind)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -65,7 +65,7 @@ def _body(visit: UserRequestContext, kind: type[_Body]) -> _Body:
 
 
 def _journey(visit: UserRequestContext) -> Journey:
-    """The journey of the path. Raises NotFound."""
+    """Return the journey that the path names. Raises NotFound."""
     found = journeys.read_journey(visit.connection, visit.search_author, visit.path("id"))
     if found is None:
         raise NotFound(NOT_THERE)
@@ -73,7 +73,7 @@ def _journey(visit: UserRequestContext) -> Journey:
 
 
 def _confirmed(journey: Journey, step: int) -> JourneyStep:
-    """Raises NotFound."""
+    """Return a confirmed step of the journey. Raises NotFound."""
     found = journey.step(step)
     if found is None or found.status is not StepStatus.CONFIRMED:
         raise NotFound("there is no such confirmed step")
@@ -100,7 +100,7 @@ def begin(visit: UserRequestContext) -> Response:
 
 
 def listed(visit: UserRequestContext) -> Response:
-    """The journeys that the account may see."""
+    """Return the journeys that the account may see."""
     entries = [
         JourneyEntry(
             id=each.id,
@@ -117,7 +117,7 @@ def listed(visit: UserRequestContext) -> Response:
 
 
 def status(visit: UserRequestContext) -> Response:
-    """One journey with its steps."""
+    """Return one journey with its steps."""
     found = _journey(visit)
     document = JourneyDocument(
         id=found.id,
@@ -173,7 +173,7 @@ def ask(visit: UserRequestContext) -> Response:
 
 
 def candidates(visit: UserRequestContext) -> Response:
-    """The candidates of a step in one direction of time."""
+    """Return the candidates of a step in one direction of time."""
     journey = _journey(visit)
     for key in visit.request.query_params:
         if key not in CANDIDATE_KEYS:

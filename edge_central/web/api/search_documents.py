@@ -33,7 +33,7 @@ class SearchEntry(ApiDocument, frozen=True, kw_only=True):
 
 
 class SearchList(ApiDocument, frozen=True, kw_only=True):
-    """Your newest searches; an administrator gets those of all."""
+    """Your newest searches; for an administrator, the newest searches of all accounts."""
 
     searches: list[SearchEntry]
 
@@ -61,7 +61,7 @@ class AnswerEntry(ApiDocument, frozen=True, kw_only=True):
 
 
 class SearchStatus(ApiDocument, frozen=True, kw_only=True):
-    """A search as far as your wards go."""
+    """A search, limited to your wards."""
 
     id: str
     asked_at: Time
@@ -111,7 +111,7 @@ class PassageEntry(ApiDocument, frozen=True, kw_only=True):
 
 
 class MatchEntry(PassageEntry, frozen=True, kw_only=True):
-    """A match; of a pair the first passage, and `then` the second."""
+    """A match. In a pair it is the first passage, and `then` the second."""
 
     then: PassageEntry | None
 
@@ -133,7 +133,7 @@ class OpenPicture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class PictureEntry(ApiDocument, frozen=True, kw_only=True):
-    """A picture that you have opened; `received`: GET it."""
+    """A picture that you have opened. You can GET it when its status is `received`."""
 
     gateway: str
     passage: int

@@ -1,7 +1,7 @@
-"""``/api/searches``: ask gateways for passages, read what they find as it comes, open pictures.
+"""``/api/searches``: ask gateways for passages, read matches as they come, open pictures.
 
-For officers, administrators and programs with a token, within their wards. Searches and opened pictures are
-rows of the access log before a gateway is asked.
+It is for officers, administrators and programs with a token, within their wards. Each search and each opened
+picture is added to the access log before a gateway is asked.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def start(visit: UserRequestContext) -> Response:
 
 
 def searches(visit: UserRequestContext) -> Response:
-    """The newest searches."""
+    """Return the newest searches."""
     entries = [
         SearchEntry(
             id=each.id,
@@ -109,7 +109,7 @@ def searches(visit: UserRequestContext) -> Response:
 
 
 def status(visit: UserRequestContext) -> Response:
-    """One search with the answers of all gateways."""
+    """Return one search with the answers of all gateways."""
     found = records.read_search(visit.connection, visit.search_reader, visit.path("id"))
     if found is None:
         raise NotFound(NOT_THERE)
@@ -150,7 +150,7 @@ def _answer(visit: UserRequestContext, answer: GatewayAnswer) -> AnswerEntry:
 
 
 def withdraw(visit: UserRequestContext) -> Response:
-    """Withdraw a search; again, it changes nothing."""
+    """Withdraw a search. To withdraw it again changes nothing."""
     who = (visit.search_author, visit.search_reader)
     with visit.writing() as connection:
         if not withdraw_search(connection, *who, visit.path("id"), visit.now_ms):
@@ -169,7 +169,7 @@ class _MatchQuery:
 
 
 def _parse_match_query(request: Request) -> _MatchQuery:
-    """Raises BadRequest."""
+    """Parse the query. Raises BadRequest."""
     query = request.query_params
     for key in query:
         if key not in MATCH_KEYS:
@@ -189,7 +189,7 @@ def matches_endpoint(front: RequestHandler, hub: LiveHub) -> Callable[[Request],
         try:
             known = await front.authenticate_async(request, SEARCHING_ROLES)
             asked, search = _parse_match_query(request), str(request.path_params["id"])
-            mark = hub.mark()  # before the first query: changes after it wake the listener
+            mark = hub.mark()  # before the first query: later changes wake the listener
             found = await _read(front, request, known, search, asked)
             if asked.wait_s and found.open and not found.matches:
                 found = await _wait(front, hub, request, known, search, asked, mark, found)
@@ -204,7 +204,7 @@ def matches_endpoint(front: RequestHandler, hub: LiveHub) -> Callable[[Request],
 async def _read(
     front: RequestHandler, request: Request, known: Principal, search: str, asked: _MatchQuery
 ) -> MatchPage:
-    """Raises NotFound."""
+    """Read the matches after the cursor. Raises NotFound."""
 
     def read() -> MatchPage:
         reader, names = known.account.search_reader, front.services.sheet.names()
@@ -231,7 +231,7 @@ def _then(match: PassageMatch, names: Names) -> PassageEntry:
 
 
 def passage_fields(match: PassageMatch, names: Names) -> dict[str, Any]:
-    """The fields of ``PassageEntry``."""
+    """Return the fields of ``PassageEntry``."""
     fields = asdict(match)
     shown = {name: fields[name] for name in PassageEntry.__struct_fields__ if name in fields}
     return shown | {
@@ -254,7 +254,8 @@ async def _wait(
     mark: str,
     found: MatchPage,
 ) -> MatchPage:
-    """Wait until there are matches, no more can come, the time is over, or the token is no longer valid."""
+    """Wait until there are matches, no more matches can come, the time is over, or the token is no longer
+    valid."""
     check_capacity(hub, known)
     account = known.account
     person, is_admin = known.session is not None, account.role in ADMIN_ROLES
@@ -270,7 +271,7 @@ async def _wait(
 
 
 async def _changed(listener: LiveListener, search: str, seconds: float) -> bool:
-    """Whether an answer to this search was stored in time."""
+    """Whether an answer to this search was stored within ``seconds``."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     named = f'"{search}"'.encode()
@@ -320,12 +321,12 @@ def _open(visit: UserRequestContext, kind: PictureKind) -> Response:
 
 
 def pictures(visit: UserRequestContext) -> Response:
-    """The state of the small pictures that the account has opened in a search."""
+    """Return the state of the small pictures that the account has opened in a search."""
     return _opened(visit, SMALL_PICTURE)
 
 
 def scenes(visit: UserRequestContext) -> Response:
-    """The state of the whole pictures that the account has opened in a search."""
+    """Return the state of the whole pictures that the account has opened in a search."""
     return _opened(visit, WHOLE_PICTURE)
 
 
@@ -349,12 +350,12 @@ def _entry(found: SearchPicture) -> PictureEntry:
 
 
 def picture(visit: UserRequestContext) -> Response:
-    """The small picture that was opened; 202 while the gateway has not answered."""
+    """Return the small picture that was opened; 202 while the gateway has not answered."""
     return _file(visit, SMALL_PICTURE)
 
 
 def scene(visit: UserRequestContext) -> Response:
-    """The whole picture that was opened; 202 while the gateway has not answered."""
+    """Return the whole picture that was opened; 202 while the gateway has not answered."""
     return _file(visit, WHOLE_PICTURE)
 
 

@@ -46,16 +46,17 @@ from edge_central.web.spreadsheets import Cell, ColumnKind, DataTable, TableColu
 JSON, GEOJSON = "application/json", "application/geo+json"
 FORMATS = ("json", "csv", "geojson", "xlsx")
 MAX_PERIODS = 30_000
-"""Periods of all series in one answer."""
+"""Maximum number of periods of all series in one answer."""
 _MINUTES = QUARTER_MS // 60_000
 
 CountsByLabel = dict[str, int]
 _PeriodKey = tuple[str, str, str | None, str | None, str]
-"""Gateway, camera, rule, line, and the begin of the period."""
+"""Gateway, camera, rule and line; and the begin of the period."""
 
 
 class TrafficPeriodEntry(ApiDocument, frozen=True, kw_only=True):
-    """Counts of one period, by label. Null in a gap: nothing is known of this time. 0 is left out."""
+    """Counts of one period, by label; a count of 0 is left out. Null in a gap: nothing is known of this
+    time."""
 
     at: Annotated[Time, Meta(description="begin")]
     a_to_b: Annotated[CountsByLabel | None, Meta(description="of a line; null for a camera and in a gap")]
@@ -147,7 +148,8 @@ def _entry(
     sites: Mapping[str, SiteOverview],
     flow: UsualFlow | None,
 ) -> TrafficSeriesEntry:
-    """``flow``: a camera's traffic; None: its congestion was not asked for."""
+    """Return the entry of one series. ``flow``: the traffic of its camera; None: congestion was not asked
+    for."""
     place, site, now = series.place, sites.get(series.place.gateway), quarter_of(visit.now_ms)
     summed = sum_periods(series, periods, now)
     spans = [each.span for each in summed]
@@ -174,7 +176,8 @@ def _entry(
 def _week_before(
     visit: UserRequestContext, question: TrafficQuestion, periods: Sequence[Span]
 ) -> dict[_PeriodKey, TrafficPeriodEntry]:
-    """The same times a week earlier, by the period a week later. Raises BadRequest."""
+    """Return the periods a week earlier. The key of each has the begin of the period a week later. Raises
+    BadRequest."""
     earlier, now = [(first - WEEK, last - WEEK) for first, last in periods], quarter_of(visit.now_ms)
     span = question.span[0] - WEEK, question.span[1] - WEEK
     here = visit.connection, question.scope(visit), question.asked, span, visit.services.console.timezone
@@ -208,7 +211,7 @@ def _by_label(counts: Counts, direction: str) -> CountsByLabel:
 
 
 def period_begin(quarter: Quarter) -> str:
-    """The time of its begin, RFC 3339."""
+    """Return the time at which the period begins, RFC 3339."""
     return rfc3339_of_ms(quarter * QUARTER_MS)
 
 
@@ -225,7 +228,7 @@ XLSX_COLUMNS = (
     *(("class", ColumnKind.TEXT), ("count", ColumnKind.COUNT)),
     *(("measured", ColumnKind.COUNT), ("of", ColumnKind.COUNT), ("before", ColumnKind.COUNT)),
 )
-"""Keys of ``traffic-column-…`` in the words of the console."""
+"""Columns of the workbook: the texts of the console have them as ``traffic-column-…``."""
 
 
 def _csv(
@@ -234,8 +237,8 @@ def _csv(
     entries: Iterable[TrafficSeriesEntry],
     before: Mapping[_PeriodKey, TrafficPeriodEntry],
 ) -> Response:
-    """A row for each count of this time or of the week before. A gap has an empty count, a measured period
-    without counts 0."""
+    """Return a row for each count of this time or of the week before. In a gap the count is empty; in a
+    measured period without counts it is 0."""
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow(CSV_COLUMNS)
@@ -269,7 +272,7 @@ def _xlsx(
     entries: Iterable[TrafficSeriesEntry],
     before: Mapping[_PeriodKey, TrafficPeriodEntry],
 ) -> Response:
-    """The rows of the CSV with headings and classes in the language of the user. Raises BadRequest."""
+    """Return the rows of the CSV with headings and classes in the language of the user. Raises BadRequest."""
     lang, names = visit.lang, visit.names
     rows: list[tuple[Cell, ...]] = []
     for entry in entries:
@@ -300,7 +303,7 @@ def _file_name(visit: UserRequestContext, question: TrafficQuestion) -> str:
 def _rows(
     entry: TrafficSeriesEntry, period: TrafficPeriodEntry, before: Mapping[_PeriodKey, TrafficPeriodEntry]
 ) -> Iterator[tuple[str, str, int | None, int | None]]:
-    """Direction, label, count, and the count of the week before; None: a gap."""
+    """Yield direction, label, count, and the count of the week before. A count is None in a gap."""
     key = entry.gateway, entry.camera, entry.rule, entry.line, period.at
     found = _by_key(period), _by_key(before.get(key))
     for of in sorted({of for each in found for of in each or ()}) or [("", "")]:
@@ -309,7 +312,7 @@ def _rows(
 
 
 def _by_key(period: TrafficPeriodEntry | None) -> dict[tuple[str, str], int] | None:
-    """By direction and label; None: a gap."""
+    """Return the counts by direction and label. None: a gap."""
     if period is None:
         return None
     parts = ((A_TO_B, period.a_to_b), (B_TO_A, period.b_to_a), (APPEARED, period.objects))
@@ -319,7 +322,8 @@ def _by_key(period: TrafficPeriodEntry | None) -> dict[tuple[str, str], int] | N
 
 
 def _collection(entries: Iterable[TrafficSeriesEntry]) -> dict[str, Any]:
-    """RFC 7946: each series is a point at its site; without coordinates it has no geometry."""
+    """Return a GeoJSON collection (RFC 7946). Each series is a point at its site; a site without coordinates
+    has no geometry."""
     return {"type": "FeatureCollection", "features": [_feature(entry) for entry in entries]}
 
 

@@ -1,4 +1,4 @@
-"""The question that a request for counts asks: places, time, step and format."""
+"""The parameters of a request for counts: places, time, step and format."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class TrafficQuestion:
     format: str
 
     def scope(self, visit: UserRequestContext) -> Scope:
-        """Raises NotFound for a ward that the account may not see."""
+        """Return the scope of the question. Raises NotFound for a ward that the account may not see."""
         return visit.ward(self.asked.ward) if self.asked.ward else visit.scope
 
 
 def traffic_question(visit: UserRequestContext, formats: Sequence[str]) -> TrafficQuestion:
-    """Raises BadRequest."""
+    """Read the question from the query. Raises BadRequest."""
     for key in visit.request.query_params:
         if key not in KEYS:
             raise BadRequest(f"there is no parameter {key[:40]!r}; the parameters are {', '.join(KEYS)}")
@@ -64,7 +64,7 @@ def _id(visit: UserRequestContext, key: str) -> str:
 
 
 def _span(visit: UserRequestContext, step: PeriodLength) -> Span:
-    """From the begin of the first period to the end of the last. Raises BadRequest."""
+    """Return the span from the begin of the first period to the end of the last one. Raises BadRequest."""
     timezone = visit.services.console.timezone
     to_ms = _moment(visit, "to")
     last_ms = visit.now_ms if to_ms is None else to_ms - 1
@@ -83,7 +83,8 @@ def _span(visit: UserRequestContext, step: PeriodLength) -> Span:
 
 
 def _moment(visit: UserRequestContext, key: str) -> int | None:
-    """Milliseconds since 1970 of a time with an offset, or of the midnight of a date. Raises BadRequest."""
+    """Return a time with an offset, or the midnight of a date, in milliseconds since 1970. Raises
+    BadRequest."""
     text = visit.query(key)
     if text is None:
         return None

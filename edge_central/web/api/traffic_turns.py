@@ -162,7 +162,8 @@ CSV_COLUMNS = (
 def _csv(
     visit: UserRequestContext, question: TrafficQuestion, entries: Iterable[TurnSeriesEntry]
 ) -> Response:
-    """A row for each count. `movement` is turn, only or other; a gap is a row with an empty count."""
+    """Return a row for each count. The column `movement` has turn, only or other; a gap is a row with an
+    empty count."""
     timezone = visit.services.console.timezone
     begin = local_day(question.span[0] * QUARTER_MS, timezone)
     rows: list[tuple[object, ...]] = []
@@ -177,7 +178,7 @@ def _csv(
 
 
 def _rows(period: TurnPeriodEntry) -> Iterator[tuple[str, str, str, str, str, int | str]]:
-    """Movement, first line, both directions, label and count."""
+    """Yield movement, first line, both directions, label and count."""
     rows: list[tuple[str, str, str, str, str, int | str]] = [
         ("turn", turn.from_line, turn.from_direction, turn.to_direction, label, count)
         for turn in period.turns or ()

@@ -14,7 +14,7 @@ from edge_central.store.accesses import AccessKind, accesses_between
 
 
 class AccessGroup(StrEnum):
-    """What the list shows."""
+    """A group of access kinds that the list can show."""
 
     OPENED = "opened"
     LISTS = "lists"  # small pictures that lists have loaded by themselves
@@ -22,7 +22,7 @@ class AccessGroup(StrEnum):
     CASES = "cases"
     COMMANDS = "commands"
     ACCOUNTS = "accounts"
-    ALL = "all"  # except LISTS; also kinds of a newer centre
+    ALL = "all"  # all kinds but those of LISTS; includes kinds of a newer centre
 
 
 _K = AccessKind
@@ -46,30 +46,30 @@ KINDS_OF_GROUP: Mapping[AccessGroup, frozenset[AccessKind]] = {
     **_GROUPS,
     AccessGroup.ACCOUNTS: frozenset(AccessKind).difference(*_GROUPS.values()),
 }
-"""Without ALL. Each kind is in one group."""
+"""The kinds of each group except ALL. Each kind is in one group."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessFilter:
-    """An empty value matches everything."""
+    """Which rows the list shows. An empty value matches everything."""
 
     group: AccessGroup = AccessGroup.OPENED
     account: str = ""
     case_number: str = ""
     places: tuple[tuple[str, str], ...] = ()
-    """Gateway and camera; an empty camera: all of the gateway."""
+    """Gateway and camera. If the camera is empty, all cameras of the gateway match."""
     from_ms: int | None = None
     to_ms: int | None = None  # not included
 
 
 def list_accesses(connection: Connection, asked: AccessFilter, before: int | None, size: int) -> list[Any]:
-    """Up to ``size`` rows of ``access`` with smaller ids than ``before``, the newest first."""
+    """Return up to ``size`` rows of ``access`` with smaller ids than ``before``, the newest first."""
     columns = tables.access.c
     query = select(tables.access).where(*_conditions(connection, asked)).order_by(columns.id.desc())
     if before is not None:
         query = query.where(columns.id < before)
     if asked.account and asked.group is not AccessGroup.LISTS and not (asked.case_number or asked.places):
-        # Else SQLite may read all small pictures of the account.
+        # Otherwise SQLite may read all small pictures of the account.
         query = query.with_hint(tables.access, "INDEXED BY access_opened_by_account", "sqlite")
     return list(connection.execute(query.limit(size)))
 

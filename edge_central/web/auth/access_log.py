@@ -13,13 +13,13 @@ from edge_central.store import tables
 
 DAY_MS = 86_400_000
 SAME_ACCESS_S = 600
-"""A further request for the same file within this time is the same access: a player requests a clip in many
-pieces, a page comes again. Browsers may keep a picture for as long."""
+"""A further request for the same file within this time belongs to the same access: a player requests a clip
+in many pieces, and a page loads again. Browsers may keep a picture for the same time."""
 MAX_RECENT = 20_000
 
 
 def delete_old_accesses(connection: Connection, days: float, now_ms: int) -> int:
-    """Delete expired rows, and record the deletion as retention does."""
+    """Delete expired rows, and record this deletion in the way that retention does."""
     columns = tables.access.c
     over = columns.time_ms < now_ms - round(days * DAY_MS)
     first_ms, last_ms = connection.execute(
@@ -53,7 +53,7 @@ class MediaAccessLog:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._lock = threading.Lock()  # protects the one below
+        self._lock = threading.Lock()  # protects ``_until_mono``
         self._until_mono: OrderedDict[MediaAccessKey, float] = OrderedDict()
 
     def is_new(self, access: MediaAccessKey) -> bool:

@@ -1,7 +1,7 @@
 """Changes of accounts by an administrator, at the console or on the command line.
 
-Each is part of the caller's transaction, together with its row in the access log. Whatever changes the rights
-of an account ends its sessions.
+Each change is part of the caller's transaction, together with its row in the access log. A change of the
+rights of an account ends its sessions.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from edge_central.web.auth.accounts import Account, Role
 from edge_central.web.auth.second_factor import remove_second_factor
 
 ONE_TIME_MS = 7 * 86_400_000
-"""An administrator's password is valid for so long, and has to be replaced at the first login."""
+"""How long a password that an administrator has set is valid. It must be replaced at the first login."""
 
 
 MAX_CHANGES = 20
 
 
 class AccountChangeRefused(Exception):
-    """``key``: key of the sentence in edge_central/web/i18n/users.py."""
+    """An account may not be changed like this. ``key``: key of the sentence in
+    edge_central/web/i18n/users.py."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
@@ -34,7 +35,7 @@ class AccountChangeRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AccountAuthor:
-    """Who changes accounts."""
+    """The person or program that changes accounts."""
 
     name: str
     address: str
@@ -43,7 +44,7 @@ class AccountAuthor:
 
 @dataclass(frozen=True, slots=True)
 class AccountChange:
-    """``what``: a value of AccessKind, or one of a newer centre."""
+    """A change of an account. ``what``: a value of AccessKind, or a value of a newer centre."""
 
     time_ms: int
     author: str
@@ -54,13 +55,14 @@ class AccountChange:
 def record_change(
     connection: Connection, what: AccessKind, author: AccountAuthor, subject: str, detail: str = ""
 ) -> None:
-    """Add a row to the access log: who changed whom. ``detail``: role and wards after the change."""
+    """Add a row to the access log: the author has changed the account ``subject``. ``detail``: role and wards
+    after the change."""
     more = {"subject": subject} | ({"detail": detail} if detail else {})
     record_access(connection, what, author.name, author.address, author.now_ms, **more)
 
 
 def list_changes(connection: Connection, subject: str) -> list[AccountChange]:
-    """The newest changes of an account, the newest first, as far back as the access log goes."""
+    """Return the newest changes of an account, newest first, as far as the access log has them."""
     columns = tables.access.c
     wanted = select(columns.time_ms, columns.account, columns.what, columns.detail)
     wanted = wanted.where(columns.subject == subject).order_by(columns.id.desc()).limit(MAX_CHANGES)
@@ -71,7 +73,7 @@ def list_changes(connection: Connection, subject: str) -> list[AccountChange]:
 
 
 def add_person(connection: Connection, author: AccountAuthor, account: Account, password: str) -> None:
-    """``password``: digest. Raises AccountChangeRefused."""
+    """Add an account of a person. ``password``: digest. Raises AccountChangeRefused."""
     if accounts.find_account(connection, account.name) is not None:
         raise AccountChangeRefused("user-error-taken")
     accounts.add_account(connection, account, password=password)
@@ -86,7 +88,8 @@ def change_role(
     wards: Sequence[str],
     password_accounts: Collection[str] | None = None,
 ) -> None:
-    """``password_accounts``: see ``_require_other_admin``. Raises AccountChangeRefused."""
+    """Change role and wards of an account. ``password_accounts``: see ``_require_other_admin``. Raises
+    AccountChangeRefused."""
     account = _local_person(connection, name)
     changed = replace(account, role=role, wards=tuple(wards))
     if (role, changed.wards) == (account.role, account.wards):
@@ -100,7 +103,8 @@ def change_role(
 def reset_password(
     connection: Connection, author: AccountAuthor, name: str, password: str, *, one_time: bool
 ) -> None:
-    """``password``: digest. ``one_time``: the user has to replace it. Raises AccountChangeRefused."""
+    """Set a new password. ``password``: digest. ``one_time``: the user has to replace it. Raises
+    AccountChangeRefused."""
     _person_but_author(connection, author, name)
     until_ms = author.now_ms + ONE_TIME_MS if one_time else None
     accounts.set_password(connection, name, password, one_time_until_ms=until_ms)
@@ -113,8 +117,8 @@ def disable(
     name: str,
     password_accounts: Collection[str] | None = None,
 ) -> None:
-    """The account can neither log in nor use its token. ``password_accounts``: see ``_require_other_admin``.
-    Raises AccountChangeRefused."""
+    """Disable an account: it can neither log in nor use its token. ``password_accounts``: see
+    ``_require_other_admin``. Raises AccountChangeRefused."""
     account = _account(connection, name)
     if account.disabled:
         return
@@ -124,21 +128,21 @@ def disable(
 
 
 def enable(connection: Connection, author: AccountAuthor, name: str) -> None:
-    """Raises AccountChangeRefused."""
+    """Enable an account again. Raises AccountChangeRefused."""
     if _account(connection, name).disabled:
         accounts.change_account(connection, name, disabled_ms=None)
         record_change(connection, AccessKind.USER_ENABLED, author, name)
 
 
 def end_sessions(connection: Connection, author: AccountAuthor, name: str) -> None:
-    """Raises AccountChangeRefused."""
+    """End all sessions of an account. Raises AccountChangeRefused."""
     _person(connection, name)
     accounts.end_sessions(connection, name)
     record_change(connection, AccessKind.USER_SESSIONS, author, name)
 
 
 def reset_second_factor(connection: Connection, author: AccountAuthor, name: str) -> None:
-    """Raises AccountChangeRefused."""
+    """Remove the second factor of an account. Raises AccountChangeRefused."""
     _person_but_author(connection, author, name)
     remove_second_factor(connection, name)
     accounts.end_sessions(connection, name)
@@ -146,7 +150,7 @@ def reset_second_factor(connection: Connection, author: AccountAuthor, name: str
 
 
 def rights(account: Account) -> str:
-    """Role and wards, for the access log."""
+    """Return role and wards as a text for the access log."""
     return " ".join((account.role.value, *account.wards))
 
 
@@ -165,7 +169,8 @@ def _person(connection: Connection, name: str) -> Account:
 
 
 def _local_person(connection: Connection, name: str) -> Account:
-    """The provider of another account sets its password, second factor, role and wards."""
+    """Return the account of a local person. Refuse an account of a provider: the provider sets its password,
+    second factor, role and wards."""
     account = _person(connection, name)
     if account.identity is not None:
         raise AccountChangeRefused("user-error-provider")
@@ -173,8 +178,8 @@ def _local_person(connection: Connection, name: str) -> Account:
 
 
 def _person_but_author(connection: Connection, author: AccountAuthor, name: str) -> Account:
-    """Authors replace their own password and second factor on ``/account``, which asks for the present
-    ones."""
+    """Return the account of a local person. Refuse the author's own account: authors replace their password
+    and second factor on ``/account``, which asks for the present ones."""
     if name == author.name:
         raise AccountChangeRefused("user-error-own")
     return _local_person(connection, name)
@@ -183,8 +188,8 @@ def _person_but_author(connection: Connection, author: AccountAuthor, name: str)
 def _require_other_admin(
     connection: Connection, account: Account, now_ms: int, password_accounts: Collection[str] | None
 ) -> None:
-    """Refuse what would leave no local administrator who can log in. ``password_accounts``: only these
-    accounts may log in with a password; None: all may. Writers commit one after another, so two
+    """Refuse a change that would leave no local administrator who can log in. ``password_accounts``: the only
+    accounts that may log in with a password; None: all may. Writers commit one after another, so two
     administrators cannot disable each other at the same moment."""
 
     def may_log_in(name: str) -> bool:

@@ -1,7 +1,7 @@
 """Accounts: passwords and tokens, roles, and the wards that each account may see.
 
-A password is stored as ``scrypt$<log2 n>$<r>$<p>$<salt>$<digest>`` (RFC 7914). The parameters are among those
-that OWASP's Password Storage Cheat Sheet names as equal in strength; these take 32 MB for each attempt. A
+A password is stored as ``scrypt$<log2 n>$<r>$<p>$<salt>$<digest>`` (RFC 7914). OWASP's Password Storage Cheat
+Sheet lists several sets of parameters as equal in strength; the set used here takes 32 MB for each attempt. A
 token is stored as its SHA-256.
 """
 
@@ -31,14 +31,15 @@ TOKEN_BYTES = 32
 
 
 def hash_password(password: str, log_n: int | None = None) -> str:
-    """Return the stored form of a password. ``log_n``: logarithm of scrypt's cost, each step of which
-    doubles time and memory; None: LOG_N."""
+    """Return the stored form of a password. ``log_n``: logarithm of scrypt's cost; each step doubles time and
+    memory; None: LOG_N."""
     salt, log_n = secrets.token_bytes(SALT_BYTES), LOG_N if log_n is None else log_n
     return f"scrypt${log_n}${R}${P}${_base64(salt)}${_base64(_digest(password, salt, log_n, R, P))}"
 
 
 def password_matches(password: str, stored: str | None) -> bool:
-    """Verify a password, in the same time if there is no account: the duration reveals nothing."""
+    """Verify a password. It takes the same time if there is no account, so that the duration reveals
+    nothing."""
     dummy = f"scrypt${LOG_N}${R}${P}${_base64(bytes(SALT_BYTES))}${_base64(bytes(DIGEST_BYTES))}"
     _, log_n, r, p, salt, digest = (stored or dummy).split("$")
     found = _digest(password, base64.b64decode(salt), int(log_n), int(r), int(p))
@@ -46,7 +47,7 @@ def password_matches(password: str, stored: str | None) -> bool:
 
 
 def password_fault(password: str) -> str | None:
-    """Why a new password is refused; None: it is accepted."""
+    """Return why a new password is refused. None: it is accepted."""
     if not LEAST_CHARACTERS <= len(password) <= MOST_CHARACTERS:
         return f"a password has {LEAST_CHARACTERS} to {MOST_CHARACTERS} characters, not {len(password)}"
     if len(set(password)) < 5:
@@ -59,18 +60,20 @@ def new_token() -> str:
 
 
 def new_one_time_password() -> str:
-    """Return a password that an administrator hands over: 80 random bits in groups, without 0, 1, 8 and 9."""
+    """Return a one-time password that an administrator gives to a user: 80 random bits in groups, without 0,
+    1, 8 and 9."""
     text = base64.b32encode(secrets.token_bytes(10)).decode().lower()
     return "-".join(text[start : start + 4] for start in range(0, 16, 4))
 
 
 def token_digest(token: str) -> str:
-    """The stored digest of a token. The token has 256 random bits, so a slow hash adds nothing."""
+    """Return the stored digest of a token. The token has 256 random bits, so a slow hash would add
+    nothing."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _digest(password: str, salt: bytes, log_n: int, r: int, p: int) -> bytes:
-    # Composed letters: a Mac types ế as three characters, a phone as one.
+    # Compose the letters: a Mac types ế as three characters, a phone as one.
     text = unicodedata.normalize("NFC", password[:MOST_CHARACTERS]).encode("utf-8", "replace")
     n = 1 << log_n
     return hashlib.scrypt(text, salt=salt, n=n, r=r, p=p, maxmem=256 * n * r, dklen=DIGEST_BYTES)
@@ -95,9 +98,9 @@ class Role(StrEnum):
 HUMAN_ROLES = frozenset({Role.ADMIN, Role.OFFICER, Role.VIEWER})
 ACTING_ROLES = frozenset({Role.ADMIN, Role.OFFICER})
 PROGRAM_ROLES = frozenset({Role.API, Role.API_OFFICER})
-HANDLING_ROLES = ACTING_ROLES | {Role.API_OFFICER}  # they may handle alarms over the API
+HANDLING_ROLES = ACTING_ROLES | {Role.API_OFFICER}  # roles that may handle alarms over the API
 SEARCHING_ROLES = ACTING_ROLES | PROGRAM_ROLES
-"""They may search the passages that gateways store, and open pictures of them."""
+"""Roles that may search the passages that gateways store, and open pictures of them."""
 ADMIN_ROLES = frozenset({Role.ADMIN})
 ALL_ROLES = frozenset(Role)
 
@@ -109,7 +112,7 @@ _enabled = tables.account.c.disabled_ms.is_(None)
 
 @dataclass(frozen=True, slots=True)
 class ProviderIdentity:
-    """A user of an OpenID Connect provider. The two together are unique and never change."""
+    """A user of an OpenID Connect provider. Issuer and subject together are unique and never change."""
 
     issuer: str
     subject: str
@@ -125,12 +128,13 @@ class Account:
     wards: tuple[str, ...]  # empty for an admin, who sees all
     created_ms: int = 0
     disabled: bool = False
-    signed_in_ms: int | None = None  # the last time; None: never, or a program
+    signed_in_ms: int | None = None  # the last login; None: never, or a program
     one_time_until_ms: int | None = None
-    """Until then the one-time password of an administrator is valid; None: the user chose the password."""
+    """Until when the one-time password of an administrator is valid. None: the user chose the password."""
     has_second_factor: bool = False
     identity: ProviderIdentity | None = None
-    """The user logs in through this provider, which also sets role and wards. None: a local account."""
+    """The user's identity at the provider through which the user logs in and which sets role and wards. None:
+    a local account."""
 
     @property
     def is_person(self) -> bool:
@@ -142,19 +146,21 @@ class Account:
 
     @property
     def search_reader(self) -> SearchReader:
-        """Administrators read the searches of all, other accounts their own (docs/decisions/0066)."""
+        """Return the reader of searches: administrators read those of all accounts, other accounts their own
+        (docs/decisions/0066)."""
         return SearchReader(self.scope, None if self.role in ADMIN_ROLES else self.name)
 
 
 class AccountSetup(StrEnum):
-    """What users have to do before they may open other pages: the page to do it on."""
+    """What users have to do before they may open other pages. The value is the page on which they do it."""
 
     PASSWORD = "/password"  # replace a one-time password
     SECOND_FACTOR = "/account"
 
 
 def setup_needed(account: Account, second_factor_roles: Collection[str]) -> AccountSetup | None:
-    """``second_factor_roles``: roles whose users need a second factor. A provider asks its users itself."""
+    """Return what the user has to do first; None: nothing. ``second_factor_roles``: roles whose users need a
+    second factor. Users of a provider need none here, because the provider asks for it."""
     if account.one_time_until_ms is not None:
         return AccountSetup.PASSWORD
     needs_factor = account.identity is None and account.role in second_factor_roles
@@ -164,7 +170,7 @@ def setup_needed(account: Account, second_factor_roles: Collection[str]) -> Acco
 
 
 def is_confirmed(account: Account, now_ms: int) -> bool:
-    """Whether the account's provider has confirmed the user recently; always true for a local account."""
+    """Whether the account's provider has confirmed the user recently. Always true for a local account."""
     lately = account.signed_in_ms is not None and now_ms - account.signed_in_ms <= CONFIRMED_MS
     return account.identity is None or lately
 
@@ -176,7 +182,7 @@ def all_accounts(connection: Connection) -> list[Account]:
 
 
 def acting_accounts(connection: Connection, ward: str) -> list[Account]:
-    """Accounts that may handle alarms of the ward."""
+    """Return the accounts that may handle alarms of the ward."""
     return [
         each
         for each in all_accounts(connection)
@@ -185,9 +191,9 @@ def acting_accounts(connection: Connection, ward: str) -> list[Account]:
 
 
 def other_admins(connection: Connection, name: str, now_ms: int) -> list[str]:
-    """The other local administrators who can log in, without those whose one-time password has expired.
-    Users of a provider are left out: whether they are still administrators is known only at their next
-    sign-in."""
+    """Return the other local administrators who can log in, without those whose one-time password has
+    expired. Users of a provider are left out: whether they are still administrators is known only at their
+    next sign-in."""
     columns = tables.account.c
     has_password = columns.one_time_until_ms.is_(None) | (columns.one_time_until_ms >= now_ms)
     is_local = columns.issuer.is_(None)
@@ -208,14 +214,14 @@ def account_by_identity(connection: Connection, identity: ProviderIdentity) -> A
 
 
 def account_by_token(connection: Connection, token: str) -> Account | None:
-    """The account of an API token, unless it is disabled."""
+    """Return the account of an API token. None: there is none, or it is disabled."""
     wanted = tables.account.c.token_sha256 == token_digest(token)
     row = connection.execute(select(tables.account).where(wanted, _enabled)).first()
     return None if row is None else _account(row)
 
 
 def program_with_digest(connection: Connection, name: str) -> tuple[Account, str] | None:
-    """A program that may log in, and the digest of its token."""
+    """Return the account of a program that may log in, and the digest of its token. None: there is none."""
     columns = tables.account.c
     wanted = (columns.name == name, columns.token_sha256.is_not(None), _enabled)
     row = connection.execute(select(tables.account).where(*wanted)).first()
@@ -233,7 +239,7 @@ def valid_tokens(connection: Connection, digests: set[str]) -> set[str]:
 
 
 def password_of(connection: Connection, name: str) -> str | None:
-    """The stored digest; None: there is no such account, or it has none."""
+    """Return the stored digest. None: there is no such account, or it has no password."""
     return connection.scalar(select(tables.account.c.password).where(tables.account.c.name == name))
 
 
@@ -264,7 +270,7 @@ def set_password(
 
 
 def change_account(connection: Connection, name: str, **values: object) -> None:
-    """Set columns of the account. All its sessions end, so that no browser goes on with the former rights."""
+    """Set columns of the account. All its sessions end, so that no browser keeps the former rights."""
     connection.execute(update(tables.account).where(tables.account.c.name == name).values(values))
     end_sessions(connection, name)
 
@@ -286,8 +292,8 @@ def set_token(connection: Connection, name: str, token: str) -> None:
 
 
 def remove_account(connection: Connection, name: str) -> bool:
-    """Delete the account, its sessions, recovery codes and devices; its access log stays. False: there is no
-    such account."""
+    """Delete the account with its sessions, recovery codes and devices. Its rows in the access log are kept.
+    False: there is no such account."""
     for table in (tables.session, tables.recovery_code, tables.push_device):
         connection.execute(delete(table).where(table.c.account == name))
     return connection.execute(delete(tables.account).where(tables.account.c.name == name)).rowcount > 0

@@ -1,5 +1,5 @@
-"""Asks a user who is logged in for the password again: an unattended screen, or a stolen session, must not be
-enough to change who may log in."""
+"""Asks a user who is logged in for the password again: access to an unattended screen, or to a stolen
+session, must not be enough to change who may log in."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from edge_central.web.request_context import UserRequestContext
 log = logging.getLogger(__name__)
 
 CONFIRMED_MIN = 5
-"""For so long after the login, or a confirmation, a session changes accounts without another one."""
+"""A session may change accounts for so long after the login or a confirmation; then it must be confirmed
+again."""
 
 
 class NotConfirmed(Exception):
-    """The user did not confirm a change: ``key`` of the sentence, its values, the HTTP status."""
+    """The user did not confirm a change. ``key``: key of the sentence; ``values``: its values; ``status``:
+    the HTTP status."""
 
     def __init__(self, key: str, status: int, **values: object) -> None:
         super().__init__(key)
@@ -28,8 +30,8 @@ class NotConfirmed(Exception):
 
 
 def confirm_password(visit: UserRequestContext) -> None:
-    """Check the fields ``password`` and, if there is a second factor, ``code``. Counts as one attempt. Raises
-    NotConfirmed, also for users of a provider: they have no password here."""
+    """Check the fields ``password`` and, if there is a second factor, ``code``. This counts as one attempt.
+    Raises NotConfirmed, also for users of a provider, because they have no password here."""
     name, attempt = visit.account.name, begin_attempt(visit, visit.account.name)
     if not isinstance(attempt, LoginAttempt):
         raise NotConfirmed("login-wait", 429, minutes=math.ceil(attempt / 60))
@@ -44,7 +46,7 @@ def confirm_session(visit: UserRequestContext) -> None:
     """Check the password like ``confirm_password``; the session then counts as confirmed. Raises
     NotConfirmed."""
     confirm_password(visit)
-    assert visit.session is not None  # pages of people have no tokens
+    assert visit.session is not None  # pages for people are not open to tokens
     with visit.writing() as connection:
         visit.services.sessions.confirm(connection, visit.session.key, visit.now_ms)
 

@@ -37,14 +37,14 @@ log = logging.getLogger(__name__)
 
 
 def safe_redirect_path(path: str | None) -> str:
-    """``path`` if it is on this server, else ``/``: a login never redirects to another site."""
+    """Return ``path`` if it is on this server, else ``/``: a login never redirects to another site."""
     ours = path is not None and path.startswith("/") and path[1:2] not in ("/", "\\")
     return path if ours and path is not None and path.isprintable() else "/"
 
 
 def log_in(call: RequestContext) -> Response:
-    """The first step checks the password. If the account has a second factor, the form of the second step
-    comes back here with the proof of the first."""
+    """Handle both steps of a login. The first step checks the password. If the account has a second factor,
+    the form of the second step is sent here too, with the proof of the first step."""
     browser = call.cookies.get(call.request, LOGIN_COOKIE)
     if browser is None or not csrf_matches(call.form.get("csrf"), browser):
         return login_page(call, "login-old", 403)
@@ -81,7 +81,7 @@ def _log_in_with_password(call: RequestContext, name: str, browser: str, attempt
 def _log_in_with_code(
     call: RequestContext, name: str, browser: str, proof: str, attempt: LoginAttempt
 ) -> Response:
-    """A wrong code counts as a wrong password does."""
+    """Check the code of the second step. A wrong code counts like a wrong password."""
     stored = accounts.password_of(call.connection, name)
     if stored is None or not call.services.pending.is_valid(proof, name, browser, stored, call.now_ms):
         return login_page(call, "login-old", 403)
@@ -118,7 +118,8 @@ def _logged_in(
 
 
 def begin_attempt(call: RequestContext, name: str) -> LoginAttempt | float:
-    """Count an attempt at a password or code, or return the seconds that the user has to wait."""
+    """Count an attempt at a password or code. Return the attempt, or the seconds that the user has to
+    wait."""
     cookie, factor = call.cookies.get(call.request, DEVICE_COOKIE), stored_factor(call.connection, name)
     device = call.services.devices.verified_nonce(cookie, name, factor)
     return call.services.throttle.begin(call.address, name, device)
@@ -130,7 +131,7 @@ def log_out(visit: UserRequestContext) -> Response:
         visit.services.sessions.end(connection, visit.session.key)
     response = visit.redirect("/login")
     visit.cookies.clear(response, SESSION_COOKIE)
-    response.headers["Clear-Site-Data"] = '"cache"'  # the pictures that this browser has kept
+    response.headers["Clear-Site-Data"] = '"cache"'  # deletes the pictures that this browser has cached
     return response
 
 
@@ -165,8 +166,8 @@ def change_password(visit: UserRequestContext) -> Response:
     response = visit.redirect("/")
     confirmed_ms = None
     if visit.account.has_second_factor and visit.session is not None:
-        confirmed_ms = visit.session.confirmed_ms  # no code was given now: this does not confirm
-    # The session began with a code.
+        confirmed_ms = visit.session.confirmed_ms  # no code was typed now, so this is not a new confirmation
+    # The user gave a code when the session began.
     begin_session(visit, response, name, digest, has_code=True, confirmed_ms=confirmed_ms)
     return response
 
@@ -183,9 +184,10 @@ def choose_language(call: RequestContext) -> Response:
 def login_page(
     call: RequestContext, error: str | None = None, status: int = 200, **values: object
 ) -> Response:
-    """Bind the form to a new secret each time, so that a form from another site is refused."""
+    """Return the login page. Its form is bound to a new secret each time, so that a form of another site is
+    refused."""
     secret, provider = new_token(), call.services.console.oidc
-    # The query of an answer of the provider has a code in it, which no link repeats.
+    # The provider's answer has a code in its query: no link may repeat it.
     links = {} if call.request.url.path == "/login" else {"here": "/login", "this_page": "/login"}
     response = call.render(
         "login.html",
@@ -205,7 +207,7 @@ def login_page(
 def _code_page(
     call: RequestContext, name: str, proof: str, error: str | None = None, status: int = 200, **values: object
 ) -> Response:
-    """The second step. ``proof`` says that this browser has given the password."""
+    """Return the page of the second step. ``proof`` shows that this browser has sent the right password."""
     browser = call.cookies.get(call.request, LOGIN_COOKIE)
     assert browser is not None
     return call.render(
@@ -230,10 +232,10 @@ def begin_session(
     has_code: bool,
     confirmed_ms: int | None = None,
 ) -> bool:
-    """Start a session after a password. ``stored``: the digest that was checked. ``has_code``: the user has
-    given a code if the account has a second factor. ``confirmed_ms``: when the user was last confirmed; None:
-    now. False: meanwhile the password was replaced, a second
-    factor set up, or the account disabled."""
+    """Start a session after the password was checked. ``stored``: the digest that was compared. ``has_code``:
+    the user has given the code, if the account has a second factor. ``confirmed_ms``: when the user was last
+    confirmed; None: now. Returns False if meanwhile the password was replaced, a second factor set up, or the
+    account disabled."""
     with call.writing() as connection:
         account = accounts.find_account(connection, name)
         current = accounts.password_of(connection, name)
@@ -253,8 +255,8 @@ def begin_session(
 def replace_session(
     call: RequestContext, connection: Connection, name: str, kind: AccessKind, **more: str
 ) -> str:
-    """The token of a new session. The previous one of this browser ends, so that a stolen token becomes
-    useless. ``more``: further columns of the row in the access log."""
+    """Begin a session and return its token. The previous session of this browser ends, so that a stolen token
+    becomes useless. ``more``: further columns of the row in the access log."""
     old = call.cookies.get(call.request, SESSION_COOKIE)
     if old is not None:
         call.services.sessions.end(connection, token_digest(old))

@@ -1,7 +1,7 @@
-"""The step between password and code: a proof that this browser has given the right password.
+"""The step between password and code: a proof that this browser has sent the right password.
 
-It is in a field of the form on which the code is typed, and nothing is stored. It is valid for a few minutes,
-in the browser that typed the password, and until the password changes.
+The proof is in a field of the form for the code; the server stores nothing. It is valid for a few minutes, in
+the browser that sent the password, and until the password changes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class PendingLogins:
         self._key = key
 
     def new(self, name: str, browser: str, password: str, now_ms: int) -> str:
-        """``browser``: value of its login cookie. ``password``: stored digest."""
+        """Return a new proof. ``browser``: the value of its login cookie. ``password``: the stored digest."""
         expires_ms = now_ms + PENDING_S * 1000
         return f"{expires_ms}.{self._mac(name, browser, password, expires_ms)}"
 

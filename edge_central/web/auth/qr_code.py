@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 DARK_BELOW = 128
 QUIET_MODULES = 4
-"""White border that readers need on each side."""
+"""Width in modules of the white border that readers need on each side."""
 
 
 @dataclass(frozen=True, slots=True)
 class QrCode:
     """A QR code as the path of an SVG.
 
-    ``size``: modules of one side, with the quiet zone, which is also the side of the SVG.
+    ``size``: modules of one side, including the quiet zone; it is also the side of the SVG.
     """
 
     size: int
@@ -21,7 +21,7 @@ class QrCode:
 
 
 def qr_code(text: str) -> QrCode:
-    """Raises ValueError if the text does not fit."""
+    """Draw ``text`` as a QR code. Raises ValueError if the text does not fit."""
     # Imported here: only the page that sets up a second factor needs it.
     import cv2
 

@@ -1,10 +1,11 @@
 """The second factor: codes of an authenticator app (TOTP, RFC 6238) and recovery codes.
 
-A code has 6 digits, a new one every 30 s, made with SHA-1: all apps support this. The codes of the 30 s
-before and after are accepted too, for a clock that is wrong by less. A code counts once: the next one must
-be of a later step. Recovery codes have 80 random bits; their SHA-256 is stored, and a used one is deleted.
+A code has 6 digits, changes every 30 s and is made with SHA-1, because all apps support this. The codes of
+the 30 s before and after are accepted too, for a clock that is a little wrong. After a code was accepted,
+only codes of later steps are accepted. Recovery codes have 80 random bits; their SHA-256 is stored, and a
+used one is deleted.
 
-The server needs the secret again, so it is encrypted with a key of this server, and not hashed.
+The server needs the secret to compute codes, so it is encrypted with a key of this server, not hashed.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ STEP_S = 30
 SKEW_STEPS = 1
 DIGITS = 6
 SECRET_BYTES = 20
-"""As long as the digest of SHA-1 (RFC 4226, section 4)."""
+"""Length of a secret, as long as the digest of SHA-1 (RFC 4226, section 4)."""
 NONCE_BYTES = 12
 TIME_BYTES = 8
 OFFER_S = 900
-"""From the display of a new secret to its first code."""
+"""Time from the display of a new secret until its first code must be typed."""
 RECOVERY_CODES = 10
 RECOVERY_BYTES = 10
 
@@ -44,22 +45,24 @@ class FactorUsed(StrEnum):
 
 
 class SecondFactorUnreadable(Exception):
-    """The stored secret was encrypted with another key: an administrator has to reset it."""
+    """The stored secret was encrypted with another key: an administrator has to reset the second factor."""
 
 
 class SecondFactors:
-    """``key``: 32 bytes, known to this server only; see ``derived_key``."""
+    """Encrypts the secrets of second factors and checks codes. ``key``: 32 bytes, known to this server only;
+    see ``derived_key``."""
 
     def __init__(self, key: bytes) -> None:
         self._cipher = ChaCha20Poly1305(key)
 
     def offer(self, name: str, secret: bytes, now_ms: int) -> str:
-        """A new secret for a field of the form on which its first code is typed; nothing is stored."""
+        """Return a sealed secret for a field of the form on which its first code is typed; nothing is
+        stored."""
         expires = (now_ms + OFFER_S * 1000).to_bytes(TIME_BYTES, "big")
         return base64.urlsafe_b64encode(self._seal(expires + secret, b"offer", name)).decode()
 
     def offered_secret(self, name: str, offer: str, now_ms: int) -> bytes | None:
-        """The secret of a valid offer to this account; None: the text is no such offer, or the offer has
+        """Return the secret of a valid offer to this account. None: the text is no such offer, or it has
         expired."""
         try:
             text = self._open(base64.urlsafe_b64decode(offer.encode("ascii")), b"offer", name)
@@ -69,13 +72,14 @@ class SecondFactors:
         return text[TIME_BYTES:] if now_ms < expires_ms <= now_ms + OFFER_S * 1000 else None
 
     def store(self, connection: Connection, name: str, secret: bytes, step: int) -> None:
-        """``step``: time step of the code that confirmed the secret; this code is used up."""
+        """Store the secret. ``step``: time step of the code that confirmed it; this code cannot be used
+        again."""
         sealed = self._seal(secret, b"stored", name)
         values = {"second_factor": sealed, "second_factor_step": step}
         connection.execute(update(tables.account).where(tables.account.c.name == name).values(values))
 
     def accept(self, connection: Connection, name: str, typed: str, now_ms: int) -> FactorUsed | None:
-        """Use up a code of the app or a recovery code; None: it is wrong, or was used before. Raises
+        """Use up a code of the app or a recovery code. None: the code is wrong, or was used before. Raises
         SecondFactorUnreadable."""
         code = "".join(typed.split()).replace("-", "")[:64]
         if len(code) != DIGITS:
@@ -85,7 +89,7 @@ class SecondFactors:
         if step is None:
             return None
         unused = columns.second_factor_step.is_(None) | (columns.second_factor_step < step)
-        # One statement: of two browsers that send the same code at once only one is accepted.
+        # One statement, so that only one of two browsers that send the same code at once is accepted.
         used = update(tables.account).where(columns.name == name, unused).values(second_factor_step=step)
         return FactorUsed.APP if connection.execute(used).rowcount else None
 
@@ -100,23 +104,25 @@ class SecondFactors:
         return nonce + self._cipher.encrypt(nonce, text, _bound_to(purpose, name))
 
     def _open(self, sealed: bytes, purpose: bytes, name: str) -> bytes:
-        """Raises InvalidTag, ValueError."""
+        """Decrypt a sealed secret. Raises InvalidTag, ValueError."""
         nonce, text = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
         return self._cipher.decrypt(nonce, text, _bound_to(purpose, name))
 
 
 def stored_factor(connection: Connection, name: str) -> bytes | None:
-    """The encrypted secret; None: there is none, or no such account."""
+    """Return the encrypted secret. None: the account has none, or does not exist."""
     columns = tables.account.c
     return connection.scalar(select(columns.second_factor).where(columns.name == name))
 
 
 KEY_FILE, KEY_BYTES = "console.key", 32
-"""In the folder of the centre: the key from which those of single purposes are derived."""
+"""File in the folder of the centre with the key from which the keys of single purposes are derived; its
+length."""
 
 
 def derived_key(key: bytes, purpose: str) -> bytes:
-    """A key of 32 bytes for one purpose, so that a value made for one purpose is not valid for another."""
+    """Return a key of 32 bytes for one purpose, so that a value made for one purpose is not valid for
+    another."""
     return hmac.digest(key, purpose.encode(), "sha256")
 
 
@@ -125,18 +131,18 @@ def new_secret() -> bytes:
 
 
 def secret_text(secret: bytes) -> str:
-    """The secret as a person types it into an app: base32 in groups of four."""
+    """Return the secret as a person types it into an app: base32 in groups of four."""
     text = base64.b32encode(secret).decode()
     return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
 
 
 def provisioning_uri(secret: bytes, name: str) -> str:
-    """The ``otpauth:`` address that the apps read."""
+    """Return the ``otpauth:`` address that the apps read."""
     return TOTP(secret, DIGITS, SHA1(), STEP_S).get_provisioning_uri(name, ISSUER)
 
 
 def matching_step(secret: bytes, code: str, now_ms: int) -> int | None:
-    """The time step to which this code belongs, within the accepted skew; None: none."""
+    """Return the time step of this code, within the accepted skew. None: the code belongs to no such step."""
     step, hotp = now_ms // (STEP_S * 1000), HOTP(secret, DIGITS, SHA1())
     for each in range(max(0, step - SKEW_STEPS), step + SKEW_STEPS + 1):
         if hmac.compare_digest(hotp.generate(each), code.encode("utf-8", "replace")):
@@ -145,7 +151,7 @@ def matching_step(secret: bytes, code: str, now_ms: int) -> int | None:
 
 
 def replace_recovery_codes(connection: Connection, name: str) -> list[str]:
-    """New recovery codes, to be shown once; the former ones are invalid from now on."""
+    """Store new recovery codes and return them, to be shown once. The former ones are invalid from now on."""
     codes = [base64.b32encode(secrets.token_bytes(RECOVERY_BYTES)).decode() for _ in range(RECOVERY_CODES)]
     columns = tables.recovery_code.c
     connection.execute(delete(tables.recovery_code).where(columns.account == name))
@@ -177,5 +183,6 @@ def _recovery_digest(name: str, code: str) -> str:
 
 
 def _bound_to(purpose: bytes, name: str) -> bytes:
-    """Associated data: a sealed secret that is copied to another account cannot be opened there."""
+    """Return the associated data of the encryption: with it, a sealed secret that is copied to another
+    account cannot be opened there."""
     return purpose + b"\n" + name.encode()

@@ -1,7 +1,7 @@
 """Sessions of logged-in users, and the cookies of the console.
 
-The token of a session is in a cookie, its digest in the database. With https the names of cookies begin with
-``__Host-``: a browser then accepts them from this host only, and never sends them in clear.
+The token of a session is in a cookie; its digest is in the database. With https the names of cookies begin
+with ``__Host-``: a browser then accepts them from this host only, and never sends them unencrypted.
 """
 
 from __future__ import annotations
@@ -20,27 +20,28 @@ from edge_central.settings import Console
 from edge_central.store import tables
 from edge_central.web.auth.accounts import Account, find_account, new_token, token_digest
 
-SEEN_EVERY_MS = 60_000  # resolution of the last use of a session, so that a page does not cost a commit
+SEEN_EVERY_MS = 60_000  # resolution of the last use of a session, so that not every page costs a commit
 
 AHEAD_MS = 300_000
-"""A session that begins later was made while the clock was ahead; it would last until that time."""
+"""A session that begins more than this in the future was made while the clock was ahead, and would last too
+long."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoginSession:
-    """One browser of one account; ``key`` is the digest of its token."""
+    """A session of one browser of one account. ``key``: the digest of its token."""
 
     key: str
     account: Account
     seen_ms: int
     confirmed_ms: int
-    """When the user last typed the password: at the login, or again. A user of a provider types it there, or
-    not at all, while a session is open there: 0 unless the provider says when."""
+    """When the user last typed the password: at the login, or at a later confirmation. For a user of a
+    provider: when the user last logged in there, or 0 if the provider does not say when."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSession:
-    """A session in a list; ``id`` is a part of its key, enough to name it among those of one account."""
+    """A session in a list. ``id``: a part of its key, enough to name it among the sessions of one account."""
 
     id: str
     begun_ms: int
@@ -52,7 +53,7 @@ ID_CHARACTERS = 16
 
 
 def may_log_in(account: Account, console: Console) -> bool:
-    """Whether the configuration still offers the way in which the account logs in."""
+    """Whether the configuration still allows the way in which the account logs in."""
     provider = console.oidc
     if account.identity is None:
         return console.allows_password(account.name)
@@ -60,7 +61,7 @@ def may_log_in(account: Account, console: Console) -> bool:
 
 
 class LoginSessions:
-    """The sessions in the database. Their ages are in wall time, because sessions survive a restart."""
+    """The sessions in the database. Their ages use wall time, because sessions survive a restart."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -68,7 +69,7 @@ class LoginSessions:
         self._life_ms = round(console.session_s * 1000)
 
     def begin(self, connection: Connection, account: str, address: str, now_ms: int) -> str:
-        """The token of a new session."""
+        """Begin a session and return its token."""
         token = new_token()
         self.delete_expired(connection, now_ms)
         connection.execute(
@@ -83,7 +84,7 @@ class LoginSessions:
         return token
 
     def find(self, connection: Connection, token: str | None, now_ms: int) -> LoginSession | None:
-        """The session of a token, unless it has expired."""
+        """Return the session of a token. None: there is none, or it has expired."""
         if not token:
             return None
         key, columns = token_digest(token), tables.session.c
@@ -94,7 +95,7 @@ class LoginSessions:
         ):
             return None
         account = find_account(connection, row.account)
-        if account is None or account.disabled:  # a login at the same moment may have begun it
+        if account is None or account.disabled:  # the session was begun while the account was being disabled
             return None
         if not may_log_in(account, self._console):
             return None
@@ -103,12 +104,13 @@ class LoginSessions:
         return LoginSession(key, account, row.seen_ms, confirmed_ms)
 
     def confirm(self, connection: Connection, key: str, now_ms: int) -> None:
-        """Record when the user typed the password again; that time then counts instead of the login."""
+        """Record that the user has typed the password again at ``now_ms``; this replaces the time of the
+        login."""
         this = tables.session.c.token_sha256 == key
         connection.execute(update(tables.session).where(this).values(confirmed_ms=now_ms))
 
     def of_account(self, connection: Connection, account: str, now_ms: int) -> list[OpenSession]:
-        """The sessions of an account, the last used first."""
+        """Return the sessions of an account, the last used first."""
         columns = tables.session.c
         wanted = select(tables.session).where(columns.account == account, *self._valid(now_ms))
         return [
@@ -122,13 +124,13 @@ class LoginSessions:
         return {row[0]: row[1] for row in connection.execute(wanted)}
 
     def end_listed(self, connection: Connection, account: str, id_: str) -> bool:
-        """End the session ``id_`` of an account. False: there is none."""
+        """End the session ``id_`` of an account. Returns False if there is none."""
         columns = tables.session.c
         of_account = (columns.account == account, func.substr(columns.token_sha256, 1, ID_CHARACTERS) == id_)
         return connection.execute(delete(tables.session).where(*of_account)).rowcount > 0
 
     def end_others(self, connection: Connection, account: str, key: str) -> None:
-        """End all sessions of an account but one."""
+        """End all sessions of an account except ``key``."""
         columns = tables.session.c
         others = (columns.account == account, columns.token_sha256 != key)
         connection.execute(delete(tables.session).where(*others))
@@ -170,8 +172,9 @@ class LoginSessions:
 
 
 def csrf_token(secret: str) -> str:
-    """A new token for the forms of one page; ``secret`` is the value of the session's or login cookie. It is
-    different every time: otherwise the sizes of compressed pages would reveal it (BREACH)."""
+    """Return a new token for the forms of one page. ``secret``: the value of the session's cookie or of the
+    login cookie. The token differs every time, because otherwise the sizes of compressed pages would reveal
+    it (BREACH)."""
     mask = secrets.token_bytes(32)
     return base64.urlsafe_b64encode(mask + _xor(mask, _mac(secret))).decode()
 
@@ -201,17 +204,17 @@ SIGN_IN_S = 600
 @dataclass(frozen=True, slots=True)
 class Cookie:
     name: str
-    age_s: int | None = None  # None: until the browser ends
+    age_s: int | None = None  # None: until the browser is closed
     script: bool = False  # whether scripts of the page may read it
 
 
 SESSION_COOKIE = Cookie("session")
 LOGIN_COOKIE = Cookie("login", LOGIN_S)
-"""Binds the form of the login page to this browser, before there is a session."""
-DEVICE_COOKIE = Cookie("device", DEVICE_S)  # set after a login from this browser (throttle.py)
+"""Binds the form of the login page to this browser while there is no session."""
+DEVICE_COOKIE = Cookie("device", DEVICE_S)  # is set after a login from this browser (throttle.py)
 LANGUAGE_COOKIE = Cookie("lang", LANG_S)
 PROVIDER_COOKIE = Cookie("sign-in", SIGN_IN_S)
-"""A sign-in that waits for the user at the provider (oidc/pending.py)."""
+"""Has the data of a sign-in while the user is at the provider (oidc/pending.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +231,7 @@ class Cookies:
             max_age=cookie.age_s,
             secure=self.secure,
             httponly=not cookie.script,
-            samesite="lax",  # strict: a user who follows a link in a message would have to log in again
+            samesite="lax",  # with strict, a user who follows a link in a message would have to log in again
         )
 
     def clear(self, response: Response, cookie: Cookie) -> None:

@@ -1,10 +1,10 @@
 """Limits how often a password may be guessed, without locking out its owner.
 
-Attempts count against the address that they come from, against the name that they try, and against the two
-together: a user who has forgotten the password does not lock out an office behind one address. A user who has
-logged in from this browser before has a *device* cookie (OWASP, "Slow Down Online Guessing Attacks with
-Device Cookies"): these attempts count against the cookie alone, so an attacker who guesses the password all
-day, even from the same address, does not lock the user out.
+Attempts count for the address that they come from, for the name that they try, and for both together: a user
+who has forgotten the password does not lock out an office behind one address. A browser from which a user has
+logged in before has a *device* cookie (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
+Attempts with this cookie count for the cookie alone, so an attacker who guesses the password all day, even
+from the same address, does not lock the user out.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OF_ADDRESS = 60
 OF_ADDRESS_AND_NAME = 10
 OF_NAME = 20
 OF_DEVICE = 10
-MOST_COUNTS = 20_000  # counters of each kind; when there are more, the oldest are dropped
+MOST_COUNTS = 20_000  # maximum number of counters of each kind; above it the oldest are dropped
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class _AttemptCounts:
         self._counts: OrderedDict[str, _AttemptCount] = OrderedDict()
 
     def wait_s(self, key: str, now: float) -> float:
-        """Seconds until the next attempt is allowed; 0: now."""
+        """Return the seconds until the next attempt is allowed; 0: it is allowed now."""
         count = self._counts.get(key)
         if count is None or now >= count.until_mono or count.attempts < self._most:
             return 0.0
@@ -61,10 +61,11 @@ class _AttemptCounts:
 
 
 class DeviceCookies:
-    """Makes and verifies device cookies: each is valid for one name, and signed with a key of this server.
+    """Makes and verifies device cookies. Each is valid for one name, and signed with a key of this server.
 
-    ``factor``: the stored second factor of the account. Each cookie has a count of its own, and whoever knows
-    a password could collect any number of them before a second factor is set up, to guess its codes later.
+    ``factor``: the stored second factor of the account; a cookie is valid only while it stays the same.
+    Otherwise whoever knows a password could collect many cookies before a second factor is set up, and guess
+    its codes later, because each cookie has a separate count.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -75,7 +76,7 @@ class DeviceCookies:
         return f"{nonce}.{self._mac(name, nonce, factor)}"
 
     def verified_nonce(self, value: str | None, name: str, factor: bytes | None) -> str | None:
-        """The nonce of a cookie that is valid for this name; None: it is not."""
+        """Return the nonce of a cookie that is valid for this name. None: the cookie is not valid."""
         nonce, _, mac = (value or "").partition(".")
         return nonce if hmac.compare_digest(mac.encode(), self._mac(name, nonce, factor).encode()) else None
 
@@ -94,13 +95,13 @@ class LoginThrottle:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._lock = threading.Lock()  # protects the counts: every one of many attempts at once counts
+        self._lock = threading.Lock()  # protects the counts: each of many simultaneous attempts counts
         self._addresses, self._pairs = _AttemptCounts(OF_ADDRESS), _AttemptCounts(OF_ADDRESS_AND_NAME)
         self._names, self._devices = _AttemptCounts(OF_NAME), _AttemptCounts(OF_DEVICE)
 
     def begin(self, address: str, name: str, device: str | None) -> LoginAttempt | float:
-        """Count an attempt as failed until ``succeeded`` is called; if too many failed, return the seconds
-        to wait instead.
+        """Count an attempt as failed until ``succeeded`` is called. If too many have failed, return the
+        seconds to wait instead.
 
         Names without an account are treated the same.
         """
@@ -127,7 +128,7 @@ class LoginThrottle:
 
 
 def _network(address: str) -> str:
-    """The network of a client: for IPv6 its /64, because a client may use any address in it."""
+    """Return the network of a client. For IPv6 it is the /64, because a client may use any address in it."""
     try:
         asker = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -31,8 +31,8 @@ OUTCOME_WORDS: tuple[str, ...] = get_args(OutcomeWord)
 class AcknowledgeIncident(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="step", tag="acknowledged"
 ):
-    """Silence an incident for everyone. In charge of it is `owner`, without one the account of the token. It
-    changes nothing if the incident was acknowledged before."""
+    """Silence an incident for everyone, and put `owner` in charge of it; without `owner`, the account of the
+    token. Nothing changes if the incident was acknowledged before."""
 
     subject: SubjectOrRow
     owner: Owner | None = None
@@ -90,7 +90,8 @@ class IncidentHandling(ApiDocument, frozen=True, kw_only=True):
 
 
 class RecordedStep(ApiDocument, frozen=True, kw_only=True):
-    """The subject of a recorded step."""
+    """The response to a recorded step: how many incidents it covered, and the state of the incident after
+    it."""
 
     count: Annotated[
         int,

@@ -70,7 +70,7 @@ def _time(milliseconds: int) -> str:
 
 
 def listed(visit: UserRequestContext) -> Response:
-    """The open incidents."""
+    """Return the open incidents."""
     check_keys(visit.request.query_params, LIST_KEYS)
     scope, gateway = parse_ward(visit.query("ward"), visit.scope), visit.query("gateway")
     if gateway is not None:
@@ -133,7 +133,7 @@ def _handling(handling: Handling, ward: str) -> IncidentHandling:
 
 
 def record_step(visit: UserRequestContext) -> Response:
-    """Record a step, with the same functions as the pages of the console."""
+    """Record a step, with the functions that the pages of the console use."""
     try:
         action = _ACTION.decode(visit.body)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -143,7 +143,7 @@ def record_step(visit: UserRequestContext) -> Response:
     known = subjects or find_subjects(*here, most=1)
     if not known:
         raise NotFound("there is no such incident, or you may not see it")
-    subject, ward = next(iter(known.items()))  # all alarms of a row are of one ward
+    subject, ward = next(iter(known.items()))  # all alarms of a row belong to one ward
     owner = getattr(action, "owner", None)
     if owner is not None and owner not in {each.name for each in acting_accounts(visit.connection, ward)}:
         raise BadRequest("owner must be a user who may act in this ward")
@@ -156,7 +156,7 @@ def record_step(visit: UserRequestContext) -> Response:
 
 
 def _mistake(error: Exception) -> str:
-    """What is wrong with the body of a step."""
+    """Say what is wrong with the body of a step."""
     said = str(error)[:200]
     if said.endswith("`$.outcome`"):
         return f"{said}; outcome must be one of {', '.join(OUTCOME_WORDS)}"
@@ -164,7 +164,7 @@ def _mistake(error: Exception) -> str:
 
 
 def _record(connection: Connection, by: LogAuthor, action: IncidentAction, subjects: Subjects) -> int:
-    """Record the step, and return for how many subjects."""
+    """Record the step, and return the number of incidents that it covered."""
     match action:
         case AcknowledgeIncident():
             new = incident_log.acknowledge_waiting(connection, by, subjects)
@@ -199,7 +199,7 @@ class _StepQuery:
 
 
 def _parse_step_query(request: Request, scope: Scope) -> _StepQuery:
-    """Raises BadRequest, NotFound."""
+    """Parse the query. Raises BadRequest, NotFound."""
     query = request.query_params
     check_keys(query, STEP_KEYS)
     subject = query.get("subject") or ""
@@ -215,7 +215,7 @@ def steps_endpoint(front: RequestHandler, hub: LiveHub) -> Callable[[Request], A
         try:
             known = await front.authenticate_async(request, ALL_ROLES)
             asked = _parse_step_query(request, known.account.scope)
-            mark = hub.mark()  # before the first query: steps after it wake the listener
+            mark = hub.mark()  # before the first query: later steps wake the listener
             found = await _read(front, request, asked)
             if asked.wait_s and not found.events and not found.more:
                 found = await _wait(front, hub, request, known, asked, mark, found)
@@ -228,7 +228,7 @@ def steps_endpoint(front: RequestHandler, hub: LiveHub) -> Callable[[Request], A
 
 
 async def _read(front: RequestHandler, request: Request, asked: _StepQuery) -> IncidentStepPage:
-    """Raises BadRequest, Conflict."""
+    """Read the steps after the cursor. Raises BadRequest, Conflict."""
 
     def read() -> IncidentStepPage:
         source = f"/tb/{front.services.settings.id}"

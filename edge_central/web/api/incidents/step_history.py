@@ -1,7 +1,7 @@
 """Reads the steps of the incident log after a cursor, in the order in which they were recorded.
 
-A cursor is the number of a step and check digits of it, like that of ``/api/events``. Hiding and showing an
-event are steps for administrators only and left out.
+A cursor is the number of a step and check digits of this step, as for ``/api/events``. Steps that hide or
+show an event are for administrators only, and left out.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ def newest_step_cursor(connection: Connection) -> EventCursor:
 
 
 def step_cursor(connection: Connection, number: int) -> EventCursor:
-    """Cursor of the last step up to ``number``."""
+    """Return the cursor of the last step up to ``number``."""
     found = connection.scalar(select(func.max(_S.id)).where(_S.id <= number))
     return FIRST_CURSOR if found is None else EventCursor(found, _check_digits(connection, found) or "")
 
 
 def check_step_cursor(connection: Connection, cursor: EventCursor) -> None:
-    """Raises Conflict if the cursor is of another history."""
+    """Raises Conflict if the cursor does not belong to this database."""
     here = _check_digits(connection, cursor.number)
-    # Without digits its step was deleted with its incident, or it was never here.
+    # No digits: the step was deleted with its incident, or this database never had it.
     if cursor.number > _newest(connection) if here is None else cursor.check not in ("", here):
         raise Conflict(
             "this cursor is not of this database: it was restored from a backup, or is another one. Begin "

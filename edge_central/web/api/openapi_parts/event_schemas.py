@@ -1,4 +1,5 @@
-"""The schema of each type of event, from ``edge_agent/wire``, told apart by ``type``."""
+"""The schema of each type of event, from ``edge_agent/wire``; the field ``type`` says which schema
+applies."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ def event_types() -> list[Any]:
 
 
 def schema_name(kind: str) -> str:
-    """The name of a kind's schema: ``ZoneIntrusionEvent``."""
+    """Return the name of the schema of a kind, such as ``ZoneIntrusionEvent``."""
     return f"{kind.title().replace('-', '')}Event"
 
 
@@ -31,7 +32,7 @@ def add_event_schemas(schemas: dict[str, Document], references: list[Document]) 
         schema["title"] = name
         schema["properties"]["type"] = {"const": type_}
         schema["properties"]["dataschema"] = {"const": f"{wire.SCHEMA_BASE}{kind}.json"}
-        # They have defaults because they never change, but they are always there.
+        # These fields have defaults, because they never change, but each event has them.
         schema["required"] = [*schema["required"], "specversion", "datacontenttype"]
         schemas[name] = schema
         mapping[type_] = _NAME.format(name=name)

@@ -1,4 +1,5 @@
-"""Examples of bodies: one evening at one gateway, from the event to the outcome, so that all times fit."""
+"""Examples of bodies. They show one evening at one gateway, from the event to the outcome, so that all times
+agree."""
 
 from __future__ import annotations
 
@@ -262,7 +263,7 @@ AVAILABILITY: Document = {
         }
     ],
 }
-"""The month so far: all times of the camera are counted."""
+"""The month so far; all time of the camera is counted."""
 RESPONSES: dict[str, tuple[str, Document]] = {
     "listEvents": ("200", {"events": [EVENT], "next": "5412-5f3a9c01", "more": False, "deleted": []}),
     "getInventory": ("200", INVENTORY),
@@ -278,7 +279,7 @@ REQUESTS = {"recordIncidentStep": ACTION, "startSearch": QUESTION}
 
 
 def add_examples(paths: Document) -> None:
-    """Set the examples of the operations; ``add_operation_ids`` comes before."""
+    """Set the examples of the operations. Call ``add_operation_ids`` first."""
     for operations in paths.values():
         for operation in operations.values():
             id_ = operation["operationId"]

@@ -1,4 +1,4 @@
-"""The name of each operation, by which generated clients name their functions: it never changes."""
+"""The names of the operations. Generated clients name their functions after them, so a name never changes."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ OPERATION_IDS = {
     "GET /api/traffic/turns": "listTurns",
     "GET /api/availability": "listAvailability",
 }
-"""A new operation joins here; without a name the document cannot be made."""
+"""The name of each operation. Add each new operation here; without a name the document cannot be made."""
 
 
 def add_operation_ids(paths: Document) -> None:
-    """Set ``operationId`` of every operation. Raises KeyError for one without a name."""
+    """Set ``operationId`` of every operation. Raises KeyError for an operation without a name."""
     for path, operations in paths.items():
         for method, operation in operations.items():
             operation["operationId"] = OPERATION_IDS[f"{method.upper()} {path}"]

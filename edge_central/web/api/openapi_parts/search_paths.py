@@ -83,7 +83,7 @@ def search_paths(
 def _picture_paths(
     folder: str, which: str, problem: Document, opening: Document, entry: Document, pictures: Document
 ) -> Document:
-    """The paths of the small, or of the whole pictures of matches."""
+    """Return the paths of the small pictures, or of the whole pictures, of matches."""
     picture = [OF_SEARCH, path_part("gateway", "of the match"), path_part("passage", "of the match")]
     binary = {"schema": {"type": "string", "format": "binary"}}
     return {
@@ -117,7 +117,7 @@ def _picture_paths(
 
 
 def _follow_matches() -> list[Document]:
-    """The parameters with which a client follows the matches as they come."""
+    """Return the parameters with which a client reads matches as they come."""
     return [
         query_parameter(
             "after", {"type": "integer", "minimum": 0, "default": 0}, "`next` of the answer before"

@@ -1,6 +1,6 @@
 """The authorization code flow by Authlib, and the checks of the ID token by Authlib and joserfc.
 
-The only module that imports these libraries; ``provider.py`` imports it when a console has ``oidc``.
+No other module imports these libraries; ``provider.py`` imports this one if the console has ``oidc``.
 
 Sources: OpenID Connect Core 1.0, section 3.1; OAuth 2.0 Security Best Current Practice (RFC 9700).
 """
@@ -34,26 +34,26 @@ from edge_central.web.auth.oidc.person import SKEW_S
 from edge_central.web.auth.sessions import SIGN_IN_S
 
 ALGORITHMS = ("RS256", "PS256", "ES256")
-"""Whatever a token or the provider says: never ``none``, and asymmetric ones only, so that the client secret
-signs nothing."""
+"""The only accepted algorithms, whatever a token or the provider says. ``none`` is never accepted, nor a
+symmetric algorithm, so that nothing can be signed with the client secret."""
 MOST_TOKEN = 65_536
 
 
 class TokenResponse(msgspec.Struct, frozen=True):
-    """The members of the token response that are used here."""
+    """The members of the token response that the console uses."""
 
     id_token: str
     access_token: str = ""
 
 
 class TokenError(msgspec.Struct, frozen=True):
-    """RFC 6749, section 5.2."""
+    """An error in the token response (RFC 6749, section 5.2)."""
 
     error: str = ""
 
 
 class CodeFlow:
-    """Thread-safe; blocks for the requests."""
+    """Runs the authorization code flow. Thread-safe; blocks for the requests."""
 
     def __init__(
         self, settings: OidcSettings, redirect_uri: str, documents: ProviderDocuments, http: ProviderHttp
@@ -64,9 +64,9 @@ class CodeFlow:
         self._http = http
 
     def authorization_url(self, pending: PendingSignIn, *, again: bool) -> str:
-        """Where the browser goes to sign in. ``again``: the provider asks the user to log in even if it has
-        a session, and reports the time of the login (OpenID Connect Core 1.0, section 3.1.2.1). Raises
-        SignInFailed."""
+        """Return the address to which the browser goes to sign in. ``again``: the provider asks the user to
+        log in even if there is a session, and reports the time of the login (OpenID Connect Core 1.0, section
+        3.1.2.1). Raises SignInFailed."""
         metadata = self._documents.metadata()
         more = {"acr_values": " ".join(self._settings.acr)} if self._settings.acr else {}
         more |= {"prompt": "login"} if again or self._settings.prompt_login else {}
@@ -110,7 +110,8 @@ class CodeFlow:
         )
 
     def _verified(self, id_token: str, access_token: str, nonce: str, now_s: int) -> Mapping[str, Any]:
-        """Raises SignInFailed, JoseError, and other exceptions for odd values."""
+        """Return the verified claims of the ID token. Raises SignInFailed, JoseError, and other exceptions
+        for odd values."""
         if len(id_token) > MOST_TOKEN:
             raise SignInFailed(SignInFault.PROVIDER_WRONG, "its ID token is too long")
         try:
@@ -134,8 +135,7 @@ class CodeFlow:
 
 
 def _key_set(keys: list[dict[str, Any]]) -> KeySet:
-    """The keys that the library can read. A key that it cannot read, such as one of another curve, is
-    skipped."""
+    """Return the keys that the library can read. Other keys, such as those of another curve, are skipped."""
     readable = []
     for key in keys:
         with suppress(JoseError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError):
@@ -144,26 +144,26 @@ def _key_set(keys: list[dict[str, Any]]) -> KeySet:
 
 
 class _BoundedSession:
-    """The session with which Authlib sends its requests, with limits."""
+    """Sends the requests of Authlib, with limits on them."""
 
     def __init__(self, http: ProviderHttp) -> None:
         self._http = http
 
     def post(self, url: str, *, data: Mapping[str, str], auth: Any, **_: object) -> _BoundedResponse:
-        """Raises SignInFailed."""
+        """Send the token request. Raises SignInFailed."""
         headers = HEADERS | {"Content-Type": "application/x-www-form-urlencoded"}
         url, headers, body = auth.prepare("POST", url, headers, urlencode(data))
         answer = self._http.send("POST", url, headers, body.encode())
         if answer.status == 200:
             return _BoundedResponse(decoded(answer.text, TokenResponse))
         error = decoded(answer.text, TokenError).error[:64]
-        # A code counts once, and for some minutes.
+        # A code can be redeemed once, within some minutes.
         fault = SignInFault.OUTDATED if error == "invalid_grant" else SignInFault.PROVIDER_WRONG
         raise SignInFailed(fault, f"it does not redeem the code: {error!r}")
 
 
 class _BoundedResponse:
-    """A token response with checked members only."""
+    """A token response that has only checked members."""
 
     status_code = 200
 
@@ -171,7 +171,7 @@ class _BoundedResponse:
         self._checked = checked
 
     def raise_for_status(self) -> None:
-        """Do nothing: only a response with status 200 is made."""
+        """Do nothing, because only responses with status 200 are made."""
 
     def json(self) -> dict[str, Any]:
         return {"id_token": self._checked.id_token, "access_token": self._checked.access_token}

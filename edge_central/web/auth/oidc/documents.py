@@ -1,7 +1,7 @@
-"""The documents that the provider publishes: where its endpoints are, and the keys that sign its tokens.
+"""The documents that the provider publishes: one with its endpoints, one with the keys that sign its tokens.
 
-Both stay in memory for an hour. A failed request is repeated after some seconds only: anonymous browsers must
-not cause many requests to a provider that is down.
+Both are cached in memory for an hour. A failed request is repeated only after some seconds: anonymous
+browsers must not cause many requests to a provider that is down.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ MOST_URL = 2_000
 CACHE_S = 3_600.0
 FAILED_S = 5.0
 RENEW_S = 60.0
-"""A token of an unknown key makes the console request the keys again, but not more often than this."""
+"""For a token with an unknown key the console requests the keys again, but not more often than this."""
 WELL_KNOWN = "/.well-known/openid-configuration"
-"""OpenID Connect Discovery 1.0, section 4."""
+"""The address of the discovery document (OpenID Connect Discovery 1.0, section 4)."""
 HEADERS = {"Accept": "application/json", "User-Agent": f"edge-central/{__version__}"}
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ Document = TypeVar("Document", bound=msgspec.Struct)
 
 
 class ProviderMetadata(msgspec.Struct, frozen=True):
-    """The members of the discovery document that are used here."""
+    """The members of the discovery document that the console uses."""
 
     issuer: str
     authorization_endpoint: str
@@ -55,22 +55,22 @@ class ProviderKeys(msgspec.Struct, frozen=True):
 
 
 class ProviderHttp:
-    """Requests to the provider, within limits. Thread-safe."""
+    """Sends requests to the provider, within limits. Thread-safe."""
 
     def __init__(self, settings: OidcSettings) -> None:
         """Raises CentralError if ``ca_file`` holds no certificate."""
         self._context = tls_context(settings.ca_file)
 
     def get(self, url: str, kind: type[Document]) -> Document:
-        """Raises SignInFailed."""
+        """Request a document and decode it. Raises SignInFailed."""
         answer = self.send("GET", url, HEADERS)
         if answer.status != 200:
             raise SignInFailed(SignInFault.PROVIDER_WRONG, f"it answers with status {answer.status}")
         return decoded(answer.text, kind)
 
     def send(self, method: str, url: str, headers: dict[str, str], body: bytes | None = None) -> PostAnswer:
-        """Redirects are not followed. Raises SignInFailed if there is no answer, if the server fails (5xx),
-        or if the answer is too long."""
+        """Send a request; redirects are not followed. Raises SignInFailed if there is no answer, if the
+        server fails (5xx), or if the answer is too long."""
         parts = urlsplit(url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:
@@ -92,7 +92,7 @@ class ProviderHttp:
 
 
 def decoded(text: str, kind: type[Document]) -> Document:
-    """Raises SignInFailed."""
+    """Decode a JSON document. Raises SignInFailed."""
     try:
         return msgspec.json.decode(text, type=kind)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -100,7 +100,7 @@ def decoded(text: str, kind: type[Document]) -> Document:
 
 
 class ProviderDocuments:
-    """Thread-safe; blocks for the requests."""
+    """Provides the documents of the provider. Thread-safe; blocks for the requests."""
 
     def __init__(self, settings: OidcSettings, http: ProviderHttp, clock: Clock) -> None:
         self._issuer = settings.issuer
@@ -109,11 +109,11 @@ class ProviderDocuments:
         self._keys = _CachedDocument(clock, self._request_keys)
 
     def metadata(self) -> ProviderMetadata:
-        """Raises SignInFailed."""
+        """Return the discovery document. Raises SignInFailed."""
         return self._metadata.get()
 
     def keys(self, most_age_s: float = CACHE_S) -> list[dict[str, Any]]:
-        """The keys that may sign ID tokens: RSA and EC. Raises SignInFailed."""
+        """Return the keys that may sign ID tokens: RSA and EC. Raises SignInFailed."""
         return self._keys.get(most_age_s)
 
     def _request_metadata(self) -> ProviderMetadata:
@@ -128,8 +128,8 @@ class ProviderDocuments:
         return found
 
     def _is_endpoint(self, url: str) -> bool:
-        """Whether the address may be an endpoint. http to this machine is refused for a provider elsewhere,
-        which must not direct requests to services here."""
+        """Whether the address may be an endpoint. An http address of this machine is refused unless the
+        provider is here: a provider elsewhere must not direct requests to local services."""
         same_scheme = urlsplit(self._issuer).scheme == "http" or url.startswith("https:")
         return same_scheme and len(url) <= MOST_URL and is_encrypted_or_here(url)
 
@@ -144,13 +144,13 @@ class _CachedDocument(Generic[T]):
     def __init__(self, clock: Clock, request: Callable[[], T]) -> None:
         self._clock = clock
         self._request = request
-        self._lock = threading.Lock()  # protects those below; others wait for the thread that requests
+        self._lock = threading.Lock()  # protects the fields below; others wait for the requesting thread
         self._value: T | None = None
         self._failure: SignInFailed | None = None
         self._at_mono = 0.0
 
     def get(self, most_age_s: float = CACHE_S) -> T:
-        """The document, not older than this. Raises SignInFailed."""
+        """Return the document if it is not older than this, else request it. Raises SignInFailed."""
         with self._lock:
             age_s = self._clock.monotonic() - self._at_mono
             if self._failure is not None and age_s < FAILED_S:

@@ -1,4 +1,4 @@
-"""Why a sign-in through the provider ends without a session."""
+"""The reasons why a sign-in through the provider ends without a session."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from enum import StrEnum
 
 
 class SignInFault(StrEnum):
-    """The key of the sentence on the login page, in edge_central/web/i18n/users.py."""
+    """A reason. The value is the key of the sentence on the login page, in edge_central/web/i18n/users.py."""
 
-    PROVIDER_AWAY = "sign-in-away"  # down, too slow, or its certificate is not trusted
-    PROVIDER_WRONG = "sign-in-wrong"  # an answer that does not pass a check
-    REFUSED = "sign-in-refused"  # by the provider, or by the user there
-    OUTDATED = "sign-in-outdated"  # of another browser, too old, or used already
-    WEAK = "sign-in-weak"  # without the acr or amr of the configuration
+    PROVIDER_AWAY = "sign-in-away"  # the provider is down or too slow, or its certificate is not trusted
+    PROVIDER_WRONG = "sign-in-wrong"  # an answer of the provider does not pass a check
+    REFUSED = "sign-in-refused"  # the provider refused, or the user did so there
+    OUTDATED = "sign-in-outdated"  # the answer is for another browser, too old, or used already
+    WEAK = "sign-in-weak"  # the ID token lacks the acr or amr of the configuration
     WITHOUT_ROLE = "sign-in-without-role"
     DISABLED = "sign-in-disabled"
-    NO_NAME = "sign-in-no-name"  # all names that fit are taken
+    NO_NAME = "sign-in-no-name"  # all suitable names are taken
 
     @property
     def status(self) -> int:
@@ -24,7 +24,7 @@ class SignInFault(StrEnum):
 
 
 class SignInFailed(Exception):
-    """``detail`` is for the log: English, one line, without a secret."""
+    """A sign-in has failed. ``detail`` is for the log: English, one line, without a secret."""
 
     def __init__(self, fault: SignInFault, detail: str) -> None:
         super().__init__(detail)

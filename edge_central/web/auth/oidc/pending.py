@@ -1,6 +1,7 @@
 """The facts that the console needs when the user comes back from the provider.
 
-It is in an encrypted cookie of the browser that began the sign-in, for ten minutes, and nothing is stored.
+They are in an encrypted cookie of the browser that began the sign-in, for ten minutes; the server stores
+nothing.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ MOST_PATH = 1_000
 
 class PendingSignIn(msgspec.Struct, frozen=True):
     state: str
-    """Comes back with the user: binds the answer to this browser (RFC 6749, section 10.12)."""
+    """The provider returns it with the user: it binds the answer to this browser (RFC 6749, section
+    10.12)."""
     nonce: str
-    """Comes back in the ID token: binds the token to this sign-in."""
+    """The provider returns it in the ID token: it binds the token to this sign-in."""
     verifier: str
-    """Proves to the provider that who began the sign-in redeems its code: PKCE (RFC 7636)."""
+    """Proves to the provider that the server that began the sign-in redeems its code: PKCE (RFC 7636)."""
     next: str
     """The page that the user wanted, a path of this server."""
     begun_ms: int
@@ -46,14 +48,14 @@ class PendingSignIns:
         return PendingSignIn(state, nonce, verifier, path if len(path) <= MOST_PATH else "/", now_ms)
 
     def seal(self, pending: PendingSignIn) -> str:
-        """The value of the cookie."""
+        """Return the value of the cookie."""
         nonce = secrets.token_bytes(NONCE_BYTES)
         sealed = nonce + self._cipher.encrypt(nonce, msgspec.json.encode(pending), None)
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
     def open(self, cookie: str | None, now_ms: int) -> PendingSignIn | None:
-        """Return the pending sign-in of the cookie; None: there is none, it is of another server, or it is
-        too old."""
+        """Return the pending sign-in in the cookie. None: there is no cookie, another server made it, or it
+        is too old."""
         try:
             sealed = base64.urlsafe_b64decode((cookie or "").encode("ascii") + b"==")
             text = self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None)

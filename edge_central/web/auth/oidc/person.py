@@ -1,5 +1,5 @@
-"""Who signed in, and which role and wards the table of the configuration grants: from verified claims,
-without a database."""
+"""Reads from verified claims who signed in, and which role and wards the table of the configuration grants.
+Uses no database."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from edge_central.web.auth.oidc.errors import SignInFailed, SignInFault
 from edge_central.web.auth.sessions import SIGN_IN_S
 
 SKEW_S = 60
-"""Between the clocks of the provider and the centre."""
+"""Accepted difference between the clocks of the provider and the centre."""
 MOST_SUBJECT = 255
-"""OpenID Connect Core 1.0, section 2."""
+"""Maximum length of a subject (OpenID Connect Core 1.0, section 2)."""
 MOST_NAME = 60
-"""Leaves space for a number after a name that is taken; see accounts.NAME."""
+"""Maximum length of a name: it leaves space for a number if the name is taken; see accounts.NAME."""
 STRONGEST_FIRST = (Role.ADMIN, Role.OFFICER, Role.VIEWER)
 
 
@@ -34,15 +34,16 @@ class ProviderRights:
 class ProviderPerson:
     identity: ProviderIdentity
     name: str
-    """For a new account; it may be taken."""
+    """The name for a new account; it may be taken already."""
     rights: ProviderRights | None
     """None: no row of the table applies."""
     is_fresh: bool = False
-    """The provider says that the user has proved who it is during this sign-in, not by an open session."""
+    """The provider says that the user has logged in during this sign-in, not only had an open session."""
 
 
 def read_person(claims: Mapping[str, Any], settings: OidcSettings, begun_s: int = 0) -> ProviderPerson:
-    """``claims``: those of a verified ID token. ``begun_s``: when the sign-in began. Raises SignInFailed."""
+    """Read the person from the claims of a verified ID token. ``begun_s``: when the sign-in began. Raises
+    SignInFailed."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= MOST_SUBJECT or not subject.isprintable():
         raise SignInFailed(SignInFault.PROVIDER_WRONG, "its ID token has no valid sub")
@@ -57,9 +58,9 @@ def read_person(claims: Mapping[str, Any], settings: OidcSettings, begun_s: int 
 
 
 def granted(claim: object, settings: OidcSettings) -> ProviderRights | None:
-    """The role and the wards that a user gets: the strongest role among the rows that match, with the wards
-    of the rows of that role only. So a viewer of one ward who is an officer of another does not become an
-    officer of both."""
+    """Return the role and the wards of a user: the strongest role among the rows that match, with the wards
+    of the rows of this role only. So a viewer of one ward who is an officer of another does not become an
+    officer of both. None: no row matches."""
     values = set(_texts(claim))
     rows = [mapping for mapping in settings.roles if mapping.value in values]
     for role in STRONGEST_FIRST:
@@ -70,7 +71,7 @@ def granted(claim: object, settings: OidcSettings) -> ProviderRights | None:
 
 
 def account_name(claim: object, identity: ProviderIdentity) -> str:
-    """A valid name of an account, without accents and without the domain of a mail address."""
+    """Return a valid name of an account, without accents and without the domain of a mail address."""
     text = claim.partition("@")[0] if isinstance(claim, str) else ""
     plain = unicodedata.normalize("NFKD", text[:200].lower().replace("đ", "d")).encode("ascii", "ignore")
     name = re.sub(r"[^a-z0-9._-]+", "-", plain.decode()).strip("-._")[:MOST_NAME]

@@ -1,4 +1,4 @@
-"""The configured provider: sends a browser there, and finds out who came back."""
+"""The configured provider: sends a browser to it, and finds out which user came back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_CODE = 4_096
 
 
 class OidcProvider:
-    """Thread-safe; the methods block for requests to the provider."""
+    """Runs sign-ins through the provider. Thread-safe; the methods block for requests to the provider."""
 
     def __init__(self, settings: OidcSettings, url: str, pending: PendingSignIns, clock: Clock) -> None:
         """``url``: address of the console as users type it. Raises CentralError if Authlib is not installed,
@@ -34,8 +34,9 @@ class OidcProvider:
         self._flow = _code_flow(settings, url.rstrip("/") + CALLBACK, self._documents, http)
 
     def begin(self, path: str, *, again: bool) -> tuple[str, PendingSignIn]:
-        """Begin a sign-in that leads to ``path``: the address at the provider, and what to remember.
-        ``again``: the user has to prove anew who it is. Raises SignInFailed."""
+        """Begin a sign-in that leads to ``path``. Return the address at the provider, and the pending sign-in
+        to store in the cookie. ``again``: the user has to log in at the provider even if there is a session.
+        Raises SignInFailed."""
         pending = self.pending.new(path, wall_ms(self._clock))
         return self._flow.authorization_url(pending, again=again), pending
 
@@ -52,7 +53,7 @@ class OidcProvider:
         return read_person(claims, self._settings, pending.begun_ms // 1000)
 
     def _check_issuer(self, issuer: str | None) -> None:
-        """The answer of another provider must not be redeemed at this one (RFC 9207)."""
+        """Refuse an answer of another provider: it must not be redeemed at this one (RFC 9207)."""
         needed = self._documents.metadata().authorization_response_iss_parameter_supported
         if issuer != self._settings.issuer and (needed or issuer is not None):
             raise SignInFailed(SignInFault.PROVIDER_WRONG, "the answer is of another issuer")
@@ -61,7 +62,8 @@ class OidcProvider:
 def _code_flow(
     settings: OidcSettings, redirect_uri: str, documents: ProviderDocuments, http: ProviderHttp
 ) -> CodeFlow:
-    """Imports the libraries only now: a console without ``oidc`` does not load them."""
+    """Make the code flow. The libraries are imported only now, so that a console without ``oidc`` does not
+    load them."""
     try:
         from edge_central.web.auth.oidc.code_flow import CodeFlow
     except ImportError as error:

@@ -14,15 +14,15 @@ from edge_central.web.auth.oidc.errors import SignInFault
 from edge_central.web.auth.oidc.person import ProviderPerson, ProviderRights
 
 PROVIDER_AUTHOR = "provider@oidc"
-"""In the access log, for changes by the provider. No user of the console has an @ in the name."""
+"""Author in the access log for changes by the provider. No name of a user has an @ in it."""
 MOST_SAME_NAMES = 99
 WITHOUT_RIGHTS = ProviderRights(Role.VIEWER, ())
-"""Sees nothing."""
+"""Rights with which a user sees nothing."""
 
 
 def admit(connection: Connection, person: ProviderPerson, address: str, now_ms: int) -> Account | SignInFault:
-    """The account of ``person`` with the rights that it has from now on; or why the sign-in is refused. The
-    caller commits in both cases: a user who has lost the rights at the provider loses them here."""
+    """Return the account of ``person`` with its new rights, or why the sign-in is refused. The caller commits
+    in both cases: a user who has lost the rights at the provider loses them here."""
     author = AccountAuthor(PROVIDER_AUTHOR, address, now_ms)
     account = accounts.account_by_identity(connection, person.identity)
     if account is not None:
@@ -45,7 +45,7 @@ def admit(connection: Connection, person: ProviderPerson, address: str, now_ms: 
 def _with_rights(
     connection: Connection, author: AccountAuthor, account: Account, granted: ProviderRights
 ) -> Account:
-    """All sessions of the account end if its rights change."""
+    """Set the rights of the account if they have changed. All its sessions then end."""
     if (account.role, account.wards) == (granted.role, granted.wards):
         return account
     columns = {"role": granted.role.value, "wards": " ".join(granted.wards)}
@@ -58,8 +58,8 @@ def _with_rights(
 def _new_account(
     connection: Connection, author: AccountAuthor, person: ProviderPerson, granted: ProviderRights
 ) -> Account | None:
-    """Add an account; None: all suitable names are taken. The name of a local account is never used: the
-    account of a user is found by issuer and subject, whatever name the provider sends."""
+    """Add an account. None: all suitable names are taken. The account of another user is never taken over,
+    because the account of a user is found by issuer and subject, whatever name the provider sends."""
     names = (person.name, *(f"{person.name}-{number}" for number in range(2, MOST_SAME_NAMES + 1)))
     free = next((name for name in names if accounts.find_account(connection, name) is None), None)
     if free is None:

@@ -1,7 +1,7 @@
-"""``/login/oidc`` and its callback: to the provider and back.
+"""``/login/oidc`` and its callback: send the user to the provider, and handle the return.
 
-Both wait for the provider on threads of their own, without a database connection: while it is slow, pages and
-logins with a password go on.
+Both wait for the provider on separate threads, without a database connection: if it is slow, pages and logins
+with a password are not delayed.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _endpoint(front: RequestHandler, step: SignInStep) -> Callable[[Request], Aw
 
 
 async def _begin(front: RequestHandler, provider: OidcProvider, request: Request) -> Response:
-    """Raises SignInFailed, HttpError."""
+    """Redirect the browser to the provider. Raises SignInFailed, HttpError."""
     path = safe_redirect_path(request.query_params.get("next"))
     again = "again" in request.query_params
     url, pending = await front.run_waiting(partial(provider.begin, path, again=again))
@@ -71,7 +71,7 @@ async def _begin(front: RequestHandler, provider: OidcProvider, request: Request
 
 
 async def _finish(front: RequestHandler, provider: OidcProvider, request: Request) -> Response:
-    """Raises SignInFailed, HttpError."""
+    """Complete the sign-in and begin a session. Raises SignInFailed, HttpError."""
     cookie = front.services.cookies.get(request, PROVIDER_COOKIE)
     pending = provider.pending.open(cookie, wall_ms(front.services.clock))
     if pending is None:
@@ -101,7 +101,7 @@ def _enter(person: ProviderPerson, path: str, call: RequestContext) -> Response:
 
 
 def _failed(fault: SignInFault, call: RequestContext) -> Response:
-    """The login page, which says why. Each answer of the provider counts once."""
+    """Return the login page with the reason. Each answer of the provider can be used once."""
     response = login_page(call, fault.value, fault.status)
     call.cookies.clear(response, PROVIDER_COOKIE)
     return response
