@@ -1,8 +1,8 @@
-"""Assigns sightings to tracks at the least cost, and supports tracks by motion between inferences.
+"""Assigns sightings to tracks at the least total cost, and measures the motion that supports a track.
 
-The assignment is the Hungarian method in its shortest-augmenting-path form (Jonker and Volgenant 1987), in
-plain Python: an inference gives a handful of sightings, and scipy would take 100 MB on disk for this one
-function (docs/decisions/0007).
+The assignment is the Hungarian method in its shortest-augmenting-path form (Jonker and Volgenant 1987). It is
+plain Python, because an inference gives only a handful of sightings, and scipy would take 100 MB on disk for
+this one function (docs/decisions/0007).
 """
 
 from __future__ import annotations
@@ -44,10 +44,11 @@ def assign(costs: Sequence[Sequence[float]], alone: float = 1.0) -> list[tuple[i
 
 
 def _shortest_augmenting_paths(costs: Sequence[Sequence[float]]) -> list[int]:
-    """The column of each row at the least total cost, in O(rows^2 * columns); rows <= columns."""
+    """Return the column of each row at the least total cost, in O(rows^2 * columns). There must be at least
+    as many columns as rows."""
     rows, columns = len(costs), len(costs[0])
     row_price, column_price = [0.0] * (rows + 1), [0.0] * (columns + 1)
-    owner = [0] * (columns + 1)  # row (from 1) that has each column; column 0: the row being placed
+    owner = [0] * (columns + 1)  # by column, the row (from 1) that has it; column 0: the row being placed
     for row in range(1, rows + 1):
         owner[0] = row
         came_from, last = _path(costs, owner, row_price, column_price)
@@ -64,7 +65,8 @@ def _shortest_augmenting_paths(costs: Sequence[Sequence[float]]) -> list[int]:
 def _path(
     costs: Sequence[Sequence[float]], owner: list[int], row_price: list[float], column_price: list[float]
 ) -> tuple[list[int], int]:
-    """Cheapest alternating path from the row in ``owner[0]`` to a free column; updates the prices."""
+    """Return the cheapest alternating path from the row in ``owner[0]`` to a free column, as the previous
+    column of each column, and that free column. Updates the prices."""
     columns = len(column_price) - 1
     came_from, slack, done = [0] * (columns + 1), [inf] * (columns + 1), [False] * (columns + 1)
     column = 0
@@ -90,7 +92,8 @@ def _path(
 
 
 def distance(a: Box, b: Box) -> float:
-    """Distance of the centres in mean widths and heights of the two boxes; 1 is about one object's size."""
+    """Return the distance of the centres, horizontally in mean widths and vertically in mean heights of the
+    two boxes; 1 is about the size of one object. Infinite for boxes without an area."""
     (ax, ay), (bx, by) = a.centre, b.centre
     width, height = (a.width + b.width) / 2, (a.height + b.height) / 2
     if width <= 0 or height <= 0:
@@ -99,13 +102,14 @@ def distance(a: Box, b: Box) -> float:
 
 
 def size_ratio(a: Box, b: Box) -> float:
-    """The larger area over the smaller, at least 1."""
+    """Return the larger area divided by the smaller, at least 1; infinite if the smaller is 0."""
     small, large = sorted((a.area, b.area))
     return large / small if small > 0 else inf
 
 
 def affinity(group: str | None, other: str | None) -> float:
-    """How likely sightings of two groups are one object, 0..1, because small models confuse some groups."""
+    """Return how likely two sightings of these groups are one object, 0..1. It is above 0 for two different
+    groups, because small models confuse them. None fits every group."""
     if group is None or other is None or group == other:
         return 1.0
     if {group, other} == {PERSON, TWO_WHEELER}:
@@ -114,10 +118,10 @@ def affinity(group: str | None, other: str | None) -> float:
 
 
 def pair_cost(track: Box, sighting: Box, like: float, reach: float) -> float:
-    """Cost of assigning ``sighting`` to the track predicted at ``track``, or ``FORBIDDEN``.
+    """Return the cost of assigning ``sighting`` to the track predicted at ``track``, or ``FORBIDDEN``.
 
-    ``like``: affinity of their groups. ``reach``: how far from the prediction the object may be, in own
-    sizes.
+    ``like``: affinity of their groups. ``reach``: how far the sighting may be from the prediction, in the
+    unit of ``distance``.
     """
     apart, shared = distance(track, sighting), track.intersection(sighting)
     if shared <= 0 and apart > reach:
@@ -132,13 +136,13 @@ def pair_cost(track: Box, sighting: Box, like: float, reach: float) -> float:
 
 
 SUPPORT_SHARE = 0.12
-"""Foreground share of a box that supports it. A rider seen from behind fills about half of the box, and of a
-body as grey as the road a quarter of that is foreground."""
-TOUCH = 0.3  # box and region belong together from this shared part of the smaller one on
+"""Share of foreground in a box from which on motion supports its track. A rider seen from behind fills about
+half of the box. If the body is as grey as the road, only a quarter of that half is foreground."""
+TOUCH = 0.3  # a region belongs to a box if they share at least this part of the smaller of the two
 
 
 class Foreground:
-    """The motion stage's result for one frame. Motion is only trusted while the scene is steady."""
+    """The foreground that the motion stage found in one frame; none if the scene was not steady."""
 
     def __init__(self, motion: Motion) -> None:
         self.trusted = motion.scene is Scene.STEADY
@@ -146,13 +150,14 @@ class Foreground:
         self._mask: Gray | None = motion.foreground if self.trusted else None
 
     def supports(self, box: Box, hidden_by: Sequence[Box] = ()) -> bool:
-        """Whether something moves in the part of ``box`` outside ``hidden_by``."""
+        """Return whether enough moves in the part of ``box`` outside ``hidden_by`` to support its track."""
         return self.share(box, hidden_by) >= SUPPORT_SHARE
 
     def share(self, box: Box, hidden_by: Sequence[Box] = ()) -> float:
-        """Foreground share of the visible part of ``box``, 0..1.
+        """Return the share of foreground in the part of ``box`` outside ``hidden_by``, 0..1.
 
-        Without a foreground mask, the share that motion regions cover.
+        Without a foreground mask it is the share that motion regions cover. It is 0 if ``hidden_by`` covers
+        more than 90 % of the box.
         """
         visible = box.clipped()
         if not self._regions or visible.area <= 0:
@@ -166,14 +171,15 @@ class Foreground:
         return min(max(lit / area, 0.0), 1.0) if area > 0.1 * visible.area else 0.0
 
     def region_of(self, box: Box, others: Sequence[Box]) -> Box | None:
-        """The only motion region that touches ``box``, if it touches none of ``others``; else None."""
+        """Return the motion region that touches ``box``; None if there is not exactly one, or if it also
+        touches one of ``others``."""
         near = [region.box for region in self._regions if _touch(region.box, box)]
         if len(near) != 1 or any(_touch(near[0], other) for other in others):
             return None
         return near[0]
 
     def _lit(self, box: Box) -> float:
-        """Area of the foreground in ``box``, as a share of the picture."""
+        """Return the area of the foreground in ``box``, as a share of the picture."""
         if self._mask is None:
             return min(box.area, sum(box.intersection(r.box) for r in self._regions))
         rows, columns = self._mask.shape

@@ -10,11 +10,11 @@ from edge_agent.core.model import PERSON, VEHICLE, Box, TrackState
 from edge_agent.tracking.tracked_object import TrackedObject
 
 # Confirmation. Larger numbers: fewer false tracks, later events.
-MIN_HIT_SHARE = 0.34  # of the inferences that covered it; small models see a rider in every second one
+MIN_HIT_SHARE = 0.34  # share of inferences of it that saw it; small models see a rider in every second one
 GOOD_VEHICLE = 0.5  # best score; reflections are often called car, but only with low scores
-MOVED, MOVED_HITS = 0.5, 2  # own sizes, sightings; a false box stays, or jumps and disappears
-NUDGED, NUDGED_HITS, NUDGED_FRAMES = 0.15, 3, 2  # the same for a smaller movement
-HUGE = 0.25  # of the picture: an insect near the lens is at least this large
+MOVED, MOVED_HITS = 0.5, 2  # path in object sizes, and sightings; a false box stays, or jumps and disappears
+NUDGED, NUDGED_HITS, NUDGED_FRAMES = 0.15, 3, 2  # for a shorter path: also frames with motion in the box
+HUGE = 0.25  # share of the picture; an insect near the lens is at least this large
 HUGE_HITS, HUGE_SHARE, HUGE_AGE_S = 3, 0.6, 1.0
 STANDING_HITS, STANDING_AGE_S, STANDING_SCORE, STANDING_SHARE = 3, 1.0, 0.35, 0.7
 STANDING_PERSON_HITS, STANDING_PERSON_AGE_S, STANDING_PERSON_SCORE, STANDING_PERSON_FRAMES = 4, 8.0, 0.5, 5
@@ -24,10 +24,10 @@ TENTATIVE_S = 1.5
 LOST_AFTER_S = 0.4
 LOST_S = 2.5
 COVERED_S = 60.0
-ABSENT_MISSES, ABSENT_S = 4, 5.0  # a parked object that neither its picture nor an inference shows
-# A person: the picture of the place may not change when the person leaves, as with a coat on a chair.
+ABSENT_MISSES, ABSENT_S = 4, 5.0  # for a parked object that neither its patch nor inferences show
+# For a parked person, who ends even if the patch still matches, as with a coat that stays on a chair.
 EMPTY_MISSES, EMPTY_S = 4, 2.0
-UNCHECKED_S = 20.0  # absent by its picture, without an inference
+UNCHECKED_S = 20.0  # for a parked object that its patch does not show, and that no inference has checked
 
 # Inferences
 ROUTINE_S = 45.0  # between two inferences of a parked object
@@ -35,7 +35,8 @@ IDLE = 10  # inferences without motion after which an unconfirmed track gets no 
 
 
 def is_credible(tracked: TrackedObject, min_score: float) -> bool:
-    """Whether inferences agree on a tentative track; all sightings together must reach ``min_score``."""
+    """Return whether the inferences agree that a tentative track is an object. The combined score of its
+    sightings must reach ``min_score``."""
     vote = tracked.vote
     if vote.count < MIN_HIT_SHARE * tracked.covered or vote.evidence < min_score:
         return False
@@ -53,9 +54,10 @@ def has_moved(tracked: TrackedObject, now: float) -> bool:
 
 
 def is_standing(tracked: TrackedObject, now: float) -> bool:
-    """Whether a tentative track is an object that stood there before the agent started.
+    """Return whether a tentative track is an object that stood there before the agent started.
 
-    Vehicles may be parked; a person who never moves is a tree trunk.
+    A vehicle may be parked. A person is accepted only with motion in the box: a person who never moves is
+    usually a tree trunk.
     """
     vote, age = tracked.vote, now - tracked.created_mono
     if vote.count < STANDING_SHARE * tracked.covered or tracked.box.clipped().area > HUGE:
@@ -71,7 +73,7 @@ def is_standing(tracked: TrackedObject, now: float) -> bool:
 
 
 def has_left(box: Box, velocity: tuple[float, float]) -> bool:
-    """Whether the box is outside the picture, or at its edge and moving out."""
+    """Return whether over 80 % of the box is outside the picture, or it is at the edge and moves outwards."""
     visible = box.clipped()
     if visible.area < 0.2 * box.area:
         return True
@@ -85,7 +87,7 @@ def has_left(box: Box, velocity: tuple[float, float]) -> bool:
 
 
 def has_ended(tracked: TrackedObject, now: float, dt: float) -> bool:
-    """Whether the track is over. ``dt`` is the time between two frames."""
+    """Return whether the track has ended. ``dt`` is the time between two frames, in seconds."""
     unseen = now - tracked.seen_mono
     if tracked.box.clipped().area <= 0:
         return True
@@ -97,7 +99,7 @@ def has_ended(tracked: TrackedObject, now: float, dt: float) -> bool:
 
 
 def _is_gone(tracked: TrackedObject, now: float, unseen: float) -> bool:
-    """Whether a parked object is no longer at its place."""
+    """Return whether a parked object is no longer at its place. ``unseen``: seconds since it was seen."""
     if not tracked.confirmed:
         return now - tracked.sighted_mono > max(TENTATIVE_S, 2.5 * unseen)
     is_person = tracked.vote.group == PERSON
@@ -124,8 +126,8 @@ def state_of(tracked: TrackedObject, now: float, dt: float) -> TrackState:
 
 
 def detection_priority(tracked: TrackedObject, now: float) -> float:
-    """How urgent an inference of the track is; 0: none is needed. Moving and unconfirmed tracks need one
-    often, parked ones rarely."""
+    """Return how urgently the track needs an inference, 0..1; 0 if it needs none now. Moving and unconfirmed
+    tracks need inferences often, parked ones rarely."""
     since = now - tracked.inferred_mono
     if tracked.parked and tracked.confirmed:
         if (tracked.absent_since is not None and not tracked.is_covered) or tracked.misses:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from edge_agent.core.model import GROUP_OF_LABEL, PERSON, TWO_WHEELER, VEHICLE, Box, Detection
 
 MAX_DETECTIONS = 100
-"""Limit for one frame: a junction full of riders has 50. A faulty model must not slow down the camera."""
-SAME_OBJECT_IOU = 0.6  # two boxes of one frame from this IoU on are one object, whatever their labels
-SAME_GROUP_IOU = 0.45  # the same for two boxes of one group
-PART_INSIDE = 0.6  # a two-wheeler's box inside another by this share: the vehicle, inside vehicle and rider
-WHOLE_INSIDE = 0.85  # the same for two boxes of one group other than people
-CLEARLY_WEAKER = 0.7  # ratio of scores of a duplicate; two people, one behind the other, score about the same
+"""Limit for one frame: a faulty model must not slow down the camera. A junction full of riders has 50."""
+SAME_OBJECT_IOU = 0.6  # two boxes of one frame above this IoU are one object, whatever their labels
+SAME_GROUP_IOU = 0.45  # two boxes of one group above this IoU are one object
+PART_INSIDE = 0.6  # two boxes of two-wheelers are one object if this share of one is inside the other
+WHOLE_INSIDE = 0.85  # the same share for two boxes of vehicles, or of two-wheelers with their riders
+CLEARLY_WEAKER = 0.7  # a duplicate's score is below this share; two people in a row score about the same
 TALL = 1.35  # height over width in pixels; no vehicle with four wheels looks so narrow
 TALL_VEHICLE_WEIGHT = 0.25
 TALL_SCORE = 0.75
@@ -25,25 +25,27 @@ TALL_SCORE = 0.75
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One object in the detections of one frame: a single detection, or a rider merged with the vehicle."""
+    """One object in the detections of one frame: one detection, or a two-wheeler merged with its riders."""
 
     label: str
-    score: float  # of its best part
+    score: float  # the highest score of its detections
     group: str
     box: Box
-    weight: float  # of its vote for ``label``
-    as_person: float = 0.0  # weight of its vote for a person, if a rider was seen
+    weight: float  # weight of its vote for ``label``
+    as_person: float = 0.0  # weight of its vote for a person, if a rider was detected
 
 
 Apart = Callable[[Detection, Detection], bool]
-"""Whether a person and a two-wheeler are two objects, as when a person walks past a parked one."""
+"""Returns whether a person and a two-wheeler are two objects, such as a person who walks past a parked
+motorcycle."""
 
 
 def sightings(detections: Sequence[Detection], aspect: float, apart: Apart) -> list[Sighting]:
-    """Return the objects in one frame's ``detections``, highest score first, whatever the order of input.
+    """Return the objects in one frame's ``detections``, highest score first. The order of input has no
+    effect.
 
-    ``aspect`` is the picture's height over its width. Detections without a group are dropped, and the weakest
-    ones beyond ``MAX_DETECTIONS``.
+    ``aspect`` is the picture's height over its width. Invalid detections, those without a group, and the
+    weakest beyond ``MAX_DETECTIONS`` are dropped.
     """
     known = sorted(_sound(detections), key=_strongest_first)[:MAX_DETECTIONS]
     machines, people, vehicles = (
@@ -67,9 +69,9 @@ def _sound(detections: Iterable[Detection]) -> Iterator[Detection]:
 
 
 def is_rider_on(person: Box, machine: Box) -> bool:
-    """Whether ``person`` sits on ``machine``: above it, in line with it, overlapping.
+    """Return whether ``person`` sits on ``machine``: above it, in line with it, and overlapping it.
 
-    The feet of a person who walks beside the machine are as low as its wheels, and to its side.
+    A person who walks beside the machine has feet as low as its wheels, and is to its side.
     """
     if abs(person.centre[0] - machine.centre[0]) > 0.4 * max(person.width, machine.width):
         return False
@@ -85,7 +87,10 @@ def _strongest_first(one: Detection | Sighting) -> tuple[float, float, float, fl
 
 
 def _distinct(detections: Sequence[Detection]) -> list[Detection]:
-    """One detection for each object of one group, with the highest score of its detections."""
+    """Return one detection for each object. ``detections`` are of one group, the highest score first.
+
+    If the box of a two-wheeler without its rider is merged, the box becomes the union of both.
+    """
     kept: list[Detection] = []
     for d in detections:
         same = next((i for i, k in enumerate(kept) if _same(d, k)), None)
@@ -99,21 +104,22 @@ def _distinct(detections: Sequence[Detection]) -> list[Detection]:
 def _same(a: Detection, b: Detection) -> bool:
     if a.box.iou(b.box) > SAME_GROUP_IOU:
         return True
-    # A box of the vehicle alone, and one of vehicle and rider; or a box of a part, or around a second object.
-    # Not for people, who may overlap each other.
+    # One box is inside the other: it is a two-wheeler without its rider, or a part of the object, or the
+    # larger box is around two objects. Not tested for people, because one person may overlap another.
     least = PART_INSIDE if _is_machine(a) else WHOLE_INSIDE
     return a.group != PERSON and max(a.box.inside(b.box), b.box.inside(a.box)) > least
 
 
 def _is_machine(d: Detection) -> bool:
-    """Whether the label means the two-wheeler without its rider, as in COCO."""
+    """Return whether the label means a two-wheeler without its rider, as in COCO."""
     return d.group == TWO_WHEELER and d.label != TWO_WHEELER
 
 
 def _pair(
     machines: Sequence[Detection], people: Sequence[Detection], apart: Apart
 ) -> list[tuple[Detection, list[Detection]]]:
-    """Each two-wheeler with its riders. A rider belongs to the two-wheeler below that is most in line."""
+    """Return each two-wheeler with its riders. If several two-wheelers are below a rider, the rider belongs
+    to the one that is most in line horizontally."""
     riders: dict[int, list[Detection]] = {index: [] for index in range(len(machines))}
     duplicates: set[int] = set()
     for person in people:
@@ -127,7 +133,7 @@ def _pair(
         same = [i for i in near if person.box.iou(machines[i].box) > SAME_OBJECT_IOU]
         below = [i for i in near if i not in same]
         if below:
-            # The rider was also detected as a two-wheeler. Since the real one is below, this is a duplicate.
+            # The rider was also detected as a two-wheeler: a duplicate, because the real one is below.
             duplicates.update(same)
         if options := below or same:
             riders[min(options, key=lambda i: _sideways_offset(person, machines[i]))].append(person)
@@ -152,13 +158,15 @@ def _mounted(machine: Detection, riders: Sequence[Detection]) -> Sighting:
 
 
 def _vehicle(d: Detection, aspect: float) -> Sighting:
-    """Weigh down tall boxes: distant riders are often called car, with a low score, in a tall box."""
+    """Return the sighting of a vehicle; a tall box with a low score gets a small weight, because models often
+    label distant riders as a car in such a box."""
     tall = aspect * d.box.height > TALL * d.box.width and d.score < TALL_SCORE
     return Sighting(d.label, d.score, VEHICLE, d.box, d.score * (TALL_VEHICLE_WEIGHT if tall else 1.0))
 
 
 def _without_duplicates(seen: Sequence[Sighting]) -> list[Sighting]:
-    """Drop duplicates of a stronger sighting: another label, a part of it, or a box around two objects."""
+    """Drop duplicates of a stronger sighting: the same object with another label, a part of it, or a box
+    around it and a second object."""
     kept: list[Sighting] = []
     for s in seen:
         if not any(_is_duplicate(s, k) for k in kept):
@@ -177,14 +185,14 @@ def _is_duplicate(weak: Sighting, strong: Sighting) -> bool:
 
 GROUPS = (TWO_WHEELER, PERSON, VEHICLE)
 RIDER_SHARE = 0.2
-"""With a COCO model: weight of two-wheeler votes needed, per weight of person votes, to call a track a
-two-wheeler. A rider is a person too, so sightings of the person alone say little against a two-wheeler; a
-walker is hardly ever called a two-wheeler."""
+"""With a COCO model, a track is a two-wheeler if its two-wheeler votes have at least this share of the weight
+of its person votes. The share is small, because a rider is also a person, so person votes hardly contradict a
+two-wheeler, and such a model hardly ever labels a walker as a two-wheeler."""
 OWN_SHARE = 2.0
-"""Factor for two-wheeler votes of the agent's own model: it mistakes riders for walkers more often than
-walkers for riders."""
-FADE = 0.95  # factor for older votes at each new one: recent sightings are usually nearer and better
-SWITCH_MARGIN = 1.25  # another group or label must be this much heavier before the track changes
+"""Factor for two-wheeler votes of the agent's own model, because it labels riders as walkers more often than
+walkers as riders."""
+FADE = 0.95  # each new vote multiplies older ones by this: recent sightings are usually nearer and better
+SWITCH_MARGIN = 1.25  # the track changes to another group or label if its weight is this many times larger
 
 
 class GroupVote:
@@ -192,8 +200,8 @@ class GroupVote:
 
     def __init__(self) -> None:
         self._weights: dict[str, float] = {}  # by label
-        self._scores: dict[str, tuple[int, float, float]] = {}  # by group: count, sum, best
-        self._doubts = dict.fromkeys(GROUPS, 1.0)  # product of 1 - score over the sightings that agree
+        self._scores: dict[str, tuple[int, float, float]] = {}  # by group: count, sum and best of the scores
+        self._doubts = dict.fromkeys(GROUPS, 1.0)  # by group: product of 1 - score of agreeing sightings
         self.label: str | None = None
         self.group: str | None = None
         self.count = 0
@@ -215,9 +223,9 @@ class GroupVote:
 
     @property
     def score(self) -> float:
-        """Mean score of the sightings of the group; 0 without one."""
+        """Return the mean score of the sightings of the elected group; 0 without sightings of it."""
         count, total, best = self._scores.get(self.group or "", (0, 0.0, 0.0))
-        # A sum of equal numbers is rounded, and their mean could exceed them.
+        # Because sums are rounded, the mean of equal scores could exceed them.
         return min(best, total / count) if count else 0.0
 
     @property
@@ -226,20 +234,23 @@ class GroupVote:
 
     @property
     def evidence(self) -> float:
-        """Combined score of the agreeing sightings, 0..1, as if they were independent (noisy-or): one of 0.5
-        counts as much as two of 0.3."""
+        """Return the combined score of the agreeing sightings, 0..1, as if they were independent (noisy-or):
+        one sighting of 0.5 counts about as much as two of 0.3."""
         return 1.0 - self._doubts.get(self.group or "", 1.0)
 
     @property
     def uses_coco_classes(self) -> bool:
-        """Whether the model has COCO's classes, which mean the two-wheeler without its rider."""
+        """Return whether the model has COCO's classes, which label a two-wheeler without its rider."""
         return any(
             label != TWO_WHEELER and GROUP_OF_LABEL.get(label) == TWO_WHEELER for label in self._weights
         )
 
     def _agrees(self, seen: str, group: str) -> bool:
-        """Whether a sighting of group ``seen`` supports ``group``: a rider is a person as well, and a model
-        that returns rider and vehicle as one object mistakes some walkers for riders."""
+        """Return whether a sighting of group ``seen`` supports ``group``.
+
+        A person supports a two-wheeler, because a rider is a person. A two-wheeler supports a person only
+        with a model that returns rider and vehicle as one object, because it labels some walkers as riders.
+        """
         if seen == group:
             return True
         return {seen, group} == {PERSON, TWO_WHEELER} and (group == TWO_WHEELER or not self.uses_coco_classes)

@@ -1,8 +1,8 @@
 """The state of one tracked object, and how evidence changes it.
 
 Position: a Kalman filter with constant velocity, as in SORT (Bewley et al., "Simple Online and Realtime
-Tracking", ICIP 2016), with noise in own sizes, so that one covariance serves both axes and objects at any
-distance.
+Tracking", ICIP 2016). Its noise is in sizes of the object itself ("own sizes": box widths horizontally, box
+heights vertically), so that one covariance serves both axes and objects at any distance.
 
 Parked objects: a small picture of the object shows without an inference that it is still there. Normalised
 cross-correlation does not depend on the brightness of the scene.
@@ -38,10 +38,10 @@ SHAKE = 1  # pixels of the patch by which wind moves the camera
 
 
 class AppearancePatch:
-    """The luma of one box at low resolution."""
+    """The luma of the inner part of one box at low resolution, without wide structures."""
 
     def __init__(self, luma: Gray, box: Box) -> None:
-        """``box`` must overlap the picture; the part outside is ignored."""
+        """Store the patch. ``box`` must overlap the picture; the part outside is ignored."""
         self._box = box.grown(-INNER * box.width, -INNER * box.height).clipped()
         x1, y1, x2, y2 = self._box.to_pixels(luma.shape[1], luma.shape[0])
         scale = min(1.0, LONG_SIDE / max(x2 - x1, y2 - y1))
@@ -50,11 +50,11 @@ class AppearancePatch:
 
     @property
     def is_distinct(self) -> bool:
-        """False for a patch with too little contrast to be recognised."""
+        """Return False if the patch is too small or has too little contrast to be recognised."""
         return float(self._pixels.std()) >= MIN_CONTRAST and min(self._pixels.shape) >= 3
 
     def matches(self, luma: Gray) -> bool:
-        """Whether ``luma`` still looks like the patch at its place."""
+        """Return whether the patch's place in ``luma`` still looks like the patch."""
         now = cv2.copyMakeBorder(self._shrunk(luma), SHAKE, SHAKE, SHAKE, SHAKE, cv2.BORDER_REPLICATE)
         scores = cv2.matchTemplate(now, self._pixels, cv2.TM_CCOEFF_NORMED)
         return float(scores.max()) >= SAME_CORRELATION
@@ -66,7 +66,7 @@ class AppearancePatch:
 
 
 MEASURED = 0.08**2
-"""Variance of a detection's centre, own sizes squared; larger: smoother boxes with more lag."""
+"""Variance of a detection's centre, in own sizes squared; a larger one gives smoother boxes with more lag."""
 FIRST_SPEED = 2.0**2  # variance of the speed before it is measured, (own sizes a second) squared
 ACCELERATION = 1.0  # own sizes squared a second cubed; larger: turns and stops are followed sooner
 SIZE_BLEND = 0.5  # share of a detection's size in the new size
@@ -107,7 +107,7 @@ class KalmanBox:
         self.velocity = self.velocity[0] + speed_gain * dx, self.velocity[1] + speed_gain * dy
         width = max(self.box.width + size_blend * (measured.width - self.box.width), MIN_SIZE)
         height = max(self.box.height + size_blend * (measured.height - self.box.height), MIN_SIZE)
-        # An object that moves away at constant speed slows down in the picture as its area shrinks.
+        # An object that moves away at constant speed becomes slower in the picture as its area shrinks.
         slower = min(max(width * height / max(self.box.area, MIN_SIZE**2), 0.5), 2.0)
         self.velocity = self.velocity[0] * slower, self.velocity[1] * slower
         x, y = x + place_gain * dx, y + place_gain * dy
@@ -117,10 +117,10 @@ class KalmanBox:
         self._both *= 1 - place_gain
 
 
-STILL_S = 3.0  # without displacement for this long: parked
-STANDS_S = 1.0  # without displacement for this long: standing
-STILL_DISTANCE, LEFT_DISTANCE = 0.2, 0.3  # own sizes; a parked object has moved on from the larger one on
-SAME_OUTLINE = 2.0  # area ratio; beyond it the object enters the picture, which is no movement
+STILL_S = 3.0  # an object that stays within STILL_DISTANCE for this long is parked
+STANDS_S = 1.0  # an object that stays within STILL_DISTANCE for this long stands
+STILL_DISTANCE, LEFT_DISTANCE = 0.2, 0.3  # own sizes; a parked object moves on beyond the second one
+SAME_OUTLINE = 2.0  # area ratio above which the object is entering the picture, which is no movement
 
 
 class TrackedObject:
@@ -130,26 +130,26 @@ class TrackedObject:
         self.number = number
         self.position = KalmanBox(box)
         self.created_mono = now
-        self.seen_mono = now  # of the last sighting, or last support by motion or its patch
+        self.seen_mono = now  # time of the last sighting, or of the last support by motion or the patch
         self.seen_now = True
         self.sighted_mono = now
-        self.inferred_mono = now  # of the last inference that covered it, whether it saw it or not
+        self.inferred_mono = now  # time of the last inference that covered the object, seen or not
         self.state = TrackState.TENTATIVE
         self.confirmed = False
         self.vote = GroupVote()
-        self.covered = 0  # inferences in which it could have been seen
-        self.misses = 0  # last inferences in a row that did not see it
-        self.moved_frames = 0  # frames with motion of its own in its box
-        self.idle = 0  # inferences in a row that covered it while nothing moved in its box
-        self.path = 0.0  # largest distance from where it was first seen, own sizes
+        self.covered = 0  # number of inferences that could have seen the object
+        self.misses = 0  # number of inferences in a row, up to the last, that did not see it
+        self.moved_frames = 0  # number of frames with motion in its box, while no other box overlapped it
+        self.idle = 0  # number of inferences in a row that covered it while nothing moved in its box
+        self.path = 0.0  # largest distance from the place where it was first seen, own sizes
         self._origin = box
         self._place, self._place_mono = box, now  # its present place, and since when
         self.parked = False
         self.parked_before = False
-        self.patch: AppearancePatch | None = None  # its picture while it is parked
-        self.patch_mono = now  # when that picture was taken
-        self.absent_since: float | None = None  # parked, but the picture at its place does not match
-        self.is_covered = False  # absent because another object is in front of it
+        self.patch: AppearancePatch | None = None  # its appearance while it is parked
+        self.patch_mono = now  # when the patch was stored
+        self.absent_since: float | None = None  # parked, but its patch has not matched since then
+        self.is_covered = False  # the patch does not match because another object is in front of it
 
     @property
     def box(self) -> Box:
@@ -157,7 +157,7 @@ class TrackedObject:
 
     @property
     def velocity(self) -> tuple[float, float]:
-        """Picture widths and heights a second."""
+        """Return the velocity in picture widths and heights a second; 0 while the object is parked."""
         return (0.0, 0.0) if self.parked else self.position.velocity
 
     def see(self, sighting: Sighting, moves: bool, now: float) -> None:
@@ -179,7 +179,7 @@ class TrackedObject:
             self.path = max(self.path, distance(self._origin, self.box))
 
     def miss(self, now: float) -> None:
-        """Apply an inference that covered the object and did not see it."""
+        """Record an inference that covered the object but did not see it."""
         self.covered += 1
         self.idle += 1
         self.misses += 1
@@ -209,16 +209,16 @@ class TrackedObject:
             self.parked = True
 
     def unpark(self) -> None:
-        """The parked object moves again."""
+        """Record that the parked object moves again."""
         self.parked, self.parked_before, self.patch = False, False, None
         self.absent_since, self.is_covered = None, False
 
     def stands(self, now: float) -> bool:
-        """Whether it has kept its place for ``STANDS_S``."""
+        """Return whether the object is parked or has kept its place for ``STANDS_S``."""
         return self.parked or now - self._place_mono >= STANDS_S
 
     def snapshot(self, track_id: str, priority: float) -> Track:
-        """The object as other stages see it."""
+        """Return the track that other stages get; its box is clipped to the picture."""
         return Track(
             id=track_id,
             box=self.box.clipped(),
@@ -238,19 +238,19 @@ class TrackedObject:
         )
 
 
-COVERING = 0.1  # another object's box covers a parked one from this share of its box on
-REFRESH_S = 10.0  # a picture is renewed this often; the light changes more slowly
+COVERING = 0.1  # another object covers a parked one if it overlaps more than this share of the parked box
+REFRESH_S = 10.0  # how often a patch is renewed; the light changes more slowly
 
 
 def store_patch(tracked: TrackedObject, luma: Gray, now: float) -> None:
-    """Store the picture of a parked object, unless it has too little contrast to be recognised."""
+    """Store or renew the patch of a parked object; store None if the patch could not be recognised."""
     if tracked.patch is None or now - tracked.patch_mono >= REFRESH_S:
         patch = AppearancePatch(luma, tracked.box)
         tracked.patch, tracked.patch_mono = (patch if patch.is_distinct else None), now
 
 
 def check_parked(tracked: TrackedObject, others: Iterable[TrackedObject], luma: Gray, now: float) -> None:
-    """Check by its picture whether a parked object that was not seen in this frame is still there."""
+    """Check by its patch whether a parked object that was not seen in this frame is still there."""
     if tracked.patch is not None and tracked.patch.matches(luma):
         tracked.absent_since, tracked.is_covered = None, False
         tracked.support(now)

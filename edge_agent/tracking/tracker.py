@@ -15,27 +15,29 @@ from edge_agent.tracking.sightings import Apart, Sighting, sightings
 from edge_agent.tracking.tracked_object import TrackedObject, check_parked, store_patch
 
 BEGIN_SCORE, BEGIN_SCORE_STILL = 0.3, 0.5
-"""Score of a sighting that starts a track, with and without motion; lower: earlier, more false ones."""
+"""Least score of a sighting that starts a track, with motion and without. Lower values start tracks earlier,
+but more of them are false."""
 COVERS = 0.9  # an inference covers a box if this share of it is inside the crop
-MIN_SHARE = 0.03  # longer side over the crop's: 12 of 416 pixels; smaller objects are seen by chance
-NEARER = 0.05  # box heights; an object is in front of another if its foot is lower by this
+MIN_SHARE = 0.03  # least side of an object as a share of the crop's: 12 of 416 pixels; below it is chance
+NEARER = 0.05  # an object is in front of another if its foot is lower by this share of the other's height
 NEAR_REACH, LEAP_REACH, MAX_REACH = 0.4, 1.0, 1.6
-"""Distance from the prediction in own sizes: usually; for tracks and sightings left after that; at most."""
+"""Largest distance of a sighting from a track's prediction, in own sizes: in the first assignment; in the
+second, of tracks and sightings that the first left; in any case."""
 MOTION_MISSES = 4  # after this many misses in a row, motion alone no longer supports a track
 REGION_NOISE = 0.2**2  # variance of a motion region's centre, own sizes squared: it includes the shadow
-SAME_IOU, SAME_INSIDE = 0.45, 0.75  # from here on a sighting is a duplicate of a track that has one already
+SAME_IOU, SAME_INSIDE = 0.45, 0.75  # above one of these, a sighting is a duplicate of a track with a sighting
 MAX_TRACKS = 200
-"""At the same time; beyond it no track is started. Bounds the time of a frame, as ``MAX_DETECTIONS`` does."""
+"""Largest number of tracks at once. Like ``MAX_DETECTIONS``, it limits the time that a frame can take."""
 MAX_STEP_S = 2.0  # a longer gap between frames counts as this long
 
 _Beside = dict[int, list[TrackedObject]]
 
 
 class Tracker:
-    """One camera's tracks. Not thread-safe: the camera's pipeline thread owns it.
+    """Tracks the objects of one camera. Not thread-safe: only the camera's pipeline thread may use it.
 
     ``boot_tag`` makes ids unique: it must differ between two starts of the agent. ``min_score``: the combined
-    score of the agreeing sightings that confirms an object; higher: fewer and later objects.
+    score of the agreeing sightings that confirms an object; a higher one gives fewer and later objects.
     """
 
     def __init__(self, camera_id: str, boot_tag: str, min_score: float = 0.0) -> None:
@@ -94,10 +96,10 @@ class Tracker:
         return Tracks(self._tracks, tuple(self._ended(tracked) for tracked in over))
 
     def on_signal_lost(self) -> tuple[Track, ...]:
-        """The camera was lost: drop moving and unconfirmed tracks without an event. Numbering continues.
+        """Drop the moving and unconfirmed tracks without an event, because the camera's signal was lost.
 
-        Parked tracks stay and are returned: when frames come again, their pictures show whether they are
-        still there.
+        Return the parked tracks, which stay: when frames come again, their patches show whether the objects
+        are still there. Ids are not used again.
         """
         self._objects = [tracked for tracked in self._objects if tracked.confirmed and tracked.parked]
         for tracked in self._objects:
@@ -116,16 +118,18 @@ class Tracker:
         return min(max(dt, 1e-3), MAX_STEP_S)
 
     def _apply_sightings(self, seen: Sequence[Sighting], foreground: Foreground, now: float) -> None:
-        """Assign each sighting to a track; a strong one that is left starts a new track.
+        """Assign sightings to tracks; a strong sighting that is left starts a new track.
 
-        A sighting without motion needs a higher score to start a track, because signs, tripods and lane marks
-        are detected now and then. Weak sightings without motion are assigned to standing tracks only.
+        A sighting without motion needs a higher score to start a track, because models sometimes detect an
+        object in signs, tripods and lane marks. Weak sightings without motion are assigned to standing tracks
+        only.
         """
         moving = {id(s) for s in seen if not foreground.trusted or foreground.supports(s.box)}
         strong = [s for s in seen if s.score >= (BEGIN_SCORE if id(s) in moving else BEGIN_SCORE_STILL)]
         weak = [s for s in seen if s.score < BEGIN_SCORE and id(s) in moving]
         weak_still = [s for s in seen if s.score < BEGIN_SCORE_STILL and id(s) not in moving]
-        # Confirmed tracks choose first: a sign with a weak track must not take the object that passes it.
+        # Confirmed tracks first: an unconfirmed track of a sign must not get the sighting of an object that
+        # passes the sign.
         left, free = self._assign(strong, [t for t in self._objects if t.confirmed], moving, now)
         left, others = self._assign(left, [t for t in self._objects if not t.confirmed], moving, now)
         left, free = self._assign(left, [*free, *others], moving, now, LEAP_REACH)
@@ -148,7 +152,7 @@ class Tracker:
         now: float,
         reach: float = NEAR_REACH,
     ) -> tuple[list[Sighting], list[TrackedObject]]:
-        """Assign sightings to tracks; returns the unassigned sightings and tracks."""
+        """Assign sightings to the tracks ``free``; return the sightings and tracks that are left."""
         near = _in_reach([s.box for s in seen], [tracked.box for tracked in free])
         costs = [
             [_cost(s, one, reach) if close else FORBIDDEN for one, close in zip(free, row, strict=True)]
@@ -164,7 +168,8 @@ class Tracker:
         )
 
     def _count_misses(self, inferred: Sequence[Box], beside: _Beside, now: float) -> None:
-        """Count a miss for each track that an inference covered and did not see, unless it is hidden."""
+        """Count a miss for each track that an inference covered but did not see, unless another object hides
+        it."""
         if not inferred:
             return
         for tracked in self._objects:
@@ -176,7 +181,7 @@ class Tracker:
 
     def _apart(self, foreground: Foreground) -> Apart:
         def apart(person: Detection, machine: Detection) -> bool:
-            """Whether the person does not ride the two-wheeler, because it is parked and the person moves."""
+            """Return whether person and two-wheeler are two objects: it is parked, and the person moves."""
             of_machine, of_person = self._at(machine.box), self._at(person.box)
             if of_machine is None or not of_machine.parked:
                 return False
@@ -187,12 +192,13 @@ class Tracker:
         return apart
 
     def _at(self, box: Box) -> TrackedObject | None:
-        """The track whose box matches ``box`` best, or None."""
+        """Return the track with the best matching box; None if its IoU with ``box`` is at most 0.35."""
         best = max(self._objects, key=lambda tracked: tracked.box.iou(box), default=None)
         return best if best is not None and best.box.iou(box) > 0.35 else None
 
     def _support(self, foreground: Foreground, inferred: bool, beside: _Beside, now: float) -> None:
-        """Support moving tracks by motion between inferences; a motion region of its own corrects it."""
+        """Support moving tracks by motion. In a frame without an inference, correct the position of a track
+        by its motion region, if that touches no other track."""
         if not foreground.trusted:
             return
         sighted = {id(tracked) for tracked in self._objects if tracked.seen_now}
@@ -229,14 +235,14 @@ class Tracker:
 def _cost(sighting: Sighting, tracked: TrackedObject, near: float) -> float:
     at_its_place = tracked.parked and (tracked.absent_since is None or tracked.is_covered)
     if at_its_place and tracked.box.iou(sighting.box) < 0.3 and sighting.box.inside(tracked.box) < 0.7:
-        return FORBIDDEN  # a passing object is not the parked one, however near
+        return FORBIDDEN  # it is an object that passes the parked one, however near it is
     like = affinity(tracked.vote.group, sighting.group)
     reach = min(near + tracked.position.uncertainty, MAX_REACH) if like >= 0.9 else 0.0
     return pair_cost(tracked.box, sighting.box, like, reach)
 
 
 def _overlapping(objects: Sequence[TrackedObject]) -> _Beside:
-    """The objects whose boxes overlap each object's box, by its number."""
+    """Return, by the number of each object, the other objects with boxes that overlap its box."""
     beside: _Beside = {tracked.number: [] for tracked in objects}
     boxes = [(tracked, tracked.box.x1, tracked.box.y1, tracked.box.x2, tracked.box.y2) for tracked in objects]
     for n, (tracked, x1, y1, x2, y2) in enumerate(boxes):
@@ -248,7 +254,7 @@ def _overlapping(objects: Sequence[TrackedObject]) -> _Beside:
 
 
 def _hiding(tracked: TrackedObject, beside: _Beside) -> list[Box]:
-    """Boxes of the objects that are nearer to the camera and overlap the track."""
+    """Return the boxes of objects that are nearer to the camera and cover over 10 % of the track's box."""
     box, limit = tracked.box, tracked.box.y2 + NEARER * tracked.box.height
     least = 0.1 * box.area
     others = [other.box for other in beside[tracked.number]]
@@ -256,7 +262,8 @@ def _hiding(tracked: TrackedObject, beside: _Beside) -> list[Box]:
 
 
 def _in_reach(boxes: Sequence[Box], others: Sequence[Box]) -> list[list[bool]]:
-    """Whether each pair of boxes is near enough to compute its cost: in a full street most pairs are not."""
+    """Return, for each box a row, which of ``others`` are near enough to compute the cost of the pair. In a
+    full street most pairs are not."""
     far = MAX_REACH
     places = [(o.x1 + o.x2, o.y1 + o.y2, far * (o.x2 - o.x1), far * (o.y2 - o.y1)) for o in others]
     rows = []
@@ -268,13 +275,14 @@ def _in_reach(boxes: Sequence[Box], others: Sequence[Box]) -> list[list[bool]]:
 
 
 def _is_same(sighting: Sighting, tracked: TrackedObject) -> bool:
-    """Whether the sighting is a duplicate of a track that has a sighting in this frame."""
+    """Return whether the sighting is a duplicate of ``tracked``, which already has one in this frame."""
     box = tracked.box
     return sighting.box.iou(box) > SAME_IOU or sighting.box.inside(box) > SAME_INSIDE
 
 
 def _is_part(tracked: TrackedObject, beside: _Beside, now: float) -> bool:
-    """Whether an unconfirmed track was a part of an object: the inference sees only that one at its place."""
+    """Return whether an unconfirmed track is only a part of another object: in this frame the other one has a
+    sighting, the track has none, and its box is inside the other's."""
     if tracked.confirmed or tracked.parked or tracked.sighted_mono == now:
         return False
     return any(
@@ -284,6 +292,6 @@ def _is_part(tracked: TrackedObject, beside: _Beside, now: float) -> bool:
 
 
 def _shows(crop: Box, box: Box) -> bool:
-    """Whether an inference of ``crop`` shows ``box``, large enough to be recognised."""
+    """Return whether ``crop`` contains ``box``, and large enough for an inference to recognise it."""
     share = max(box.width / max(crop.width, 1e-6), box.height / max(crop.height, 1e-6))
     return share >= MIN_SHARE and box.inside(crop) >= COVERS

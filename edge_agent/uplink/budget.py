@@ -52,12 +52,13 @@ class ByteCounts(msgspec.Struct, kw_only=True):
 
 class BillingPeriod(msgspec.Struct, kw_only=True):
     first_day: date | None = None  # None: no trusted clock has been available yet
-    since: datetime | None = None  # counting began then; None: at the period's beginning
+    since: datetime | None = None  # when counting began; None: at the beginning of the period
     used: ByteCounts = msgspec.field(default_factory=ByteCounts)
 
 
 def first_day_of(day: date, reset_day: int) -> date:
-    """First day of the billing period of ``day``. ``reset_day`` 31 is the last day of a shorter month."""
+    """Return the first day of the billing period that contains ``day``. In a month with fewer days than
+    ``reset_day``, periods begin on its last day."""
     this = _reset_in(day.year, day.month, reset_day)
     if day >= this:
         return this
@@ -79,8 +80,9 @@ def advance_period(
 ) -> tuple[BillingPeriod, BillingPeriod | None]:
     """Return the period that contains ``now`` (local time, from a trusted clock), and the period before it.
 
-    A clock that ran ahead and was set back gets the old period again, plus what was counted meanwhile: no
-    budget is granted twice. A step back over midnight by less than a day stays in the new period.
+    If the clock ran ahead and was set back, the earlier period is in force again, with the bytes that were
+    counted in the later one added, so that no budget is granted twice. If the clock is set back to the day
+    before the period, the period stays.
     """
     today = now.date()
     first_day = first_day_of(today, reset_day)
@@ -104,7 +106,7 @@ def _sum(one: ByteCounts, other: ByteCounts) -> ByteCounts:
 
 @dataclass(frozen=True, slots=True)
 class PeriodUse:
-    """The state of a billing period now."""
+    """The use of a billing period until now."""
 
     first_day: date | None
     next_first_day: date | None
@@ -116,15 +118,15 @@ class PeriodUse:
 
     @property
     def forecast_bytes(self) -> int | None:
-        """Bytes at the end of the period at the average rate so far; None on the first day and without a
-        trusted clock."""
+        """Return the bytes at the end of the period if the average rate continues; None on the first day of
+        counting and without a trusted clock."""
         if self.left_s is None or self.counted_s < DAY_S:
             return None
         return round(self.used_bytes * (1 + self.left_s / self.counted_s))
 
 
 def period_use(period: BillingPeriod, now: datetime | None, reset_day: int, timezone: tzinfo) -> PeriodUse:
-    """``now``: local time; None where the clock is not trusted."""
+    """Return the use of ``period``. ``now``: local time; None if the clock is not trusted."""
     used, total = period.used.to_wire(), period.used.total
     if period.first_day is None:
         return PeriodUse(None, None, used, total)
@@ -146,30 +148,31 @@ def period_use(period: BillingPeriod, now: datetime | None, reset_day: int, time
 
 
 STEP_BELOW = (0.5, 0.25, 0.1)
-"""Steps 1 to 3 begin below this part of the even share. A site that always uses 10 % too much gets to step 1
-on day 25 of 30, a site that uses twice as much on day 10."""
+"""Steps 1, 2 and 3 begin when the even share is below these values. A site that always uses 10 % more than
+even use reaches step 1 on day 25 of 30, a site that uses twice as much on day 10."""
 STEP_BACK = 1.5
-"""A step ends when the share is this many times its threshold: one day's saving must not bring the step back
-the day after."""
+"""A step ends when the even share is this many times the step's threshold, so that the step does not begin
+again a day after it has ended."""
 DWELL_S = DAY_S
 LAST_S = DAY_S / 4
-"""The last hours of a period count as this long: no change is worth it for the short rest."""
+"""The rest of a period counts as at least this long, so that the step hardly changes in its last hours."""
 SLOW_HEARTBEAT_S = 300.0
 TOP_STEP = len(STEP_BELOW)
 
 
 class BudgetLadder:
-    """One for each gateway; ``update`` may be called at any rate. Without a trusted clock the step stays."""
+    """Decides the budget step of a gateway. ``update`` may be called at any rate; without a trusted clock it
+    does not change the step."""
 
     def __init__(self, monthly_bytes: int, step: int = 0, first_day: date | None = None) -> None:
         """``step`` and ``first_day``: the step in force when the agent last ran, and its billing period."""
         self._monthly_bytes = monthly_bytes
         self.step = min(max(step, 0), TOP_STEP)
         self.first_day = first_day
-        self._changed_mono: float | None = None  # None: not since the start
+        self._changed_mono: float | None = None  # None: no ``update`` since the start
 
     def update(self, now_mono: float, use: PeriodUse) -> StepChange | None:
-        """Return the change of the step, if any."""
+        """Return the change of the step, or None if it stays."""
         if use.left_s is None or use.first_day is None:
             return None
         if self._changed_mono is None:
@@ -193,7 +196,7 @@ class BudgetLadder:
         return None
 
     def _share(self, use: PeriodUse, left_s: float) -> float:
-        """1.0: even use so far."""
+        """Return the even share; 1.0 if exactly the budget of even use has been used so far."""
         left = 1 - use.used_bytes / self._monthly_bytes
         return left * use.whole_s / max(left_s, LAST_S)
 

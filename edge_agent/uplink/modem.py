@@ -88,14 +88,14 @@ class ModemReading:
     port: str = ""  # name of the control port, such as cdc-wdm0
     failed: str | None = None  # why the state is ``failed``
     lock: str | None = None  # ``sim-pin``, ``sim-puk`` or ``other``
-    pin_attempts: int | None = None  # left before the card asks for its PUK
+    pin_attempts: int | None = None  # how often the PIN may be tried before the card requires its PUK
     registration: str = "unknown"
     operator: str = ""
     operator_code: str = ""  # MCC and MNC
     technology: str | None = None
     signal_percent: int | None = None
     bearers: tuple[BearerCount, ...] = ()
-    source: str = ""  # the process of ModemManager: with another one, bearers begin again at 0
+    source: str = ""  # the process of ModemManager: in a new process the bearers count from 0 again
 
 
 def chosen_modem(objects: Objects) -> Mapping[str, Properties] | None:
@@ -145,14 +145,16 @@ def _pin_attempts(retries: object) -> int | None:
 
 
 def _signal(quality: object) -> int | None:
-    """``(percent, whether it was measured recently)``; a modem that is not registered reports 0."""
+    """Return the percentage of ``SignalQuality``, which is ``(percent, whether it was measured recently)``;
+    None if ``quality`` has another form. A modem that is not registered reports 0."""
     if isinstance(quality, tuple) and quality and isinstance(quality[0], int):
         return min(max(quality[0], 0), 100)
     return None
 
 
 def _counts(bearers: Mapping[str, Properties]) -> Iterator[BearerCount]:
-    """``total-*`` also counts earlier sessions of the bearer; ModemManager before 1.16 has none."""
+    """Yield the counts of each bearer. The properties ``total-*`` include earlier sessions of the bearer;
+    ModemManager before 1.16 lacks them."""
     for path, properties in bearers.items():
         stats = properties.get("Stats")
         if isinstance(stats, dict):

@@ -1,7 +1,8 @@
-"""Reads the modem from ModemManager over the system's D-Bus: the one place that uses jeepney.
+"""Reads the modem from ModemManager over the system's D-Bus. Only this module uses jeepney.
 
-Its policy lets every user read these properties, and the socket is AF_UNIX, so the sandboxed agent needs no
-right of its own (docs/decisions/0095). The module changes nothing, and never starts ModemManager.
+ModemManager's D-Bus policy lets every user read these properties, and the socket is AF_UNIX, so the sandboxed
+agent needs no additional rights (docs/decisions/0095). The module changes nothing, and never starts
+ModemManager.
 """
 
 from __future__ import annotations
@@ -27,19 +28,20 @@ from edge_agent.uplink.modem import (
 
 ROOT = "/org/freedesktop/ModemManager1"
 TIMEOUT_S = 5.0
-"""Of each question; ModemManager answers from memory, within milliseconds."""
+"""Timeout of each call; ModemManager answers from memory, within milliseconds."""
 MAX_BEARERS = 4
 
 
 def read_modem(address: str) -> ModemReading | None:
     """Return the modem's reading; None while ModemManager does not run. Raises ModemError.
 
-    Call it on a thread of its own: a D-Bus daemon that accepts the connection and is silent blocks for ever.
+    Call it on a separate thread: it blocks for ever if a D-Bus daemon accepts the connection and then sends
+    nothing.
     """
     try:
         with open_dbus_connection(address, auth_timeout=TIMEOUT_S) as connection:
             return _read(connection)
-    # AuthenticationError of jeepney is a ValueError, and its timeouts are OSErrors.
+    # jeepney's AuthenticationError is a ValueError, and its timeouts are OSErrors.
     except (OSError, RuntimeError, DBusErrorResponse, ValueError, TypeError, KeyError, IndexError) as error:
         raise ModemError(f"the modem cannot be read over D-Bus: {type(error).__name__}: {error}") from error
 
@@ -64,7 +66,7 @@ def _ask_bus(connection: DBusConnection, call: Any) -> Any:
 
 
 def _ask(connection: DBusConnection, path: str, interface: str, member: str, *words: str) -> Any:
-    """Call a method of ModemManager whose arguments are texts."""
+    """Call a method of ModemManager with the texts ``words`` as its arguments."""
     signature = "s" * len(words) or None
     call = new_method_call(DBusAddress(path, SERVICE, interface), member, signature, words)
     call.header.flags |= MessageFlag.no_auto_start
@@ -72,7 +74,7 @@ def _ask(connection: DBusConnection, path: str, interface: str, member: str, *wo
 
 
 def _unpacked(properties: dict[str, tuple[str, Any]]) -> Properties:
-    """jeepney gives each variant as (signature, value)."""
+    """Return the values of the properties; jeepney returns each as (signature, value)."""
     return {name: value for name, (_, value) in properties.items()}
 
 

@@ -1,7 +1,7 @@
 """Bytes of the billing period as the modem counts them: all traffic of the SIM card, including apt and ssh.
 
-A bearer counts from its creation, so each reading adds what is new. The count of a bearer begins again at 0
-if it is lower than before, or if ModemManager has restarted.
+A bearer counts bytes from its creation on, so each reading adds the difference to the last one. If a count is
+lower than before, or ModemManager has restarted, the bearer has begun at 0 again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class _Bearer(msgspec.Struct):
 
 
 class _Saved(msgspec.Struct, kw_only=True):
-    """The file. ``source``: the boot and the process that the bearers belong to."""
+    """The content of the file. ``source``: the boot and the process of ModemManager to which the counts of
+    ``bearers`` belong."""
 
     first_day: date | None = None  # of the billing period; None: no trusted clock has been available yet
     sent: Bytes = 0
@@ -38,8 +39,7 @@ class _Saved(msgspec.Struct, kw_only=True):
 
 
 class ModemUsage:
-    """Counts the bytes of the billing period. Not thread-safe: only the thread that reads the modem uses
-    it."""
+    """Counts the bytes of the billing period. Not thread-safe: only one thread may use it."""
 
     def __init__(self, path: Path, boot_id: str) -> None:
         self._path = path
@@ -55,10 +55,11 @@ class ModemUsage:
         return self._state.received
 
     def add(self, reading: ModemReading, first_day: date | None) -> None:
-        """Add what the bearers carried since the last reading. ``first_day``: the first day of the present
-        billing period.
+        """Add the bytes that the bearers carried since the last reading. ``first_day``: the first day of the
+        present billing period; None if it is not known.
 
-        The minutes before a new period count in the new one. A clock that is set back keeps the count.
+        Bytes between the last reading of a period and the first one of the next count in the next period. If
+        the clock is set back, the count continues.
         """
         state = self._state
         if first_day is not None:

@@ -1,10 +1,9 @@
 """Decides what may be sent now: the sender asks before each event and picture.
 
-There are two reasons to wait: the budget of the billing period is short (its step), and the backlog of an
-outage must not fill the link (a token bucket). An alarm never waits for either. Waiting messages stay in
-the outbox.
+A message waits for two reasons: the budget of the billing period is short (``step``), or the backlog of an
+outage would fill the link (a token bucket). An alarm never waits. Waiting messages stay in the outbox.
 
-``SendLimiter`` counts bytes of everything sent; ``SendRate`` counts messages a second that are not urgent.
+``SendLimiter`` counts the bytes of all messages; ``SendRate`` counts messages that are not urgent.
 """
 
 from __future__ import annotations
@@ -13,15 +12,16 @@ from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import StoredEvent
 from edge_agent.core.model import Severity
 
-MEDIA_STEP, INFO_STEP = 1, 2  # the steps of ``budget.py`` that hold back pictures, and infos
+MEDIA_STEP, INFO_STEP = 1, 2  # from these steps of ``budget.py`` on, pictures and infos wait
 BURST_S = 4.0
-"""The traffic of this many seconds may go at once: a site's usual traffic is not slowed down."""
+"""The bytes of this many seconds may be sent at once, so that a site's usual traffic is not slowed down."""
 WORTH_WAKING_S = 0.25
 UNBOUNDED = 10**12
 
 
 class SendLimiter:
-    """The publisher's thread uses it; any thread may set ``step``, which applies from the next call on."""
+    """Decides by budget step and token bucket what may be sent. Only the publisher's thread may call it; any
+    thread may set ``step``, which applies from the next call on."""
 
     def __init__(self, clock: Clock, bytes_s: float = UNBOUNDED) -> None:
         self.step = 0
@@ -32,7 +32,7 @@ class SendLimiter:
         self._filled_mono = clock.monotonic()
 
     def allows(self, event: StoredEvent) -> bool:
-        """Whether the event may be sent now. Where it may not, no event of a lower severity may."""
+        """Return whether the event may be sent now. If not, no event of a lower severity may be either."""
         if event.priority >= Severity.ALARM.number:
             return True
         if event.priority < Severity.WARNING.number and self.step >= INFO_STEP:
@@ -43,11 +43,12 @@ class SendLimiter:
         return self.step < MEDIA_STEP and self._refill() > 0
 
     def count_sent(self, size_bytes: int) -> None:
-        """Count sent bytes. A large message is paid for afterwards; alarms owe no more than a burst."""
+        """Take the sent bytes out of the token bucket, which may become negative: later messages then wait.
+        Alarms lower it at most to minus a burst, or minus the size of one larger message."""
         self._tokens = max(self._refill() - size_bytes, -max(self._burst, size_bytes))
 
     def wait_s(self) -> float | None:
-        """Seconds until a message may be allowed again; None: nothing waits for the bucket."""
+        """Return the seconds until the token bucket allows a message; None if it allows one now."""
         tokens = self._refill()
         return None if tokens > 0 else WORTH_WAKING_S - tokens / self._bytes_s
 
@@ -59,7 +60,8 @@ class SendLimiter:
 
 
 class SendRate:
-    """``per_s`` messages a second on average, ``burst`` at once after a pause. One thread uses it."""
+    """Limits messages to ``per_s`` a second on average, and ``burst`` at once after a pause. Only one thread
+    may use it."""
 
     def __init__(self, per_s: float, burst: int) -> None:
         self._per_s = per_s
@@ -81,6 +83,7 @@ class SendRate:
 
     @property
     def wait_s(self) -> float:
-        """Seconds from the last ``available`` until a fair part of the burst may go; 0: now."""
+        """Return the seconds, from the last call of ``available``, until a quarter of the burst, at least one
+        message, may be sent; 0 if it may be sent now."""
         lacking = max(1.0, self._burst / 4) - self._tokens
         return max(0.0, lacking / self._per_s)

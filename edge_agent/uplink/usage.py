@@ -1,8 +1,8 @@
 """Bytes sent to the broker and received, by class: today, this month and in the billing period.
 
-Each message counts with the size of its MQTT packet. ``other`` is the rest of what TCP carried for the
-connection (TLS, sign-on, pings, state, birth), as the kernel counts it. ``headers`` are those of IP and TCP,
-both ways, from the kernel's count of segments.
+Each message counts with the size of its MQTT packet. ``other`` is the rest of the connection's bytes in TCP,
+by the kernel's count (TLS, sign-on, pings, state, birth). ``headers`` are the headers of IP and TCP in both
+directions, computed from the kernel's count of segments.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from edge_agent.core.state_file import read_record, write_record
 from edge_agent.uplink.budget import BillingPeriod, ByteCounts, PeriodUse, advance_period, period_use
 
 SAVE_EVERY_S = 300.0
-"""A save writes a few hundred bytes: SD cards wear out. A power cut loses at most this much of the count."""
+"""Least time between two saves. Each writes a few hundred bytes, and SD cards wear out. A power cut loses the
+count of at most this time."""
 
 
 class TrafficClass(StrEnum):
@@ -36,7 +37,8 @@ class TrafficClass(StrEnum):
 
 
 class _Saved(msgspec.Struct, kw_only=True):
-    """The file. ``day`` is the gateway's local date that ``today`` belongs to; None until one is known."""
+    """The content of the file. ``day``: the local date of the counts in ``today``; None until a trusted clock
+    is available."""
 
     day: date | None
     today: ByteCounts
@@ -46,10 +48,10 @@ class _Saved(msgspec.Struct, kw_only=True):
 
 
 class DataUsage:
-    """The counters. Thread-safe.
+    """Counts the bytes of day, month and billing period. Thread-safe.
 
-    A day ends at midnight of ``timezone``, but only by a clock that ``clock_trusted`` vouches for: until then
-    everything is added to the day that was saved last. A step back over midnight keeps the day.
+    A day ends at midnight of ``timezone``. While ``clock_trusted`` returns False, no day ends, and all bytes
+    are added to the day that was saved last. A clock that is set back over midnight does not change the day.
     """
 
     def __init__(
@@ -67,13 +69,14 @@ class DataUsage:
         self._clock_trusted = clock_trusted
         self._reset_day = reset_day
         self._saved_mono = clock.monotonic()
-        self._lock = threading.Lock()  # protects what is below
+        self._lock = threading.Lock()  # protects the fields below
         self._dirty = False
         self._state = read_record(path, _Saved) or _Saved(day=None, today=ByteCounts(), month=ByteCounts())
         self._period = self._state.period or self._older_period()
 
     def _older_period(self) -> BillingPeriod:
-        """The period from a file that has none: known if the period is the calendar month."""
+        """Return the billing period for a file of an older version, which has none. Its bytes are known only
+        if the period is the calendar month."""
         saved = self._state
         if saved.day is None or self._reset_day != 1:
             return BillingPeriod()
@@ -95,13 +98,13 @@ class DataUsage:
         self._dirty = True
 
     def totals(self) -> tuple[wire.BytesByClass, wire.BytesByClass]:
-        """Bytes of today and of this month."""
+        """Return the bytes of today and of this month."""
         with self._lock:
             self._roll_over()
             return self._state.today.to_wire(), self._state.month.to_wire()
 
     def period(self) -> PeriodUse:
-        """The billing period, and how much of it is left."""
+        """Return the use of the billing period until now."""
         with self._lock:
             now = self._roll_over()
             return period_use(self._period, now, self._reset_day, self._timezone)
@@ -124,7 +127,8 @@ class DataUsage:
                 self._dirty = True
 
     def _roll_over(self) -> datetime | None:
-        """Begin the day, month or period that has begun. Returns local time; None without a trusted clock."""
+        """Begin a new day, month or period if the date has changed. Return the local time; None without a
+        trusted clock."""
         if not self._clock_trusted():
             return None
         now = self._clock.now().astimezone(self._timezone)
