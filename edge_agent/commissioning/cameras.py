@@ -38,8 +38,8 @@ Discover = Callable[[], Sequence[DiscoveredCamera]]
 
 @dataclass(frozen=True, slots=True)
 class CameraOfSite:
-    """A camera of the sheet, and what was found at its address. ``fits``: it can be used as the sheet
-    says."""
+    """A camera of the sheet of sites, and what was found at its address. ``fits``: it can be used as the
+    sheet says. ``said``: the sentence for the technician."""
 
     id: str
     name: str
@@ -55,8 +55,8 @@ class CamerasFound:
     strangers: tuple[Bilingual, ...] = ()  # cameras that the sheet does not name
 
     def wire(self, sysroot: Path = Path("/")) -> list[ClaimCamera]:
-        """The cameras as the claim lists them. The MAC comes from the box's table of neighbours, because no
-        login has been made yet."""
+        """Return the cameras as the claim lists them. The MAC comes from the box's table of neighbours,
+        because no login has been made yet."""
         return [
             ClaimCamera(
                 id=each.id,
@@ -69,8 +69,8 @@ class CamerasFound:
 
 
 def discover(state: Path) -> Sequence[DiscoveredCamera]:
-    """Search by multicast, without a login. Takes some five seconds; the result is empty if the search
-    fails."""
+    """Search the network by multicast, without a login. Takes some five seconds. Returns nothing if the
+    search fails."""
     try:
         return Discovery(open_journal(state, "en"), SystemClock(), lambda _: None).search(Search())
     except EdgeAgentError:
@@ -78,7 +78,8 @@ def discover(state: Path) -> Sequence[DiscoveredCamera]:
 
 
 def find_cameras(site: BundleSite, search: Discover) -> CamerasFound:
-    """Compare the cameras of the sheet with the network: their streams' ports, and the search."""
+    """Compare the cameras of the sheet with the network. Each camera's stream port is tried, and ``search``
+    finds what else is there."""
     with ThreadPoolExecutor(max(1, min(8, len(site.cameras) + 1))) as threads:
         searched = threads.submit(search)
         open_ = list(threads.map(_answers, [camera.url for camera in site.cameras]))
@@ -115,7 +116,7 @@ def _answers(url: str) -> bool:
 
 
 def settings_of(site: BundleSite, run: Path) -> Settings:
-    """The settings of the bundle's configuration, without passwords, keys and certificates. Raises
+    """Return the settings of the bundle's configuration, without passwords, keys and certificates. Raises
     CommissioningError."""
     with tempfile.TemporaryDirectory(dir=run) as folder:
         path = Path(folder) / "edge-agent.yaml"
@@ -129,7 +130,7 @@ def settings_of(site: BundleSite, run: Path) -> Settings:
 
 
 def with_passwords(settings: Settings, passwords: Mapping[str, str]) -> Settings:
-    """The settings with these passwords, by camera."""
+    """Return the settings with these passwords, which are given by camera."""
     return replace(settings, cameras=tuple(_with_password(each, passwords) for each in settings.cameras))
 
 
@@ -141,9 +142,9 @@ def _with_password(camera: Camera, passwords: Mapping[str, str]) -> Camera:
 
 
 def try_passwords(settings: Settings, reachable: frozenset[str], state: Path) -> None:
-    """Log in once at each of these cameras, as often as ``core.camera_logins`` allows. Raises
-    CommissioningError if cameras refuse their password, or if it may not be tried now; not for a camera that
-    is dead or busy."""
+    """Log in once at each of the ``reachable`` cameras, if ``core.camera_logins`` allows it. Raises
+    CommissioningError if a camera refuses its password or the password may not be tried now. A camera that is
+    dead or busy raises nothing."""
     asked = [each for each in settings.cameras if each.credentials is not None and each.id in reachable]
 
     def refusal(camera: Camera) -> str | None:
@@ -168,13 +169,14 @@ def try_passwords(settings: Settings, reachable: frozenset[str], state: Path) ->
 
 
 def forget_passwords(run: Path) -> None:
-    """Delete the passwords in memory of a site that the box has given up."""
+    """Delete the passwords in memory, because the box has given up its site."""
     for path in (run / "credentials").glob("*"):
         path.unlink(missing_ok=True)
 
 
 def store_passwords(run: Path, passwords: Mapping[str, str]) -> None:
-    """Keep the passwords in memory as systemd passes them to a service, for aiming and the examination."""
+    """Store the passwords in memory, in the form in which systemd passes them to a service. Aiming and the
+    examination need them."""
     folder = run / "credentials"
     folder.mkdir(mode=0o700, exist_ok=True)
     for camera, password in passwords.items():

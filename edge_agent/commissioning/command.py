@@ -48,13 +48,14 @@ from edge_agent.tools.offline_docs.topics import plain
 log = logging.getLogger(__name__)
 
 UNIT = "edge-agent-commission.service"
-# Runs as root and outlives the command: its input ends when the command ends.
+# A shell that runs as root and outlives the command. Its input ends with the command, then it starts the
+# service.
 _START_AT_EXIT = "trap '' INT TERM HUP; cat >/dev/null; exec systemctl start --no-block \"$0\""
 
 
 def run_commission(args: argparse.Namespace, out: TextIO) -> int:
-    """Return 0 when the steps were done, 1 when the examination found something red. Raises
-    CommissioningError and EdgeAgentError."""
+    """Do what the arguments say. Return 0 when the steps were done, 1 when the examination found something
+    red. Raises CommissioningError and EdgeAgentError."""
     use_one_opencv_thread()
     lang: Lang = args.lang or default_lang(os.environ)
     paths = CommissioningPaths.below(args.sysroot)
@@ -86,11 +87,11 @@ def run_commission(args: argparse.Namespace, out: TextIO) -> int:
 
 
 class _GivenFiles:
-    """The arguments for a claim. They are checked before the box is examined, and files are read with the
-    caller's rights."""
+    """Checks the arguments for a claim before the box is examined, and reads the files with the caller's
+    rights."""
 
     def __init__(self, args: argparse.Namespace) -> None:
-        """Raises UsageError, CommissioningError, EdgeAgentError and OSError."""
+        """Check and read. Raises UsageError, CommissioningError, EdgeAgentError and OSError."""
         from edge_agent.tools.doctor.report import Photo
 
         if args.site is None:
@@ -106,7 +107,7 @@ class _GivenFiles:
         self.photo = None if args.photo is None else Photo.read(args.photo)
 
     def password(self) -> str:
-        """The password of the cameras; without a file ask for it. Raises CommissioningError."""
+        """Return the password of the cameras; ask for it if no file was given. Raises CommissioningError."""
         if self._password is not None:
             return self._password
         if not sys.stdin.isatty():
@@ -115,7 +116,7 @@ class _GivenFiles:
 
 
 def _read_password(path: Path) -> str:
-    """Raises CommissioningError and OSError."""
+    """Read the password from a file. Raises CommissioningError and OSError."""
     try:
         return path.read_text(encoding="utf-8-sig").removesuffix("\n")
     except UnicodeDecodeError:
@@ -123,13 +124,13 @@ def _read_password(path: Path) -> str:
 
 
 def _require_folder(folder: Path) -> None:
-    """Raise CommissioningError if a folder is missing that the units of the package make."""
+    """Raise CommissioningError if ``folder`` is missing, which the package's units make."""
     if not folder.is_dir():
         raise CommissioningError("folder-missing", folder=folder)
 
 
 def _examine_finally(paths: CommissioningPaths, out: TextIO) -> int:
-    # Where the unit has the passwords; without it they are where the page has left them.
+    # The unit gives the folder of the passwords; without the unit they are where the page has left them.
     passwords = Path(os.environ.get("CREDENTIALS_DIRECTORY", paths.run))
     try:
         with exclusive(paths.state):
@@ -144,7 +145,7 @@ def _examine_finally(paths: CommissioningPaths, out: TextIO) -> int:
 
 
 def _serve(paths: CommissioningPaths, sysroot: Path, port: int) -> int:
-    """Return 0 when the page has ended, EX_TEMPFAIL when the service has to start again."""
+    """Serve the page. Return 0 when it has ended, EX_TEMPFAIL when the service has to start again."""
     become_agent(paths.state)
     stop, systemd = stop_on_signals(), Systemd()
     with exclusive(paths.state):
@@ -168,8 +169,8 @@ def _serve_fault(
     error: CommissioningError,
     stop: threading.Event,
 ) -> int:
-    """Say on page and console why the box cannot be commissioned, until the bundle is not the one of
-    ``before``: then the service starts again with the new one."""
+    """Say on page and console why the box cannot be commissioned. When the files of the bundle differ from
+    ``before``, return EX_TEMPFAIL, so that the service starts again with the new files."""
     log.error("%s", error)
     identity = open_identity(paths.etc / "serial", paths.state)
     _write_console(paths, identity, error.text)
@@ -187,8 +188,8 @@ def _commissioning(paths: CommissioningPaths, sysroot: Path) -> Commissioning:
 
 
 def _take_credentials(paths: CommissioningPaths) -> None:
-    """Read passwords from the folder in memory. If the technician has typed none since the box started, fill
-    it with the passwords that systemd passes to the service."""
+    """Make this program read passwords from the folder in memory. If the technician has typed none since the
+    box started, fill the folder with the passwords that systemd passes to the service."""
     given = os.environ.get("CREDENTIALS_DIRECTORY")
     if given and not (paths.run / "credentials").is_dir():
         # systemd makes a flat folder: credentials_cam-1 (systemd.exec(5)).
@@ -217,7 +218,8 @@ def _environment(paths: CommissioningPaths, sysroot: Path) -> BoxEnvironment:
 
 
 def _write_console(paths: CommissioningPaths, identity: BoxIdentity, fault: Bilingual | None = None) -> None:
-    """The text that root's part shows on the console, in ASCII. ``fault``: why nothing can be done."""
+    """Write the text that root's part shows on the console, in ASCII. ``fault``: why the box cannot be
+    commissioned."""
     lines = [
         f"{identity.serial}   code {identity.code}",
         f"https://{identity.name}/",
@@ -233,7 +235,7 @@ def _write_console(paths: CommissioningPaths, identity: BoxIdentity, fault: Bili
 def _print_state(args: argparse.Namespace, paths: CommissioningPaths, out: TextIO, lang: Lang) -> int:
     identity = open_identity(paths.etc / "serial", paths.state)
     if args.identity or args.new_code:
-        # A row of boxes.csv; the note is printed on the label.
+        # the row for boxes.csv, whose note is printed on the label
         row = [identity.serial, identity.words, identity.key_sha256, f"code {identity.code}"]
         document = identity_document(identity) | {"code": identity.code}
         text = json.dumps(document, indent=2) if args.json else "serial,words,key,note\n" + ",".join(row)

@@ -46,19 +46,19 @@ class BoxEnvironment:
     examine: Examine
     network: RootNetwork
     clock: Clock
-    synced: Callable[[], bool]  # the clock is synchronised, as doctor says
-    trusted: Callable[[], bool]  # the time is good enough to check certificates
+    synced: Callable[[], bool]  # whether the clock is synchronised, as doctor says
+    trusted: Callable[[], bool]  # whether the time is good enough to check certificates
     discover: Callable[[Path], Discover] = field(default=lambda state: partial(site_cameras.discover, state))
 
 
 class Commissioning:
-    """``lock`` protects all state outside the record. ``busy`` makes sure that only one step uses the
-    record at a time."""
+    """Does the steps of commissioning for one box, one at a time. A step of the technician that begins during
+    another one raises CommissioningError; work on the centre's answer waits for the other one."""
 
     def __init__(self, box: BoxEnvironment, bundle: SiteBundle, store: ClaimStore) -> None:
         self.box, self.bundle, self._store = box, bundle, store
         self.papers = PaperFiles(box.paths.state)
-        self._steps = threading.Lock()  # one step at a time
+        self._steps = threading.Lock()  # held while a step is done
         self.site: BundleSite | None = self._site_of_record()
         self.found: CamerasFound | None = None
         self.location: PhoneLocation | None = None
@@ -69,7 +69,7 @@ class Commissioning:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a step is being done, also one that another phone or an earlier page began."""
+        """Whether a step is being done, also if another phone or an earlier page has begun it."""
         return self._steps.locked()
 
     def _site_of_record(self) -> BundleSite | None:
@@ -79,7 +79,7 @@ class Commissioning:
         return next((site for site in self.bundle.sites if site.id == claim.site), None)
 
     def choose(self, label: str) -> BundleSite:
-        """Choose the site of a label, and search its cameras. Takes some five seconds."""
+        """Choose the site of a label, and search for its cameras. Takes some five seconds."""
         with self._step():
             site = site_of_label(self.bundle, label)
             self._require_free()
@@ -89,20 +89,20 @@ class Commissioning:
             return site
 
     def choose_another(self) -> None:
-        """Give up the choice of a site that is not claimed yet."""
+        """Give up the chosen site, which is not claimed yet."""
         with self._step():
             self._require_free()
             self.site, self.found = None, None
 
     def search_again(self) -> None:
-        """Search the cameras of the chosen site once more."""
+        """Search for the cameras of the chosen site once more."""
         with self._step():
             site = self._chosen()
             state_dir = site_cameras.settings_of(site, self.box.paths.run).state_dir
             self.found = find_cameras(site, self.box.discover(state_dir))
 
     def claim(self, by: str, passwords: Mapping[str, str]) -> Claim:
-        """Configure the box for the chosen site and make the claim. ``passwords``: by camera; the one under
+        """Configure the box for the chosen site and make the claim. ``passwords``: by camera; the entry
         ``""`` is for all other cameras. Nothing is changed unless every camera that answers accepts its
         password."""
         with self._step():
@@ -144,8 +144,9 @@ class Commissioning:
         with self._step():
             if self.record.state in FREE:
                 raise CommissioningError("site-first")
-            self.papers.forget_verdict()  # an examination that fails leaves no former one to be signed
-            # After the signature no further paper: the agent sends the newest one.
+            # so that after a failed examination the former verdict cannot be signed
+            self.papers.forget_verdict()
+            # After the signature no other report is written, because the agent would send it as the newest.
             document = self.box.examine(lang, not self.record.finished)
             self.papers.put_verdict(document)
             self._claim_with(counts(document))
@@ -172,16 +173,17 @@ class Commissioning:
     # --- the centre's side ---
 
     def delivered(self, sent: ClaimRecord) -> None:
-        """Record that the broker has received the claim, unless it got a verdict while it was sent."""
+        """Record that the broker has received the claim, unless the claim has changed since it was sent."""
         if self.record.jws == sent.jws:
             self._store.change(delivered=True)
 
     def accept(self, answer: ClaimAnswer) -> None:
-        """Store the centre's answer, and act on it. Raises CommissioningError; ``settle`` tries again."""
+        """Store the centre's answer, and act on it. Raises CommissioningError; then ``settle`` tries
+        again."""
         with self._step(wait=True):
             claim = self.record.claim
             if claim is None or claim.claim_id != answer.claim_id or self.record.state in FREE:
-                return  # undone at the box while the answer was on its way
+                return  # the claim was undone at the box while the answer was on its way
             self._store.change(answer=answer, settled=False)
             self._settle()
 
@@ -210,7 +212,7 @@ class Commissioning:
     # --- parts ---
 
     def _claim_with(self, verdict: VerdictCounts) -> None:
-        """Send the claim again with the verdict, unless the centre has answered it."""
+        """Replace the claim by one with the verdict, to be sent again, unless the centre has answered it."""
         claim = self.record.claim
         if claim is None or self.record.state is not CommissioningState.CLAIMED:
             return
@@ -262,7 +264,7 @@ class Commissioning:
         return self.site
 
     def _require_free(self) -> None:
-        """Raise CommissioningError while the box is at another site, or its site is confirmed."""
+        """Raise CommissioningError while the box has a site, whether confirmed or not."""
         claim = self.record.claim
         if claim is None or self.record.state in FREE:
             return
@@ -271,7 +273,7 @@ class Commissioning:
         raise CommissioningError("claimed-already", site=claim.site)
 
     def require_at(self, label: str) -> None:
-        """Raise CommissioningError if the box is at another site than that of the label."""
+        """Raise CommissioningError if the box has another site than that of the label."""
         claim = self.record.claim
         if claim is not None and claim.site != id_of_label(label):
             self._require_free()
@@ -282,7 +284,8 @@ class Commissioning:
         self.papers.clear()
 
     def leave(self) -> None:
-        """End the page for good if the claim is confirmed, because no phone uses it any more."""
+        """End the page for good if the claim is confirmed, although the technician has not signed: no phone
+        uses the page any more."""
         with self._step(wait=True):
             self._mark_done(signed=True)
 

@@ -30,14 +30,14 @@ from edge_agent.wire import ClaimAnswer, SiteBundle
 from edge_agent.wire.topics import ClaimTopics
 
 ANSWER_S = 20.0
-"""How long a session waits for the answer: the control machine may be off for days."""
+"""Longest wait of a session for the answer. It is short, because the control machine may be off for days."""
 
 RETAINED_S = 5.0
-"""A retained answer follows the subscription at once."""
+"""Longest wait for a retained answer, which follows the subscription at once."""
 
 
 class ClaimDelivery:
-    """One box's sessions at the brokers of the bundle."""
+    """Runs the sessions of one box at the brokers of the bundle."""
 
     def __init__(self, bundle: SiteBundle, paths: CommissioningPaths, serial: str) -> None:
         self._bundle, self._paths, self._serial = bundle, paths, serial
@@ -46,11 +46,11 @@ class ClaimDelivery:
     def session(
         self, record: ClaimRecord, delivered: Callable[[], None], clock_trusted: bool
     ) -> tuple[ClaimAnswer | None, Bilingual | None]:
-        """Send the claim unless the broker has it, and wait a while for the answer.
+        """Send the claim unless the broker has it, and wait up to ``ANSWER_S`` for the answer.
 
-        Returns the answer, and why there was no session. A session that another box of the batch has ended is
-        no failure: the next one continues. Blocks for up to a minute. ``delivered`` is called when the broker
-        has the claim."""
+        Returns the answer, or None and why there is none. If another box of the batch has ended the session,
+        both are None: this is no failure, and the next session continues. Blocks for up to a minute.
+        ``delivered`` is called when the broker has the claim."""
         if not (self._paths.enrolment / "client.crt").exists():
             return None, words("no-enrolment")
         reason, sent = Bilingual("", ""), record.delivered
@@ -83,7 +83,7 @@ class ClaimDelivery:
                 reason = client.publish(self._topics.claim, record.jws.encode())
                 if reason >= REFUSED:
                     raise MqttError(f"{broker.host} does not take the claim (0x{reason:02x})")
-                if reason != NO_SUBSCRIBER:  # else no centre has ever been there: send it again
+                if reason != NO_SUBSCRIBER:  # otherwise no centre has subscribed yet: the claim is sent again
                     delivered()
             end_mono = time.monotonic() + ANSWER_S
             while (left_s := end_mono - time.monotonic()) > 0:
@@ -95,8 +95,8 @@ class ClaimDelivery:
             return None
 
     def withdrawal(self) -> ClaimAnswer | None:
-        """The signed answer ``withdrawn`` that waits for this box; None: there is none. Raises MqttError when
-        no broker lets the box read its answers."""
+        """Return the signed answer ``withdrawn`` that waits for this box; None: there is none. Raises
+        MqttError when no broker lets the box read its answers."""
         failed: MqttError | None = None
         for broker in self._brokers():
             try:
@@ -120,8 +120,8 @@ class ClaimDelivery:
         return answer if is_mine else None
 
     def _opened(self, payload: bytes, record: ClaimRecord) -> ClaimAnswer | None:
-        """The answer to this claim; None for one to an earlier claim, and for one that no key of the bundle
-        has signed."""
+        """Return the answer to this claim. None: it answers an earlier claim, or no key of the bundle has
+        signed it."""
         try:
             answer = open_answer(payload, self._bundle)
         except CommissioningError:
@@ -162,7 +162,7 @@ def _in_both(error: MqttError) -> Bilingual:
 
 
 def open_answer(payload: bytes, bundle: SiteBundle) -> ClaimAnswer:
-    """The answer in a JWS that a key of the bundle has signed. Raises CommissioningError."""
+    """Return the answer in a JWS that a key of the bundle has signed. Raises CommissioningError."""
     for pem in bundle.answer_keys:
         try:
             return msgspec.json.decode(verify(payload, read_public(pem)), type=ClaimAnswer)

@@ -1,8 +1,8 @@
-"""Runs ``edge-agent doctor`` in a process of its own, and stores its document: for the technician, and by the
-box itself after the centre has confirmed its site.
+"""Runs ``edge-agent doctor`` in a separate process, and stores its document: for the technician, and without
+a technician after the centre has confirmed the site.
 
-A site that was signed without an uplink has a report that is not confirmed. A timer starts ``edge-agent
-commission --examine``, which adds a second document to that report; the signed paper stays as it is.
+If a site was signed without an uplink, its report is not confirmed. A timer then starts ``edge-agent
+commission --examine``, which adds a second document to that report; the signed report does not change.
 """
 
 from __future__ import annotations
@@ -38,25 +38,25 @@ log = logging.getLogger(__name__)
 
 LIMIT_S = 120.0
 START_S = 30.0
-"""So long an examination waits for the agent, which a claim has just started."""
+"""Longest wait of an examination for the agent, which a claim has just started."""
 POLL_S = 1.0
 DOCTOR = (sys.executable, "-m", "edge_agent", "doctor")
 MAX_EXAMINATIONS = 6
 EVERY = timedelta(hours=1)
-"""The least time between two examinations. Each logs in to every camera."""
+"""Least time between two examinations, because each one logs in to every camera."""
 RUNS_S = 300.0
-"""So long the agent runs before it is examined."""
+"""Time for which the agent must have run before it is examined."""
 
 Examine = Callable[[Lang, bool], Doctor]
-"""Examines the site; the second argument: whether to store a report, too."""
+"""Examines the site. The second argument says whether to store a report too."""
 
 
 @dataclass(frozen=True, slots=True)
 class DoctorRun:
     """Runs ``edge-agent doctor`` and reads its findings.
 
-    ``credentials``: the folder above ``credentials/``, where the passwords are. ``page``: where the report
-    is written; doctor stores its findings beside it.
+    ``credentials``: the folder that contains ``credentials/`` with the passwords. ``page``: the file of the
+    report; doctor stores its findings beside it.
     """
 
     config: Path
@@ -66,7 +66,7 @@ class DoctorRun:
     start_s: float = START_S
 
     def __call__(self, lang: Lang, paper: bool = True) -> Doctor:
-        """Examine the site; takes up to a minute. ``paper``: whether to store a report, too. Raises
+        """Examine the site; takes up to a minute. ``paper``: whether to store a report too. Raises
         CommissioningError."""
         wait_for_agent(self.config, self.start_s)
         environ = {**os.environ, "CREDENTIALS_DIRECTORY": str(self.credentials)}
@@ -91,11 +91,12 @@ class DoctorRun:
 
 
 def wait_for_agent(config: Path, limit_s: float) -> None:
-    """Wait until an agent runs, at most ``limit_s``: doctor would report one that still starts as stopped."""
+    """Wait until an agent runs, at most ``limit_s``, because doctor would report an agent that still starts
+    as stopped."""
     try:
         settings = read_or_find(config)
     except EdgeAgentError:
-        return  # doctor says what is wrong with it
+        return  # doctor says what is wrong with the configuration
     deadline = time.monotonic() + limit_s
     while ask_status(settings) == StatusResult() and time.monotonic() < deadline:
         time.sleep(POLL_S)
@@ -111,22 +112,22 @@ def counts(document: Doctor) -> VerdictCounts:
 
 
 class FinalExamination:
-    """Examines a confirmed site until it is ready, ``MAX_EXAMINATIONS`` times at most; then the last result
+    """Examines a confirmed site until it is ready, at most ``MAX_EXAMINATIONS`` times. The last result
     counts."""
 
     def __init__(self, paths: CommissioningPaths, store: ClaimStore, clock: Clock, examine: Examine) -> None:
         self._paths, self._store, self._clock, self._examine = paths, store, clock, examine
 
     def run(self) -> str:
-        """Examine if it is time, and return ``done``, ``again``, or ``not yet`` with the reason. Raises
+        """Examine if it is time. Return ``done``, ``again``, or ``not yet`` with the reason. Raises
         EdgeAgentError if the last examination gave no result."""
         if why_not := self._why_not():
             return f"not yet: {why_not}"
         count = self._store.record.examinations + 1
-        if count > MAX_EXAMINATIONS:  # the last one was killed
+        if count > MAX_EXAMINATIONS:  # the process of the last examination was killed
             self._end()
             raise CommissioningError("examination-failed", reason=f"{MAX_EXAMINATIONS} attempts gave none")
-        # Counted before it begins: one that is killed counts too.
+        # Counted before the examination begins, so that a killed one counts too.
         self._store.change(examinations=count, examined_at=rfc3339(self._clock.now()))
         earlier = self._signed()
         try:
@@ -145,7 +146,7 @@ class FinalExamination:
         return "done"
 
     def _why_not(self) -> str:
-        """Why the examination cannot begin now; empty: it can."""
+        """Return why the examination cannot begin now; empty: it can."""
         record, mark = self._store.record, self._paths.confirmed
         if record.state is not CommissioningState.CONFIRMED:
             return "the centre has not confirmed the site"
@@ -168,8 +169,8 @@ class FinalExamination:
         return read_or_find(self._paths.config).state_dir / FOLDER
 
     def _signed(self) -> Doctor | None:
-        """What was found before: the newest signed report, else the newest one, or the last examination on
-        the page."""
+        """Return what was found before: in the newest signed report, else in the newest report, else in the
+        last examination on the page. None: nothing was found."""
         signed, others = (by_age(self._reports.glob(f"*{end}.json")) for end in (".signed", "Z"))
         if reports := signed or others:
             try:
@@ -185,6 +186,6 @@ class FinalExamination:
         write_paper(page, make_follow_up(found, earlier))
 
     def _end(self) -> None:
-        """While the mark is not empty, systemd starts no examination; root's part deletes it with the
-        site."""
+        """Write into the mark: while it is not empty, systemd starts no examination. Root's part deletes the
+        mark together with the site."""
         write_paper(self._paths.confirmed, b"examined\n")

@@ -1,5 +1,5 @@
-"""The identity of this box: its serial, its key, the certificate of its page, and the code that opens the
-page."""
+"""The identity of this box: its serial number, its key, the certificate of its page, and the code that opens
+the page."""
 
 from __future__ import annotations
 
@@ -23,22 +23,24 @@ from edge_agent.core.state_file import replace_file
 from edge_agent.wire.claims import SERIAL
 
 BOX_NAME = "edge-box.local"
-"""Every unclaimed box answers to it: the label of a site does not know which box comes."""
+"""A name that every unclaimed box has, because the label of a site cannot name the box that will be mounted
+there."""
 CODE, CODE_DIGITS = "code", 8
 FINGERPRINT_WORDS = 6
-"""48 bits of the fingerprint."""
+"""Number of words for the fingerprint: they show its first 48 bits."""
 VALID_FROM, VALID_UNTIL = datetime(2024, 1, 1, tzinfo=UTC), datetime(2054, 1, 1, tzinfo=UTC)
-"""Fixed dates, because a box may make its certificate with a wrong clock."""
+"""Dates of the certificate. They are fixed, because a box may make its certificate with a wrong clock."""
 
 _FIRST = "b d h l m n s t v x th tr ch nh ph kh".split()  # noqa: SIM905
 _LAST = "a ai ang ao e em en i inh o oi om u ua ung ui".split()  # noqa: SIM905
 WORDS = tuple(first + last for first in _FIRST for last in _LAST)
-"""One word for each byte: Vietnamese syllables without marks, as a technician reads them aloud."""
+"""One word for each byte: Vietnamese syllables without diacritics, which a technician can read aloud."""
 
 
 @dataclass(frozen=True, slots=True)
 class BoxIdentity:
-    """``code`` opens the page; it is printed on the label, and changes with ``replace_code`` only."""
+    """The identity of a box. ``code`` opens the page; it is printed on the label, and only ``replace_code``
+    changes it."""
 
     serial: str
     key: Ed25519PrivateKey
@@ -54,7 +56,7 @@ class BoxIdentity:
 
     @property
     def name(self) -> str:
-        """The box's own name on the local network."""
+        """The name of this box on the local network, unlike ``BOX_NAME``, which all boxes have."""
         return box_host(self.serial)
 
     @property
@@ -78,11 +80,11 @@ def box_host(serial: str) -> str:
 
 
 def open_identity(serial_file: Path, state: Path) -> BoxIdentity:
-    """Read the box's identity, and make what is missing of it. Raises CommissioningError and OSError."""
+    """Read the box's identity, and make the missing parts of it. Raises CommissioningError and OSError."""
     serial = read_serial(serial_file)
     key_file = state / "box.pem"
     if not key_file.exists():
-        (state / "box.pub.pem").unlink(missing_ok=True)  # of a run that was killed between the two files
+        (state / "box.pub.pem").unlink(missing_ok=True)  # left by a run that was killed between the two files
         make_key(key_file)
     certificate, certificate_key = state / "page.crt", state / "page.key"
     if not certificate.exists():
@@ -94,7 +96,7 @@ def open_identity(serial_file: Path, state: Path) -> BoxIdentity:
 
 
 def read_serial(path: Path) -> str:
-    """Raises CommissioningError and OSError."""
+    """Read the serial number. Raises CommissioningError and OSError."""
     try:
         serial = path.read_text(encoding="ascii", errors="replace").strip()
     except FileNotFoundError:
@@ -111,7 +113,7 @@ def _code(path: Path) -> str:
 
 
 def replace_code(state: Path) -> None:
-    """Make a new code; a page that is served goes on with the former one. Raises OSError."""
+    """Make a new code. A page that is being served still uses the former one. Raises OSError."""
     replace_file(state / CODE, f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}".encode(), 0o600)
 
 

@@ -278,8 +278,8 @@ COMMISSIONING: Sentences = {
 
 
 class CommissioningError(EdgeAgentError):
-    """A step was not done. The text is for the technician, in both languages; nothing was changed unless it
-    says so."""
+    """A step was not done. The text is for the technician, in both languages. Nothing was changed unless the
+    text says so."""
 
     def __init__(self, code: str, **figures: object) -> None:
         self.code = code
@@ -288,6 +288,6 @@ class CommissioningError(EdgeAgentError):
 
 
 def words(code: str, **figures: object) -> Bilingual:
-    """The sentence in both languages; lists are joined with commas."""
+    """Return the sentence in both languages; lists are joined with commas."""
     shown = {name: ", ".join(value) if isinstance(value, list) else value for name, value in figures.items()}
     return both(COMMISSIONING, code, **shown)

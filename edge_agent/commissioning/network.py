@@ -24,11 +24,12 @@ from edge_agent.host.system.network_settings import (
 APN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,98}[A-Za-z0-9])?")
 PIN = re.compile(r"[0-9]{4,8}")
 READ_EVERY_S = 10.0
-"""The phone asks for the state every few seconds; ModemManager measures the signal less often."""
+"""The modem is read at most so often: the phone asks for the state every few seconds, but ModemManager
+measures the signal less often."""
 
 
 def check_settings(settings: NetworkSettings) -> None:
-    """Raise CommissioningError for a wrong entry; root's program checks all of it again by itself."""
+    """Raise CommissioningError for a wrong entry. Root's program checks all entries again."""
     sim, lan = settings.sim, settings.lan
     if isinstance(sim, SimSettings):
         if not APN.fullmatch(sim.apn):
@@ -40,8 +41,8 @@ def check_settings(settings: NetworkSettings) -> None:
 
 
 def network_refusal(answer: NetworkAnswer) -> CommissioningError:
-    """The sentence for an answer of root's program that is not ``done``. Only a reason without a code is in
-    English alone: a program of the system has failed."""
+    """Return the error for an answer of root's program that is not ``done``. Only a reason without a code is
+    in English alone: then a program of the system has failed."""
     if answer.code == "interface":
         return CommissioningError("network-interface", names=answer.names)
     if answer.code in ("by-hand", "pin-last", "pin-wrong", "sim-offline"):
@@ -68,7 +69,8 @@ def _check_address(lan: AddressSettings) -> None:
 
 
 class ModemView:
-    """The modem for the page. Any thread may ask. ``bus``: gives the address of D-Bus; "": none."""
+    """Reads the modem for the page. Any thread may call it. ``bus`` returns the address of D-Bus; "": there
+    is none."""
 
     def __init__(self, bus: Callable[[], str] = modem_bus) -> None:
         self._bus = bus
@@ -76,7 +78,8 @@ class ModemView:
         self._last: tuple[float, dict[str, Any] | None] | None = None
 
     def document(self) -> dict[str, Any] | None:
-        """The reading as in the heartbeat, at most ``READ_EVERY_S`` old; None without ModemManager."""
+        """Return the reading as in the heartbeat; None without ModemManager. It is read again after
+        ``READ_EVERY_S``."""
         last, now = self._last, time.monotonic()
         is_due = last is None or now - last[0] >= READ_EVERY_S
         if is_due and self._reading.acquire(blocking=False):
@@ -87,7 +90,7 @@ class ModemView:
         return None if last is None else last[1]
 
     def _read(self) -> dict[str, Any] | None:
-        address = self._bus()  # each time: ModemManager may start later than this page
+        address = self._bus()  # read each time, because ModemManager may start later than this page
         try:
             reading = read_modem(address) if address else None
         except ModemError:

@@ -25,14 +25,14 @@ from edge_agent.wire import Doctor, DoctorParty, DoctorReport
 
 PHOTO, SIGNATURE, VERDICT = "photo.jpg", "signature.png", "verdict.json"
 MAX_PHOTO_BYTES, MAX_SIGNATURE_BYTES = 3_000_000, 1_000_000
-"""The page sends a photo of 1280 pixels, some 300 kB (of leaves or gravel over 1 MB), and a signature of 700
-x 280 pixels, some 20 kB; a densely drawn one has hundreds of kB."""
+"""Limits of the two pictures. The page sends a photo of 1280 pixels, some 300 kB (of leaves or gravel over 1
+MB), and a signature of 700 x 280 pixels, some 20 kB, or hundreds of kB if it is densely drawn."""
 ROLE: Literal["contractor"] = "contractor"
 """The party of the report for which the technician signs."""
 
 
 class PaperFiles:
-    """The files in the state folder of commissioning."""
+    """Stores the papers in the state folder of commissioning."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -41,7 +41,8 @@ class PaperFiles:
         return (self._folder / name).exists()
 
     def put(self, name: str, content: bytes) -> None:
-        """Store a photo or a signature, decoded and encoded again. Raises CommissioningError."""
+        """Store a photo or a signature; the picture is decoded and encoded again. Raises
+        CommissioningError."""
         picture = Photo(Path(name), content)
         try:
             clean = picture.scaled() if name == PHOTO else picture.signature()
@@ -62,8 +63,8 @@ class PaperFiles:
             return None
 
     def finish(self, by: str, finished_at: str, state_dir: Path) -> Path:
-        """Write the report with photo and signature beside the report of the examination, and return its
-        path. Raises CommissioningError."""
+        """Write the report with photo and signature into the folder that has the report of the examination,
+        and return its path. Raises CommissioningError."""
         examined = self.verdict()
         if examined is None:
             raise CommissioningError("examined-first")
@@ -71,11 +72,11 @@ class PaperFiles:
         document = _findings(reports / f"{report_name(examined.gateway, examined.time)}.json", examined)
         document = structs.replace(document, report=self._signed(document.report, by))
         content = encode_json(document)
-        # A box without a battery may start in 2021.
+        # A box without a battery-backed clock may start with a time in 2021.
         undated = f"{examined.gateway}-undated-{hashlib.sha256(content).hexdigest()[:8]}"
         name = report_name(examined.gateway, finished_at) if has_clock(examined) else undated
         path = reports / f"{name}{SIGNED}"
-        # The agent sends the page, so the document is written first.
+        # The document is written before the page, because the agent sends the page once it is there.
         write_paper(path.with_suffix(".json"), content)
         write_paper(path, make_report(document, examined.lang, None))
         delete_oldest(each for each in reports.glob(f"*{SIGNED}") if each != path)
@@ -96,13 +97,13 @@ class PaperFiles:
         return base64.b64encode(path.read_bytes()).decode() if path.exists() else None
 
     def clear(self) -> None:
-        """Forget the papers of the last site."""
+        """Delete the papers of the last site."""
         for name in (PHOTO, SIGNATURE, VERDICT):
             (self._folder / name).unlink(missing_ok=True)
 
 
 def write_paper(path: Path, content: bytes) -> None:
-    """Replace a file; make its folder if it is missing. Raises CommissioningError."""
+    """Replace a file, and make its folder if it is missing. Raises CommissioningError."""
     try:
         path.parent.mkdir(mode=0o750, exist_ok=True)
         replace_file(path, content, 0o640)
@@ -111,12 +112,12 @@ def write_paper(path: Path, content: bytes) -> None:
 
 
 def report_name(gateway: str, time: str) -> str:
-    """Return the name of the report, made as ``store_report`` makes it."""
+    """Return the name of a report, in the form that ``store_report`` uses."""
     return f"{gateway}-{time[:19].replace('-', '').replace(':', '')}Z"
 
 
 def _findings(path: Path, printed: Doctor) -> Doctor:
-    """The whole document with its pictures; if the disk has not stored it, the document that doctor
+    """Return the stored document with its pictures; if it cannot be read, the document that doctor
     printed."""
     try:
         return read_findings(path)

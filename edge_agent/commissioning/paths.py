@@ -8,12 +8,13 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class CommissioningPaths:
-    """``run`` is in memory and belongs to the page's user: passwords are there only until root has them."""
+    """The paths. ``run`` is in memory and belongs to the page's user: it holds passwords only until root's
+    part has them."""
 
     etc: Path
     state: Path
     run: Path
-    answer: Path  # of root's part
+    answer: Path  # the file of root's part
     root_state: Path
 
     @classmethod
@@ -37,7 +38,7 @@ class CommissioningPaths:
 
     @property
     def is_set_up_by_playbook(self) -> bool:
-        """Whether another program wrote the configuration: root's part then changes nothing on the box."""
+        """Whether another program wrote the configuration. If so, root's part changes nothing on the box."""
         return self.config.exists() and not (self.root_state / "claimed.json").exists()
 
     @property
@@ -47,5 +48,5 @@ class CommissioningPaths:
 
     @property
     def confirmed(self) -> Path:
-        """While it exists, the page is not started."""
+        """The mark of a confirmed site: while the file exists, the page is not started."""
         return self.state / "confirmed"

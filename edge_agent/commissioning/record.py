@@ -22,15 +22,15 @@ FILE = "claim.json"
 
 class CommissioningState(StrEnum):
     UNCLAIMED = "unclaimed"
-    CLAIMED = "claimed"  # the box works as the site; the centre has not answered
+    CLAIMED = "claimed"  # the box works for the site, but the centre has not answered
     CONFIRMED = "confirmed"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
 
 
 class ClaimRecord(msgspec.Struct, frozen=True):
-    """The state of the claim. ``jws`` is sent until the broker has received it. At each start the centre's
-    ``answer`` is acted on again, until ``settled``."""
+    """The state of the claim. ``jws`` is sent until the broker has received it. The centre's ``answer`` is
+    acted on at each start, until ``settled``."""
 
     state: CommissioningState = CommissioningState.UNCLAIMED
     claim: Claim | None = None
@@ -38,21 +38,21 @@ class ClaimRecord(msgspec.Struct, frozen=True):
     delivered: bool = False  # the broker has the claim
     answer: ClaimAnswer | None = None
     settled: bool = True  # False: root's part has not done what the answer demands
-    problem: CodedProblem | None = None  # why it was refused or withdrawn
+    problem: CodedProblem | None = None  # why the claim was refused or withdrawn
     finished: bool = False  # the technician has signed
-    examinations: int = 0  # that the box has begun by itself since it was confirmed
+    examinations: int = 0  # number of examinations that the box has begun by itself since the confirmation
     examined_at: str = ""  # when the last of them began, RFC 3339
 
 
 class ClaimStore:
-    """The record on disk, for one process at a time."""
+    """Stores the record on disk. Only one process at a time may use it."""
 
     def __init__(self, state: Path) -> None:
         self._path = state / FILE
         self.record = read_record(self._path, ClaimRecord) or ClaimRecord()
 
     def put(self, record: ClaimRecord) -> None:
-        """Raises CommissioningError where the disk does not store it."""
+        """Store the record. Raises CommissioningError if it cannot be written."""
         if not write_record(self._path, record):
             raise CommissioningError("disk-full")
         self.record = record

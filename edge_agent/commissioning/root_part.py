@@ -1,4 +1,5 @@
-"""Requests to root's part, ``edge_commission.py``: a file in memory starts it, and it writes an answer."""
+"""Requests to root's part, ``edge_commission.py``: a request file in memory starts root's part, which writes
+an answer."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from edge_agent.core.state_file import read_bounded, replace_file
 log = logging.getLogger(__name__)
 
 WAIT_S = 120.0
-"""``edge-agent check`` on a slow board with a cold card takes most of it."""
+"""Longest wait for an answer. ``edge-agent check`` on a slow board with a cold card takes most of it."""
 POLL_S = 0.1
 DISK_ERRORS = ("No space left", "Read-only file system", "Input/output error")
 """ENOSPC, EROFS and EIO, strerror(3)."""
@@ -29,18 +30,21 @@ class RootPartAnswer(msgspec.Struct, frozen=True):
     outcome: str  # done, refused or failed
     detail: str = ""
     csr: str = ""
-    code: str = ""  # of a refusal: a sentence in ``messages.py``; if it is unknown, ``detail`` is shown
-    values: dict[str, str] = {}  # in the sentence
+    # code of a refusal, a sentence in ``messages.py``; if the code is unknown, ``detail`` is shown
+    code: str = ""
+    values: dict[str, str] = {}  # values to fill into the sentence
 
 
 class RootPart:
-    """``request`` is the file that root's path unit watches, in a folder of this process's user."""
+    """Asks root's part. ``request`` is the file that root's path unit watches, in a folder of this process's
+    user."""
 
     def __init__(self, request: Path, answer: Path, wait_s: float = WAIT_S) -> None:
         self._request, self._answer, self._wait_s = request, answer, wait_s
 
     def ask(self, action: str, **values: str | Mapping[str, str]) -> RootPartAnswer:
-        """Make a request and wait for the answer. Raises CommissioningError unless it was done."""
+        """Make a request and wait for the answer. Raises CommissioningError unless root's part has done
+        it."""
         id_ = secrets.token_hex(8)
         self._write({"id": id_, "action": action, **values})
         end_mono = time.monotonic() + self._wait_s
@@ -72,7 +76,8 @@ class RootPart:
 
 
 def _refusal(answer: RootPartAnswer) -> CommissioningError:
-    """Root's part and this program may be of different versions: then the text in English is shown."""
+    """Return the error for a refusal. If its code is unknown, because root's part has another version than
+    this program, the English text is shown."""
     with contextlib.suppress(KeyError):
         return CommissioningError(answer.code, **answer.values)
     return CommissioningError("root-refused", reason=answer.detail[:1000])

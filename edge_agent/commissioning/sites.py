@@ -1,4 +1,5 @@
-"""The bundle of all sites on the box: verified, and the site that a label, a text or a place names."""
+"""Reads and verifies the bundle of all sites on the box, and finds the site for a label, a text or a
+place."""
 
 from __future__ import annotations
 
@@ -55,7 +56,7 @@ def _read_release_key(path: Path) -> bytes:
 
 
 def site_of_label(bundle: SiteBundle, text: str) -> BundleSite:
-    """The site of a label. Raises CommissioningError."""
+    """Return the site of a label. Raises CommissioningError."""
     id_ = id_of_label(text)
     for site in bundle.sites:
         if site.id == id_:
@@ -64,7 +65,8 @@ def site_of_label(bundle: SiteBundle, text: str) -> BundleSite:
 
 
 def id_of_label(text: str) -> str:
-    """The id on a label, in the path of its address, or typed by hand with its check character.
+    """Return the site id on a label. It is given as the label's web address, or typed by hand with its check
+    character.
 
     Raises CommissioningError."""
     word = text.strip().lower().rstrip("/").rpartition("/")[2]
@@ -75,15 +77,16 @@ def id_of_label(text: str) -> str:
 
 
 def nearest_sites(bundle: SiteBundle, place: PhoneLocation) -> list[tuple[BundleSite, float]]:
-    """The sites next to the phone with their distance in metres, the nearest first; the sites of the sheet
-    without a location are left out."""
+    """Return the sites nearest to the phone with their distance in metres, the nearest first. Sites without a
+    location in the sheet are left out."""
     found = [(site, distance_m(site, place)) for site in bundle.sites]
     near = [(site, distance) for site, distance in found if distance is not None]
     return sorted(near, key=lambda each: each[1])[:NEAREST]
 
 
 def distance_m(site: BundleSite, place: PhoneLocation) -> float | None:
-    """Distance on a sphere, by the haversine formula; None: the sheet has no location of the site."""
+    """Return the distance on a sphere, by the haversine formula; None: the sheet has no location of the
+    site."""
     if site.location is None:
         return None
     first, second = math.radians(site.location.latitude), math.radians(place.latitude)

@@ -28,14 +28,14 @@ TERMINAL: Sentences = {
 
 
 class Terminal:
-    """Prints each step in one language."""
+    """Does the steps at a terminal and prints each in one language."""
 
     def __init__(self, steps: Commissioning, out: TextIO, lang: Lang) -> None:
         self._steps, self._out, self._lang = steps, out, lang
 
     def commission(self, label: str, by: str, password: Callable[[], str], photo: bytes | None) -> int:
-        """All steps but the signature, which is made on paper. Returns 1 if the examination found something
-        red."""
+        """Do all steps but the signature, which is made on paper. Return 1 if the examination found something
+        red, else 0."""
         steps = self._steps
         if steps.record.state not in FREE:
             steps.require_at(label)

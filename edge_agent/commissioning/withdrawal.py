@@ -1,4 +1,4 @@
-"""Handles a site that the centre has withdrawn: root's part has given it up already, or is asked to."""
+"""Handles a site that the centre has withdrawn: root's part has removed the site already, or is asked to."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from edge_agent.host.system.root_requests import RootRequest
 
 
 def adopt_withdrawal(paths: CommissioningPaths, store: ClaimStore) -> None:
-    """Make the record agree with root's part, which removes the site on a command of the centre. A power cut
-    may also have come between the last step of root's part and the record."""
+    """Make the record agree with root's part, which removes the site on a command of the centre. They also
+    differ if a power cut came between the last step of root's part and the record."""
     record = store.record
     if record.state in FREE or not record.settled or (paths.etc / "site-id").exists():
         return
@@ -40,8 +40,8 @@ def adopt_withdrawal(paths: CommissioningPaths, store: ClaimStore) -> None:
 
 
 class _GivenUp(msgspec.Struct, frozen=True):
-    """The note of root's part. ``reason``: the text of an operator's command, or an answer's problem in
-    JSON."""
+    """The note of root's part about a removed site. ``reason``: the text of an operator's command, or the
+    problem of an answer as JSON."""
 
     site: str
     reason: str
@@ -58,11 +58,12 @@ def _why_withdrawn(paths: CommissioningPaths, record: ClaimRecord) -> CodedProbl
 
 
 def follow_withdrawal(paths: CommissioningPaths, sysroot: Path, out: TextIO) -> int:
-    """Ask root's part to give the site up if the centre has withdrawn the claim; root's part checks that
-    the claim is the one in force. Raises EdgeAgentError."""
+    """Ask root's part to remove the site if the centre has withdrawn the claim. Root's part checks that it is
+    the claim in force. Raises EdgeAgentError."""
     serial = read_serial(paths.etc / "serial")
     bundle = read_bundle(paths.enrolment, paths.release_key)
-    with tempfile.TemporaryDirectory() as folder:  # the agent, which starts this, may not write our state
+    # the agent starts this program, and its user must not write the state of commissioning
+    with tempfile.TemporaryDirectory() as folder:
         answer = ClaimDelivery(bundle, replace(paths, state=Path(folder)), serial).withdrawal()
     if answer is None:
         out.write("the centre has not withdrawn the site\n")

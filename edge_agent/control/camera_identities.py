@@ -38,7 +38,8 @@ EVERY_S = 86_400.0
 AFTER_RECONNECT_S = 3600.0
 """Least time between two reads of a camera that keeps reconnecting."""
 ONLINE_S = 5.0
-"""A camera has been online for this long before it is read: it is busy while it starts."""
+"""Time for which a camera must have been online before it is read, because a camera is busy while it
+starts."""
 PROCESS_TIMEOUT_S = 60.0
 
 CONNECTED = (CameraState.ONLINE, CameraState.DEGRADED)
@@ -62,7 +63,7 @@ class CameraIdentities:
         sysroot: Path = Path("/"),
         reader: Reader | None = None,
     ) -> None:
-        """``cameras``: those in force; ``publish_birth`` is called by ``tick`` after an identity has
+        """``cameras`` returns the cameras in force. ``tick`` calls ``publish_birth`` after an identity has
         changed."""
         self._state_dir = state_dir
         self._clock = clock
@@ -72,12 +73,13 @@ class CameraIdentities:
         self._sysroot = sysroot
         self._reader = reader or read_in_process
         record = read_record(state_dir / FILE, StoredIdentities) or StoredIdentities()
-        # Protects what follows; never locked while a camera is read.
+        # Protects the fields below; never locked while a camera is read.
         self._lock = threading.Lock()
         self._stored = dict(record.cameras)
         self._has_changed = False
-        self._read_mono: dict[tuple[str, str], float] = {}  # by camera id and host; of the main thread
-        self._due: Sequence[Camera] = ()  # in the present round
+        # when a camera was read, by its id and host; for the main thread
+        self._read_mono: dict[tuple[str, str], float] = {}
+        self._due: Sequence[Camera] = ()  # cameras to read in the present round
         self._round = SupervisedThread("camera-identities", self._read)
 
     def tick(self, statuses: Sequence[CameraStatus]) -> None:
@@ -106,11 +108,11 @@ class CameraIdentities:
         return self._round.join(timeout_s)
 
     def identities(self) -> dict[str, CameraIdentity]:
-        """The known identities of the cameras in force, by camera id."""
+        """Return the known identities of the cameras in force, by camera id."""
         return {camera: stored.shown for camera, stored in self._in_force().items()}
 
     def lines(self) -> Iterator[ProblemText]:
-        """Lines for the heartbeat's ``degraded``."""
+        """Yield lines for the heartbeat's ``degraded``."""
         yield from swap_lines(self._in_force(), self._clock.now(), self._zone)
 
     def _in_force(self) -> dict[str, StoredIdentity]:
@@ -165,7 +167,7 @@ def _host(camera: Camera) -> str:
 
 
 def read_in_process(camera: Camera, state_dir: Path) -> CameraIdentity | None:
-    """Ask the camera; None without a login, or if it gives no answer that can be used."""
+    """Ask the camera in a separate process; None without a login, or if it gives no usable answer."""
     if camera.credentials is None:
         return None
     try:

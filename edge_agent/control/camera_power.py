@@ -1,8 +1,8 @@
 """Switches the PoE port of a camera off and on if the camera has been unreachable for long, as a technician
 would pull its cable.
 
-Only a camera at whose address nothing answers is switched, and only while its switch answers and has the port
-on. What was tried is reported when the camera is back, as an event ``healing`` with the camera's id.
+A camera is switched only if nothing answers at its address, and only while its switch answers and the port is
+on. When the camera is back, the attempts are reported as an event ``healing`` with the camera's id.
 """
 
 from __future__ import annotations
@@ -40,37 +40,37 @@ DAY_S = 86_400.0
 RTSP_PORT = 554
 PROBE_TIMEOUT_S = 3.0
 ON_ATTEMPTS, ON_EVERY_S = 12, 5.0
-"""How often the port is switched on again if the switch does not confirm it."""
+"""Attempts to switch the port on if the switch does not confirm it, and the seconds between them."""
 
 
 class PowerAttempt(Struct, frozen=True):
-    """One attempt; ``mono`` counts from the boot ``boot_id``."""
+    """One attempt. ``mono`` is the monotonic time in the boot ``boot_id``."""
 
     at: str  # RFC 3339
     boot_id: str
     mono: float
-    after_s: float  # how long the camera was away
+    after_s: float  # how long the camera had been away
     outcome: RecoveryOutcome
     detail: str = ""
     problem: CodedProblem | None = (
-        None  # the code and figures of ``detail``; None: it is the switch's own text
+        None  # the code and values of ``detail``; None: ``detail`` is the switch's own text
     )
 
     @property
     def shown(self) -> str:
-        """``detail`` as a problem, which has translations if it has a code."""
+        """The text ``detail``; if it has a code, it can be translated."""
         return self.detail if self.problem is None else ProblemText(self.detail, self.problem)
 
 
 class CameraOutage(Struct):
-    """What is stored of one camera."""
+    """What is stored about one camera."""
 
-    is_off: bool = False  # its port was switched off and not yet on again
+    is_off: bool = False  # its port was switched off and is not yet on again
     since: str | None = None  # RFC 3339; None: nothing was tried in this outage
     since_boot: str = ""
     since_mono: float = 0.0
-    tried: list[PowerAttempt] = []  # in this outage
-    cycled: list[PowerAttempt] = []  # of the last day
+    tried: list[PowerAttempt] = []  # attempts in this outage
+    cycled: list[PowerAttempt] = []  # attempts of the last day that switched the port
 
 
 class CameraOutages(Struct):
@@ -80,7 +80,8 @@ class CameraOutages(Struct):
 
 
 class CameraPower:
-    """The main thread calls ``tick`` once a second; one port at a time is switched on a thread of its own."""
+    """Switches ports of cameras, one at a time on a separate thread. The main thread calls ``tick`` once a
+    second."""
 
     def __init__(
         self,
@@ -94,7 +95,8 @@ class CameraPower:
         switch: Callable[[PoePort], PowerSwitch] = SwitchPort,
         answers: Callable[[Camera], bool] | None = None,
     ) -> None:
-        """``cameras``: those in force; ``answers``: whether anything answers at the camera's address."""
+        """``cameras`` returns the cameras in force. ``answers`` returns whether anything answers at a
+        camera's address."""
         self._path = state_dir / FILE
         self._clock = clock
         self._boot_id = boot_id
@@ -104,17 +106,17 @@ class CameraPower:
         self._outbox = outbox
         self._switch = switch
         self._answers = answers or camera_answers
-        # Protects the records, which the thread changes too.
+        # Protects the records, which the other thread changes too.
         self._lock = threading.Lock()
         self._records = (read_record(self._path, CameraOutages) or CameraOutages()).cameras
         self._work: SupervisedThread | None = None
-        self._last = ""  # the camera that ``_work`` is about
+        self._last = ""  # the camera that ``_work`` handles
 
     def tick(self, statuses: Sequence[CameraStatus]) -> None:
         if self._work is not None and self._work.running:
             return
         by_id = {status.camera_id: status for status in statuses}
-        # The camera of the last attempt comes last: a switch that never answers does not block the others.
+        # The camera of the last attempt is taken last: a switch that never answers does not block the others.
         for camera in sorted(self._cameras(), key=lambda each: each.id == self._last):
             status, poe = by_id.get(camera.id), camera.poe
             if status is None or poe is None or not host_of(camera.url):
@@ -139,7 +141,7 @@ class CameraPower:
         return self._work is None or self._work.join(timeout_s)
 
     def lines(self) -> Iterator[ProblemText]:
-        """Lines for the heartbeat's ``degraded``: unreachable cameras, each with its last attempt."""
+        """Yield lines for the heartbeat's ``degraded``: unreachable cameras, each with its last attempt."""
         configured = {camera.id for camera in self._cameras() if camera.poe is not None}
         with self._lock:
             last = {
@@ -164,7 +166,7 @@ class CameraPower:
         return len(record.cycled) < poe.per_day
 
     def _age_s(self, attempt: PowerAttempt) -> float:
-        # The monotonic clock starts again at a boot: an attempt before it is as old as the boot, at least.
+        # The monotonic clock starts again at a boot: an earlier attempt is at least as old as the boot.
         return self._clock.monotonic() - (attempt.mono if attempt.boot_id == self._boot_id else 0.0)
 
     def _is_back(self, camera_id: str, record: CameraOutage) -> None:
@@ -225,7 +227,7 @@ class CameraPower:
         try:
             switch.set_power(False)
         except SwitchFailed as error:
-            # The answer may have been lost: switch it on in any case.
+            # The port may be off although the answer was lost: switch it on in any case.
             self._power_up(camera.id, switch, loop)
             self._note(camera.id, since_mono, RecoveryOutcome.FAILED, str(error))
             return
@@ -238,10 +240,10 @@ class CameraPower:
     def _switch_on(self, camera: Camera, poe: PoePort, loop: SupervisedThread) -> None:
         log.warning("%s: port %d is switched on again", camera.id, poe.port)
         if self._power_up(camera.id, self._switch(poe), loop) is not None:
-            loop.wait(60.0)  # the main thread starts this again
+            loop.wait(60.0)  # then the thread ends, and the main thread starts another one
 
     def _power_up(self, camera_id: str, switch: PowerSwitch, loop: SupervisedThread) -> str | None:
-        """Switch the port on; returns why that failed, if it did."""
+        """Switch the port on. Return why this failed; None: it is on."""
         failure: str | None = None
         for _ in range(ON_ATTEMPTS):
             try:
@@ -257,8 +259,9 @@ class CameraPower:
         return failure
 
     def _begin_cycle(self, camera_id: str, since_mono: float) -> bool:
-        """Store that the port is off, and count the attempt, before it is switched: if the agent is killed
-        now, its next start switches the port on. False: that cannot be stored, so nothing may be switched."""
+        """Store that the port is off, and count the attempt, before the port is switched: if the agent is
+        killed meanwhile, its next start switches the port on. False: the disk failed, so nothing may be
+        switched."""
         with self._lock:
             record = self._records[camera_id]
             record.is_off = True
@@ -296,7 +299,8 @@ class CameraPower:
 
 
 def camera_answers(camera: Camera) -> bool:
-    """Whether anything answers at the camera's address: a connection or a refusal. Blocks for up to 9 s."""
+    """Return whether anything answers at the camera's address, with a connection or a refusal. Blocks for up
+    to 9 s."""
     endpoint = endpoint_of(camera)
     if endpoint is None:
         return True

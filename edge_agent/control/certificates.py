@@ -1,8 +1,8 @@
-"""Expiry of the certificates of the broker connection, for health and as events.
+"""Reports when the certificates of the broker connection expire, in health and as events.
 
-The heartbeat has the days that are left. With fewer than 30 days an event starts: a warning, repeated at
-most once a day, and an alarm with fewer than 7 days. It ends when the certificate has been renewed, and
-continues over restarts of the agent.
+The heartbeat has the days that are left. With fewer than 30 days an event starts. It is repeated at most once
+a day, as a warning, and with fewer than 7 days as an alarm. It ends when the certificate has been renewed,
+and continues over restarts of the agent.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Which = Literal["client", "ca"]
 
 
 class OpenCertificateEvent(Struct, frozen=True):
-    """An event that has started and not ended."""
+    """An event that has started and not ended yet."""
 
     event_id: str
     expires_at: str
@@ -150,14 +150,15 @@ class CertificateWatch:
         self._outbox.append(self._events.of_gateway(data, Severity.INFO if ended else grave))
 
     def _remember(self, which: Which, event: OpenCertificateEvent | None) -> OpenCertificateEvent | None:
-        """Write the record after the event is durable: a power cut between them repeats the event's id."""
+        """Write the record. Called after the event is durable: if a power cut comes between the two, the
+        event is repeated with the same id."""
         self._record = structs.replace(self._record, **{which: event})
         write_record(self._path, self._record)
         return event
 
 
 def _read(slot: Mqtt) -> dict[Which, CertificateValidity]:
-    """Validity of the files that can be read. The connection reports why others cannot."""
+    """Return the validity of the files that can be read. The connection reports why others cannot be read."""
     found: dict[Which, CertificateValidity] = {}
     try:
         found["client"] = own_validity(slot)
@@ -169,7 +170,7 @@ def _read(slot: Mqtt) -> dict[Which, CertificateValidity]:
 
 
 def _days(valid: CertificateValidity, now: datetime) -> int:
-    """Whole days that are left; negative once it has expired."""
+    """Return the whole days that are left; negative once the certificate has expired."""
     return (valid.end - now).days
 
 

@@ -1,9 +1,9 @@
-"""Sends the commissioning report to the centre: it is made at a pole that may have no uplink yet.
+"""Sends the commissioning report to the centre, because it is made at a pole that may have no uplink yet.
 
-``edge-agent doctor --report`` leaves a copy in ``state_dir/reports``. The newest one is sent once, gzipped,
+``edge-agent doctor --report`` leaves a copy in ``state_dir/reports``. The newest copy is sent once, gzipped,
 as a file after an ``evidence`` event; the outbox keeps it until the centre has received it. The report that a
 technician signed on the phone (``commissioning.papers``) and the page of the final examination
-(``commissioning.examination``) are sent in the same way, under event ids that tell them apart.
+(``commissioning.examination``) are sent in the same way, with event ids that tell them apart.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from edge_agent.evidence.seal import seal
 
 FOLDER = "reports"
 SIGNED, FINAL = ".signed.html", ".final.html"
-"""End the names of the pages that a technician has signed on the phone, and that the gateway makes by itself
-after the signed report; those of other reports end with their time: ``Z.html``."""
+"""Ends of the file names of reports that a technician has signed on the phone, and of those that the gateway
+makes by itself after the signed report. The names of other reports end with their time: ``Z.html``."""
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ MAX_BYTES = 1_900_000  # largest file through the broker, as for commands
 
 class SentReport(msgspec.Struct, frozen=True):
     name: str
-    earlier: tuple[str, ...] = ()  # also sent, and still in the folder
+    earlier: tuple[str, ...] = ()  # other reports that were sent and are still in the folder
 
     @property
     def names(self) -> frozenset[str]:
@@ -55,8 +55,8 @@ class SentReport(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ReportKind:
-    end: str  # of the names of its pages
-    event: str  # how the ids of its events begin
+    end: str  # end of the names of its pages
+    event: str  # beginning of the ids of its events
     sent_file: str  # in ``state_dir``
 
 
@@ -68,8 +68,8 @@ KINDS = (
 
 
 class CommissioningReports:
-    """Sends the newest page of each of ``KINDS``, and each signed one; the signed one instead of an older
-    report without a signature. The main thread calls ``tick`` every ``CHECK_EVERY_S``."""
+    """Sends the newest page of each of ``KINDS``, and every signed page. An unsigned report that is older
+    than a signed one is not sent. The main thread calls ``tick`` every ``CHECK_EVERY_S``."""
 
     def __init__(
         self,
@@ -82,8 +82,8 @@ class CommissioningReports:
         self._clock = clock
         self._events = events
         self._outbox = outbox
-        self._candidates: dict[str, float] = {}  # names -> when they were found
-        self._handled: set[str] = set()  # sent, or refused and logged once in this run
+        self._candidates: dict[str, float] = {}  # by name: when the page was found
+        self._handled: set[str] = set()  # names of pages that were sent, or refused and logged, in this run
 
     def tick(self) -> None:
         now, settings = self._clock.monotonic(), self._settings()
@@ -112,8 +112,9 @@ class CommissioningReports:
 
 
 def _wanted(state_dir: Path) -> Iterator[tuple[ReportKind, Path]]:
-    """The pages to send, whether or not they were sent."""
-    # By the time of the file: a report that was signed before the clock was set has no time in its name.
+    """Yield the pages to send, including those that were sent before."""
+    # Sorted by the time of the file: a report that was signed before the clock was set has no time in its
+    # name.
     pages = by_age((state_dir / FOLDER).glob("*.html"))
     reports, signed, final = ([page for page in pages if page.name.endswith(kind.end)] for kind in KINDS)
     if reports and signed and pages.index(signed[-1]) > pages.index(reports[-1]):
@@ -123,7 +124,7 @@ def _wanted(state_dir: Path) -> Iterator[tuple[ReportKind, Path]]:
 
 
 def by_age(files: Iterable[Path]) -> list[Path]:
-    """The files that exist, oldest first."""
+    """Return the files that still exist, oldest first."""
     found = []
     for path in files:
         with contextlib.suppress(OSError):
@@ -142,7 +143,7 @@ def _media(report: Path, settings: Settings, kind: ReportKind) -> Media:
         payload = seal(payload, settings.storage.seal_to)
     if len(payload) > MAX_BYTES:
         raise EdgeAgentError(f"it has {len(payload)} bytes, and {MAX_BYTES} go through the broker")
-    # Of the page, not the payload: a report that is sent again after a power cut has the same id.
+    # The digest is that of the page, so a report that is sent again after a power cut has the same id.
     digest = hashlib.sha256(page).hexdigest()
     event_id = f"{kind.event}{digest[:20]}"
     return Media(digest[:20], event_id, GATEWAY, hashlib.sha256(payload).hexdigest(), payload)

@@ -22,12 +22,12 @@ READ_EVERY_S = 60.0
 SAVE_EVERY_S = 300.0
 """A power cut loses at most this much of the modem's count."""
 STALE_S = 300.0
-"""A reading that is older is not reported: the modem may have gone meanwhile."""
+"""Age from which a reading is not reported, because the modem may have been removed meanwhile."""
 SOCKET = Path("run/dbus/system_bus_socket")
 CONTROL_GROUP = Path("sys/fs/cgroup/system.slice/ModemManager.service")
-"""There while ModemManager runs: systemd makes it and removes it."""
+"""Exists while ModemManager runs: systemd makes it and removes it."""
 OLD_CONTROL_GROUP = Path("sys/fs/cgroup/systemd/system.slice/ModemManager.service")
-"""The same where the system has control groups of version 1, such as Ubuntu 20.04."""
+"""Replaces ``CONTROL_GROUP`` on systems that have control groups of version 1, such as Ubuntu 20.04."""
 
 
 def modem_bus(sysroot: Path = Path("/")) -> str:
@@ -46,7 +46,8 @@ def read_modem(address: str) -> ModemReading | None:
 
 
 def modem_health(reading: ModemReading, sent_bytes: int = 0, received_bytes: int = 0) -> ModemHealth:
-    """The modem's state. ``sent_bytes`` and ``received_bytes`` are those of the billing period."""
+    """Return the modem's state for the heartbeat. ``sent_bytes`` and ``received_bytes`` are those of the
+    billing period."""
     known = reading.state in get_args(ModemState)
     return ModemHealth(
         state=reading.state if known else "unknown",  # type: ignore[arg-type]
@@ -63,9 +64,9 @@ def modem_health(reading: ModemReading, sent_bytes: int = 0, received_bytes: int
 
 
 class ModemWatch:
-    """The main thread calls ``tick`` about once a second; any thread may call ``health``.
+    """Reads the modem. The main thread calls ``tick`` about once a second; any thread may call ``health``.
 
-    Each reading runs on a thread of its own, and nothing waits for it. While a reading blocks, no other
+    Each reading runs on a separate thread, and nothing waits for it. While a reading blocks, no other reading
     starts.
     """
 
@@ -77,7 +78,7 @@ class ModemWatch:
         first_day: Callable[[], date | None],
         sysroot: Path = Path("/"),
     ) -> None:
-        """``first_day``: the first day of the present billing period."""
+        """``first_day`` returns the first day of the present billing period."""
         self._clock = clock
         self._first_day = first_day
         self._sysroot = sysroot
@@ -85,7 +86,8 @@ class ModemWatch:
         self._next_mono = clock.monotonic()
         self._saved_mono = clock.monotonic()
         self._failing = False
-        self._health: tuple[float, ModemHealth] | None = None  # replaced, never changed; when, and what
+        # replaced, never changed; the time of the reading, and the reading
+        self._health: tuple[float, ModemHealth] | None = None
         self._reading: SupervisedThread | None = None
 
     def tick(self) -> None:
@@ -100,7 +102,7 @@ class ModemWatch:
             self._reading.start()
 
     def health(self) -> ModemHealth | None:
-        """The last reading; None without ModemManager."""
+        """Return the last reading; None without ModemManager, or if the reading is older than ``STALE_S``."""
         last = self._health
         if last is None or self._clock.monotonic() - last[0] > STALE_S:
             return None
@@ -127,16 +129,16 @@ class ModemWatch:
             self.save()
 
     def save(self) -> None:
-        """Write the count. Called by the reading thread, and by the main thread at a stop while no reading
+        """Write the count. The reading thread calls this, and at a stop the main thread, while no reading
         runs."""
         self._saved_mono = self._clock.monotonic()
         self._usage.save()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for a reading; False when it still runs."""
+        """Wait for a reading to end. False: it still runs."""
         return self._reading is None or self._reading.join(timeout_s)
 
     def stop(self) -> None:
-        """Save the count, unless a blocked reading is still using it."""
+        """Save the count, unless a blocked reading still uses it."""
         if self._health is not None and (self._reading is None or not self._reading.running):
             self.save()

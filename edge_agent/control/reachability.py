@@ -19,7 +19,7 @@ CONNECT_TIMEOUT_S = 10.0
 
 
 class ReachabilityProbe:
-    """Probes brokers, configured hosts and name servers on a thread of its own, since a resolver may block.
+    """Probes brokers, configured hosts and name servers on a separate thread, because a resolver may block.
 
     One thread calls ``start`` and ``result``."""
 
@@ -37,8 +37,8 @@ class ReachabilityProbe:
 
     @property
     def is_conclusive(self) -> bool:
-        """Whether there is another host to probe besides one broker. With one broker only, a failed broker
-        and a failed network look the same."""
+        """Whether there is another host to probe besides a single broker. With nothing else to probe, a
+        failed broker and a failed network look the same."""
         return bool(self._names) or len({host for host, _ in self._hosts}) > 1
 
     def start(self) -> None:
@@ -46,8 +46,8 @@ class ReachabilityProbe:
         threading.Thread(target=self._ask, name="witnesses", daemon=True).start()
 
     def result(self) -> tuple[str, ...] | None:
-        """Return the hosts that answered; None while the probes still run. No host at all: the network seems
-        to be down."""
+        """Return the hosts that answered; None while the probes still run. If no host answered, the network
+        probably fails."""
         return self._result
 
     def _ask(self) -> None:
@@ -64,7 +64,8 @@ class ReachabilityProbe:
 
 
 def _is_name(host: str) -> bool:
-    """Whether a remote name server resolves ``host``: it is no IP address and has more than one label."""
+    """Return whether ``host`` is a name for a remote name server: no IP address, no name of the local
+    network, and more than one label."""
     try:
         ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -73,7 +74,7 @@ def _is_name(host: str) -> bool:
 
 
 def host_answers(host: str, port: int, timeout_s: float = CONNECT_TIMEOUT_S) -> bool:
-    """Whether the host accepts or refuses a TCP connection."""
+    """Return whether the host accepts or refuses a TCP connection."""
     try:
         socket.create_connection((host, port), timeout_s).close()
     except ConnectionRefusedError:
@@ -84,7 +85,7 @@ def host_answers(host: str, port: int, timeout_s: float = CONNECT_TIMEOUT_S) -> 
 
 
 def name_server_answers(name: str) -> bool:
-    """Whether a name server gives a definite answer about a random name below ``name``."""
+    """Return whether a name server gives a definite answer about a random name below ``name``."""
     try:
         socket.getaddrinfo(f"{secrets.token_hex(6)}.{name.rstrip('.')}.", None, type=socket.SOCK_STREAM)
     except socket.gaierror as error:

@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 FILE = "healing.json"
 SAVE_EVERY_S = 600.0
 TAKEN_WITHIN_S = 60.0
-"""systemd starts root's program at once; after this time the path unit does not run."""
+"""systemd starts root's program at once. If the request is still there after this time, the path unit does
+not run."""
 DONE_WITHIN_S = 3600.0
 PROBE_WITHIN_S = 180.0
 SHOWN = 5
@@ -86,7 +87,7 @@ class RecoveryControl:
         self._ladder = RecoveryLadder(_every_s(settings.healing), outage, boot_id, now_mono)
         self._had_session = outage.known
         self._saved_mono = now_mono
-        # Which step waits for the witnesses, since when.
+        # The step that waits for the probes, and since when.
         self._probing: tuple[RecoveryStep, float] | None = None
         self._pending: _PendingRequest | None = None
         self._health = HealingHealth()  # replaced, never changed

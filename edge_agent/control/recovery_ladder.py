@@ -1,11 +1,12 @@
-"""The recovery ladder: which step is due after how many hours without a broker, and what was tried. Pure.
+"""The recovery ladder: decides which step is due after how many hours without a broker, and records the
+steps. Without clock and I/O.
 
 reconnect  with a new connection, to the next broker
 reset      the modem or interface, by root
 reboot     the gateway, by root
 
-Each step repeats at its own interval. The caller says whether there is a broker session, and the time.
-The record survives a restart of the agent and a reboot; after a reboot the due times are drawn again.
+Each step repeats at its own interval. The caller says whether there is a broker session, and the time. The
+record survives a restart of the agent and a reboot; after a reboot the due times are drawn again.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from edge_agent.wire import HealingStep
 
 HOUR_S = 3600.0
 JITTER = 1.25
-"""Each step is due up to a quarter later: gateways that lost their broker together act at different times."""
+"""Each step is due at a random time, up to a quarter later than its interval, so that gateways that lost
+their broker together act at different times."""
 GOOD_AFTER_S = 60.0  # a session that lasts this long ends an outage
 GRACE_S = 600.0
-"""No step is due this soon after the agent's start: it may have been stopped for days on purpose."""
+"""No step is due this soon after the agent's start: the agent may have been stopped for days on purpose."""
 MAX_ATTEMPTS = 32
 
 
@@ -37,23 +39,23 @@ class RecoveryOutcome(StrEnum):
     ASKED = "asked"
     DONE = "done"
     FAILED = "failed"
-    REFUSED = "refused"  # by root
+    REFUSED = "refused"  # root's program refused it
     HELD = "held"  # not done: the network works
     NO_ANSWER = "no-answer"  # root's program does not run
 
 
 class BrokerOutage(msgspec.Struct):
-    """The state file. The monotonic times are of the boot ``boot_id``."""
+    """The content of the state file. The monotonic times are of the boot ``boot_id``."""
 
-    known: bool = False  # there has been a session once
+    known: bool = False  # there has been a session at some time
     boot_id: str = ""
     since: str | None = None  # RFC 3339, start of the outage; None: there is a session
     since_mono: float = 0.0
     until_mono: float = 0.0  # when the outage was last seen
-    before_s: float = 0.0  # its length in earlier boots
+    before_s: float = 0.0  # length of the outage in earlier boots
     due_mono: dict[RecoveryStep, float] = msgspec.field(default_factory=dict)
     tried: list[HealingStep] = msgspec.field(default_factory=list)
-    left_out: int = 0  # attempts dropped from ``tried``, the oldest
+    left_out: int = 0  # number of the oldest attempts that were dropped from ``tried``
 
 
 class RecoveryLadder:
@@ -79,7 +81,7 @@ class RecoveryLadder:
             self._over_a_boot(now_mono)
         outage.boot_id = boot_id
         for step in (RecoveryStep.RESET, RecoveryStep.REBOOT):
-            self._settle(step, RecoveryOutcome.NO_ANSWER)  # the agent that asked has ended
+            self._settle(step, RecoveryOutcome.NO_ANSWER)  # the agent that asked root has ended
 
     def _over_a_boot(self, now_mono: float) -> None:
         outage = self.outage
@@ -93,12 +95,12 @@ class RecoveryLadder:
         return self.outage.since is not None
 
     def outage_s(self, now_mono: float) -> float:
-        """Length of the outage; after a reboot a lower bound. 0 without one."""
+        """Return the length of the outage; 0 without one. After a reboot it is a lower bound."""
         outage = self.outage
         return outage.before_s + max(0.0, now_mono - outage.since_mono) if self.is_out else 0.0
 
     def update(self, now_mono: float, label: str, online: bool) -> BrokerOutage | None:
-        """Follow the session. Returns the outage that has just ended, if one has."""
+        """Follow the session. Return the outage that has just ended; None: none has."""
         if not online:
             self._online_mono = None
             if self.outage.known and not self.is_out:
@@ -139,7 +141,7 @@ class RecoveryLadder:
                 entry = msgspec.structs.replace(entry, at=last.at, after_s=last.after_s)
                 tried.pop()
             elif last.outcome == outcome.value == "held":
-                tried.pop()  # of repeated holds only the newest is kept
+                tried.pop()  # of several holds in a row only the newest is recorded
         tried.append(entry)
         if len(tried) > MAX_ATTEMPTS:
             self.outage.left_out += 1

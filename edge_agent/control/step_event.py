@@ -1,4 +1,4 @@
-"""Reports a limit that gets stricter or looser in steps: heat, or the data budget."""
+"""Reports a limit, of heat or of the data budget, that gets stricter or looser in steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class StepEvent:
-    """One event from the first step up to the last one down. For one thread."""
+    """Reports one event that lasts from the first step up to the last step down. For one thread."""
 
     def __init__(
         self,
@@ -26,13 +26,13 @@ class StepEvent:
         events: EventFactory,
         outbox: EventAppender,
     ) -> None:
-        """``name``: of the limit, for ids and for the log."""
+        """``name``: name of the limit, for ids and for the log."""
         self._kind = kind
         self._name = name
         self._clock = clock
         self._events = events
         self._outbox = outbox
-        self._open: tuple[str, float] | None = None  # id, and time of the first step up
+        self._open: tuple[str, float] | None = None  # id of the event, and time of the first step up
 
     @property
     def is_open(self) -> bool:

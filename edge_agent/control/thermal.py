@@ -24,10 +24,12 @@ UNKNOWN_AFTER_S = 10.0  # a sensor that has not answered for this long is report
 
 
 class ThermalControl:
-    """The main thread calls ``tick`` about once a second; any thread may call ``health``.
+    """Applies the thermal ladder. The main thread calls ``tick`` about once a second; any thread may call
+    ``health``.
 
-    It has sensor readers of its own: a throttling counter is compared with the reader's previous value, so
-    the heartbeat's reader and this one would hide changes from each other. vcgencmd is never run.
+    It has its own sensor readers, apart from those of the heartbeat: a throttling counter is compared with
+    the previous value of its reader, so users of one reader would hide changes from each other. vcgencmd is
+    never run.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class ThermalControl:
         self._throttling = ThrottleSensors(sysroot, clock, lambda word: None, thermal.throttled)
         self._since_mono: float | None = None  # start of the current step
         self._reading = ThermalReading(None)
-        self._sensor_has_answered = False  # a sensor has answered since start
+        self._sensor_has_answered = False  # since the start
         self._logged_no_sensor = False
         self._health = ThermalHealth()  # replaced, never changed
 
@@ -88,7 +90,8 @@ class ThermalControl:
         )
 
     def _unknown_reason(self, ladder: ThermalLadder, now_mono: float) -> str | None:
-        """Return why the step is not updated. A board without a sensor is only logged: nothing broke."""
+        """Return why the step is not updated; None: it is. A board that never had a sensor is only logged,
+        because nothing broke."""
         unknown_s = ladder.unknown_s(now_mono)
         if unknown_s is None or unknown_s < UNKNOWN_AFTER_S:
             return None
@@ -100,7 +103,7 @@ class ThermalControl:
         return None
 
     def _facts(self) -> dict[str, Any]:
-        """The fields of a thermal event."""
+        """Return the fields of a thermal event."""
         limits = LoadLimits(**dataclasses.asdict(self._limiter.current))
         reading = self._reading
         return {"temperature_c": reading.temperature_c, "throttled": reading.throttled, "limits": limits}

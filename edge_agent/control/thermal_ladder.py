@@ -1,11 +1,12 @@
-"""The thermal ladder: how far the agent reduces its work, so that a hot gateway goes on reporting. Pure.
+"""The thermal ladder: how far the agent reduces its work, so that a hot gateway goes on reporting. Without
+clock and I/O.
 
 step 1  fewer inferences
 step 2  ... and fewer frames are analysed
 step 3  ... and only keyframes are decoded
 
-Steps up are immediate, also several at once. Steps down are single, and only after the temperature has been
-below the threshold by the hysteresis for a while. The caller passes the readings and their time.
+A step up is immediate, and may skip steps. A step down goes one step only, and only after the temperature has
+been below the threshold by the hysteresis for a while. The caller passes the readings and their time.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from edge_agent.core.problems import problem_text
 
 READINGS = 3  # consecutive readings that must be above a threshold: a single one may be wrong
 THROTTLED_READINGS = 5
-"""Consecutive readings that count as throttling: event counters also rise for a moment only."""
+"""Number of consecutive readings that count as throttling: event counters also rise for a moment only."""
 THROTTLED_DWELL_S = 600.0
-"""Throttling at a low temperature usually means a weak power supply. It returns with the next load, and must
-not be reported every minute."""
+"""Time for which step 1 remains after throttling. Throttling at a low temperature usually means a weak power
+supply: it returns with the next load, and must not be reported every minute."""
 AGAIN_S = 900.0
 MAX_DWELL_FACTOR = 16
 """A step up within ``AGAIN_S`` of a step down doubles the dwell time, up to this factor: a gateway heated by
@@ -40,7 +41,8 @@ class ThermalReading:
 
 
 class ThermalLadder:
-    """The step of one gateway. ``update`` is called about once a second; an unknown value changes nothing."""
+    """Computes the step of one gateway. ``update`` is called about once a second; an unknown value changes
+    nothing."""
 
     def __init__(self, ladder: ThermalSteps) -> None:
         self._ladder = ladder
@@ -49,13 +51,13 @@ class ThermalLadder:
         self._cool_since_mono: float | None = None
         self._unknown_since_mono: float | None = None
         self._dwell_s = ladder.dwell_s
-        self._down_mono: float | None = None  # of the last step down
+        self._down_mono: float | None = None  # time of the last step down
         self._throttled_readings = 0
         self._throttled_until_mono: float | None = None
 
     @property
     def step(self) -> int:
-        """0 (no limits) to 3."""
+        """The present step, 0 (no limits) to 3."""
         return self._step
 
     @property
@@ -69,7 +71,7 @@ class ThermalLadder:
         )
 
     def unknown_s(self, now_mono: float) -> float | None:
-        """Seconds since the last temperature was read; None: it can be read now."""
+        """Return the seconds for which the temperature has been unknown; None: it can be read now."""
         return None if self._unknown_since_mono is None else now_mono - self._unknown_since_mono
 
     def update(self, now_mono: float, reading: ThermalReading) -> StepChange | None:
@@ -88,14 +90,14 @@ class ThermalLadder:
         return self._up(now_mono, step, celsius) or self._down(now_mono, celsius)
 
     def _reached(self) -> int:
-        """The highest step whose threshold all recent readings have reached."""
+        """Return the highest step whose threshold all recent readings have reached."""
         if len(self._recent_c) < READINGS:
             return 0
         coolest_c = min(self._recent_c)
         return sum(coolest_c >= threshold_c for threshold_c in self._ladder.thresholds_c)
 
     def _floor(self, now_mono: float) -> int:
-        """The lowest allowed step: 1 while the board throttles itself, and for a while after."""
+        """Return the lowest allowed step: 1 while the board throttles itself, and for a while after."""
         until_mono = self._throttled_until_mono
         return 1 if until_mono is not None and now_mono < until_mono else 0
 

@@ -27,7 +27,7 @@ FILE = "update-told.json"
 
 
 class _ReportedUpdate(Struct, frozen=True):
-    """The last result that was reported."""
+    """The last result that was reported; the content of the state file."""
 
     id: str
     version: str
@@ -35,7 +35,8 @@ class _ReportedUpdate(Struct, frozen=True):
 
 
 class UpdateService:
-    """The main thread calls ``tick`` about once a second; any thread may call ``health``."""
+    """Runs the agent's side of updates. The main thread calls ``tick`` about once a second; any thread may
+    call ``health``."""
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class UpdateService:
         self.commands = UpdateCommands(self._root, inbox, clock, __version__)
 
     def ca_file(self) -> str | None:
-        """CA file of the release server; None: the system's CAs."""
+        """Return the CA file of the release server; None: the system's CAs."""
         return self._root.ca_file
 
     def health(self) -> UpdateHealth:
@@ -69,7 +70,7 @@ class UpdateService:
             self._report(last)
 
     def _report(self, last: UpdateResultRecord) -> None:
-        """Report each result once; twice when the power fails between the event and the record."""
+        """Report each result once, or twice if the power fails between the event and the record."""
         verdict = _ReportedUpdate(last.id, last.version, last.time)
         if self._reported is None:
             self._reported = read_record(self._path, _ReportedUpdate)

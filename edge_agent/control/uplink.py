@@ -22,7 +22,7 @@ from edge_agent.wire import HeldBack, UplinkData, UplinkHealth
 
 FILE = "uplink.json"
 HELD_BACK: tuple[HeldBack, ...] = ("media", "info", "heartbeat")
-"""The kinds of messages that are not sent: the first one from step 1 on, all three on step 3."""
+"""Kinds of messages that are held back: on step 1 the first, on step 2 the first two, on step 3 all three."""
 
 
 class _InForce(msgspec.Struct, frozen=True):
@@ -33,10 +33,11 @@ class _InForce(msgspec.Struct, frozen=True):
 
 
 class UplinkControl:
-    """The main thread calls ``tick`` about once a second; any thread may call ``health``.
+    """Applies the data budget. The main thread calls ``tick`` about once a second; any thread may call
+    ``health``.
 
-    The publisher uses ``pace``. A restart keeps the step: a gateway that boots without a clock does not know
-    how much of the period is left.
+    The publisher uses ``pace``. A restart keeps the step, because a gateway that boots without a clock does
+    not know how much of the period is left.
     """
 
     def __init__(
@@ -113,7 +114,7 @@ class UplinkControl:
         )
 
     def _facts(self, step: int, use: PeriodUse) -> dict[str, Any]:
-        """The fields of an uplink event, for the step from now on."""
+        """Return the fields of an uplink event. ``step``: the step from now on."""
         assert use.first_day is not None  # the ladder decides nothing without a period
         assert use.next_first_day is not None
         return {

@@ -2,8 +2,8 @@
 
 A box that claimed its site and was offline when the claim was withdrawn never gets the command ``unclaim``:
 its certificate is revoked before it connects again. The signed answer ``withdrawn`` waits at the broker,
-where the certificate of the box's batch may still read it. ``edge-agent commission --withdrawal`` does that
-in a process of its own (docs/design/commissioning.md).
+where the certificate of the box's batch may still read it. ``edge-agent commission --withdrawal`` reads it in
+a separate process (docs/design/commissioning.md).
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ log = logging.getLogger(__name__)
 CHECK_EVERY_S = 10.0
 """How often ``tick`` is called."""
 FIRST_S, EVERY_S = 600.0, 6 * 3600.0
-"""How long the broker has refused the certificate before the first question, and the time between two. All
-boxes of a batch share one session at the broker."""
+"""How long the broker must have refused the certificate before the first check, and the time between two
+checks. They are long, because all boxes of a batch share one session at the broker."""
 LIMIT_S = 180.0
 ENROLMENT = Path("etc/edge-agent/enrolment/client.crt")
 COMMAND = (sys.executable, "-m", "edge_agent", "commission", "--withdrawal")
 
 
 class WithdrawalCheck:
-    """The main thread calls ``tick`` every ``CHECK_EVERY_S``. ``refused``: whether the broker has refused the
-    certificate since the last session."""
+    """Starts the checks. The main thread calls ``tick`` every ``CHECK_EVERY_S``. ``refused`` returns whether
+    the broker has refused the certificate since the last session."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class WithdrawalCheck:
     def _start(self, now: float) -> None:
         log.info("the broker refuses this gateway's certificate: asking whether its site was withdrawn")
         try:
-            # The output is the journal's.
+            # its output goes to the journal
             self._running = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
         except OSError as error:
             log.warning("whether the site was withdrawn is not known: %s; asked again later", error)

@@ -1,3 +1,3 @@
-"""The commissioning page: what a phone gets, who may see it, and the service that serves it and delivers the
-claim; no step of commissioning itself. The files of the page are in ``web/``.
+"""The commissioning page: what a phone gets, who may see it, and the service that serves the page and
+delivers the claim. The steps of commissioning are elsewhere. The files of the page are in ``web/``.
 """

@@ -18,18 +18,19 @@ IDLE_S = 30.0
 
 
 class AimingRun:
-    """``get`` starts the analysis of a camera; ``tick`` ends it when no phone asks for its picture."""
+    """Runs the analysis for the aiming page. ``get`` starts it for a camera; ``tick`` ends it when no phone
+    has asked for the picture for some time."""
 
     def __init__(self, config: Path, clock: Clock, gate: Gate) -> None:
         self._config, self._clock, self._gate = config, clock, gate
-        self._lock = threading.Lock()  # protects what is below
+        self._lock = threading.Lock()  # protects the fields below
         self._camera = ""
         self._watch: AimAnalysis | None = None
         self._pages: AimPages | None = None
         self._asked_mono = 0.0
 
     def get(self, path: str, query: str) -> PageAnswer:
-        """``path``: ``/aim/<camera>/`` and what is below it."""
+        """Answer a request. ``path``: ``/aim/<camera>/`` or a path below it."""
         camera, _, rest = path.removeprefix("/aim/").partition("/")
         with self._lock:
             self._asked_mono = self._clock.monotonic()

@@ -1,5 +1,5 @@
-"""What a person at the pole can do about a finding of doctor, for findings whose own advice names a command,
-a file of the box or a key of its configuration: a phone has no terminal."""
+"""Tells a person at the pole what to do about a finding of doctor. Used for findings whose usual advice names
+a command, a file of the box or a key of its configuration, because a phone has no terminal."""
 
 from __future__ import annotations
 
@@ -134,7 +134,8 @@ AT_THE_POLE: Sentences = {
 
 
 def todo_at_the_pole(finding: str, todo: str | None, lang: Lang) -> str | None:
-    """What to do about a finding, on the phone; ``todo``: doctor's own advice."""
+    """Return what to do about a finding, for the phone: the text of ``AT_THE_POLE``, or doctor's own advice
+    ``todo`` if there is none. None if ``todo`` is None."""
     if todo is None or finding not in AT_THE_POLE:
         return todo
     english, vietnamese = AT_THE_POLE[finding]

@@ -23,7 +23,7 @@ HEAD = (
 
 
 class FaultPages:
-    """Shows on every address, without a code, what is wrong with the box, in both languages."""
+    """Shows what is wrong with the box, in both languages, on every address and without a code."""
 
     cookie = "commission"
 
@@ -58,7 +58,7 @@ def serve_until_repaired(
     stop: threading.Event,
     ready: Callable[[], None],
 ) -> bool:
-    """Serve until the files of the bundle are not those of ``before`` (True), or until ``stop`` (False)."""
+    """Serve until the files of the bundle differ from ``before`` (True), or until ``stop`` (False)."""
     try:
         listeners.follow_addresses()
         ready()
@@ -72,6 +72,7 @@ def serve_until_repaired(
 
 
 def bundle_files(paths: CommissioningPaths) -> BundleFiles:
-    """Time and size of each file that the bundle's validity depends on; None: it is missing."""
+    """Return time and size of each file on which the validity of the bundle depends; None: the file is
+    missing."""
     files = (paths.enrolment / "sites.json", paths.enrolment / "sites.json.sig", paths.release_key)
     return [(path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None for path in files]

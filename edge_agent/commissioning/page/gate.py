@@ -1,4 +1,4 @@
-"""The code on the box's label opens the page whenever it is served."""
+"""Lets a phone use the page if it gives the code on the box's label, whenever the page is served."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from edge_agent.core.clock import Clock
 from edge_agent.tools.local_page.access import AccessEnd
 
 TRIES, WITHIN_S = 5, 900.0
-"""Five guesses at 100 million codes a quarter of an hour: one chance in 57,000 a year."""
+"""Wrong codes that are allowed within the seconds: with 100 million codes, an attacker succeeds with a chance
+of one in 57,000 a year."""
 
 
 class LabelGate:
-    """One code, one phone at a time: the right code on another phone ends the access of the first. Any thread
+    """Admits one phone at a time: the right code on another phone ends the access of the first. Any thread
     may call it."""
 
     def __init__(self, clock: Clock, code: str) -> None:
         self._clock, self._code = clock, code
-        self._lock = threading.Lock()  # protects what is below
+        self._lock = threading.Lock()  # protects the fields below
         self._ticket: str | None = None
-        self._wrong: list[float] = []  # monotonic times
+        self._wrong: list[float] = []  # monotonic times of wrong codes
 
     @property
     def left_s(self) -> int:
@@ -34,7 +35,7 @@ class LabelGate:
 
     @property
     def is_claimed(self) -> bool:
-        """Whether no code is accepted for a while."""
+        """Whether no code is accepted for a while, after too many wrong ones."""
         with self._lock:
             return self._is_closed()
 

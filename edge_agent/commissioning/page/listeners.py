@@ -16,7 +16,7 @@ AVAHI = "avahi-publish-address"
 
 
 class BoxListeners:
-    """HTTPS with the box's own certificate. For one thread."""
+    """Serves the page over HTTPS with the box's own certificate. For one thread."""
 
     def __init__(
         self,
@@ -37,7 +37,8 @@ class BoxListeners:
         return () if self._server is None else self._server.urls
 
     def follow_addresses(self) -> None:
-        """Listen at the addresses that the box has now: the network may come later than the service."""
+        """Listen at the addresses that the box has now, because the network may come later than the
+        service."""
         places = page_addresses(self._addresses())
         if places == self._places and self._server is not None:
             return
@@ -56,22 +57,22 @@ class BoxListeners:
 
 
 class LocalNames:
-    """Publishes the box's names with the avahi daemon while the page is served. Without it the page is
-    reached by its address."""
+    """Publishes the box's names with the avahi daemon while the page is served. Without avahi, a phone
+    reaches the page by its address."""
 
     def __init__(self, identity: BoxIdentity) -> None:
         self._identity = identity
         self._running: list[subprocess.Popen[bytes]] = []
 
     def publish(self, places: Sequence[PageAddress]) -> None:
-        """Publish each name with the first address that is not loopback: avahi accepts one address for a
-        name."""
+        """Publish each name with the first address that is not loopback, because avahi accepts one address
+        for each name."""
         self.stop()
         near = [str(each.address) for each in places if not each.address.is_loopback]
         if not near or (program := shutil.which(AVAHI)) is None:
             return
         for name in (self._identity.name, BOX_NAME):
-            # -R: no reverse entry, which both names would claim.
+            # -R: no reverse entry, because there can be only one for the two names.
             command = [program, "-R", name, near[0]]
             silent = subprocess.DEVNULL
             self._running.append(subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent))

@@ -53,8 +53,9 @@ class SignedBy(msgspec.Struct, frozen=True):
 
 
 class NetworkForm(msgspec.Struct, frozen=True):
-    """Entries of the network form; an empty one changes nothing. ``address`` includes the prefix:
-    10.0.0.9/24. Raises CommissioningError for an entry that has no effect without another one."""
+    """The entries of the network form; an empty entry changes nothing. ``address`` includes the prefix, as in
+    10.0.0.9/24. ``settings`` raises CommissioningError for an entry that has no effect without another
+    one."""
 
     apn: str = ""
     pin: str = ""
@@ -75,7 +76,7 @@ class NetworkForm(msgspec.Struct, frozen=True):
 
 
 class CommissionPages:
-    """Pages of one box. ``uplink``: why the centre cannot be reached, if so."""
+    """The pages of one box. ``uplink`` returns why the centre cannot be reached; None: it can."""
 
     cookie = "commission"
 
@@ -110,7 +111,7 @@ class CommissionPages:
         return None if kind is None else PageAnswer(kind, page_file(path[1:]))
 
     def is_entry(self, path: str) -> bool:
-        """Whether ``path`` opens the page: ``/``, or ``/s/…`` of the label of a site."""
+        """Return whether ``path`` opens the page: ``/``, or ``/s/…`` from the label of a site."""
         return path == "/" or path.startswith("/s/")
 
     def code_form(self, path: str, says: str, status: HTTPStatus) -> PageAnswer:
@@ -134,7 +135,7 @@ class CommissionPages:
         return MAX_JSON_BYTES if path in self._posts or path == "/near" else 0
 
     def post(self, path: str, body: bytes) -> PageAnswer:
-        """Do one step, and answer with the new state, or with what is wrong in both languages."""
+        """Do one step. Return the new state, or what is wrong in both languages."""
         self.asked_mono = self.acted_mono = time.monotonic()
         try:
             if path == "/near":
@@ -159,7 +160,7 @@ class CommissionPages:
         self._steps.claim(form.by, form.passwords)
 
     def _near(self, body: bytes) -> dict[str, Any]:
-        """The sites nearest to the phone; the phone's position is also stored for the claim."""
+        """Return the sites nearest to the phone. The phone's position is stored for the claim."""
         place = msgspec.json.decode(body, type=PhoneLocation)
         self._steps.location = place
         near = nearest_sites(self._steps.bundle, place)
@@ -176,5 +177,5 @@ def _json(document: Mapping[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Pa
 
 
 def page_file(name: str) -> bytes:
-    """A file of the page, such as ``commission.css``."""
+    """Return a file of the page, such as ``commission.css``."""
     return (resources.files(__package__) / "web" / name).read_bytes()

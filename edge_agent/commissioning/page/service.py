@@ -25,20 +25,20 @@ log = logging.getLogger(__name__)
 
 TICK_S = 2.0
 IDLE_S = 900.0
-"""After the confirmation the page stays open so long for a technician who does nothing."""
+"""Time for which the page remains open after the confirmation if the technician does nothing."""
 SEEN_S = 60.0
-"""While a phone shows the page, the box asks for the answer at least so often."""
+"""While a phone shows the page, the box asks for the answer at least this often."""
 GONE_S = 30.0
-"""After confirmation and signature the page ends when no phone has shown it for so long."""
+"""After confirmation and signature the page ends when no phone has shown it for this time."""
 
 
 def new_backoff() -> Backoff:
-    """Return a random wait, because all boxes of a batch share one session at the broker."""
+    """Return a random wait between sessions, because all boxes of a batch share one session at the broker."""
     return Backoff(first_s=15.0, cap_s=900.0, floor_s=5.0)
 
 
 class CommissionService:
-    """Owns the listeners, the names on the local network and the delivery's thread."""
+    """Runs the listeners, the names on the local network and the thread that delivers the claim."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class CommissionService:
         if self._confirmed_mono is None:
             self._confirmed_mono = now
         unseen_s = now - max(self._confirmed_mono, self._pages.asked_mono)
-        if record.finished:  # the technician may still examine again
+        if record.finished:  # the page remains open for a while, because the technician may examine again
             idle_s = now - max(self._confirmed_mono, self._pages.acted_mono)
             return unseen_s > GONE_S or idle_s > self._idle_s
         if unseen_s > self._idle_s:

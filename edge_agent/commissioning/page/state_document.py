@@ -19,7 +19,8 @@ def texts(text: Bilingual | None) -> dict[str, str] | None:
 
 
 def identity_document(identity: BoxIdentity) -> dict[str, str]:
-    """``fingerprint``: the certificate of the page; ``words`` are its beginning."""
+    """Return the identity for JSON. ``fingerprint``: of the page's certificate; ``words`` are its
+    beginning."""
     return {
         "serial": identity.serial,
         "url": f"https://{identity.name}/",
@@ -94,7 +95,8 @@ def _verdict(document: Doctor) -> dict[str, Any]:
 
 
 def _problem(problem: CodedProblem | None) -> dict[str, str] | None:
-    """Why the centre refused or withdrew the claim; an unknown code, of a newer centre, is shown as it is."""
+    """Return why the centre refused or withdrew the claim. An unknown code, from a newer centre, is shown as
+    it is."""
     if problem is None:
         return None
     return {lang: CATALOGUE.say(problem, lang) or problem.code for lang in LANGS}
