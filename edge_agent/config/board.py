@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEVICE_TREES = ("sys/firmware/devicetree/base", "proc/device-tree")
-"""The second is a link to the first; systemd's ProcSubset=pid hides it."""
+"""/proc/device-tree is a link to the folder in /sys; systemd's ProcSubset=pid hides the link."""
 
 
 @dataclass(frozen=True, slots=True)

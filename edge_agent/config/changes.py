@@ -16,7 +16,8 @@ _AT_ONCE = frozenset(each.key for each in ROOT.fields if each.reload is ReloadSc
 
 @dataclass(frozen=True, slots=True)
 class ConfigChanges:
-    """Differences, in the order of the new configuration; ``removed`` in the order of the old one."""
+    """The differences between two configurations. Keys and ids are in the order of the new one, those in
+    ``removed`` in the order of the old one."""
 
     added: tuple[str, ...] = ()  # ids of cameras
     removed: tuple[str, ...] = ()

@@ -29,10 +29,10 @@ class RuleDraft:
 def read_draft(source: ConfigSource, camera_id: str, data: bytes, name: str) -> RuleDraft:
     """Read the YAML ``data``, which came from a file ``name``.
 
-    It is one rule as in ``rules`` of a camera, or a part of a camera's section: ``rules`` with one rule, and
-    ``zones`` and ``lines`` that are added to those of the camera, or replace them. The rule replaces a rule
-    with the same id; it does not inherit its keys. ``source`` was loaded and has the camera. Raises
-    ConfigError with every mistake.
+    ``data`` is one rule as in ``rules`` of a camera, or a part of a camera's section: ``rules`` with one
+    rule, and ``zones`` and ``lines`` that are added to those of the camera, or replace them. The rule
+    replaces a rule with the same id; it does not inherit its keys. ``source`` must be loaded and have the
+    camera. Raises ConfigError with every mistake.
     """
     reading = ReadContext(ConfigFiles(source.path.parent, None, required=False), SystemClock())
     try:

@@ -2,7 +2,7 @@
 
 A power cut after a wrong edit, or in the middle of one, must not stop a site until a technician comes. The
 copy is the merged tree as one YAML file in ``state_dir``; files that it names (passwords, certificates) stay
-where they are. The copy of another file is never used, and no copy if the file does not exist.
+where they are. A copy is used only for the file from which it was made, and only while that file exists.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _WORD = re.compile(r"[\w.+-]+")
 
 @dataclass(frozen=True, slots=True)
 class LastGood:
-    """The copy, read again."""
+    """The settings of a copy, and its age."""
 
     settings: Settings
-    since: datetime  # when it was first read from the file
+    since: datetime  # when these settings were first read from the file
 
 
 def save(path: Path, settings: Settings, whole: tree.Mapping | None = None) -> None:

@@ -176,9 +176,7 @@ class PushStore:
         kept = {self.path(each.version).name for each in (self.confirmed, self.trial) if each is not None}
         for path in self._folder.glob("*.yaml*"):
             if path.name not in kept:
-                with contextlib.suppress(
-                    OSError
-                ):  # it runs on the main thread too, and these files are not needed
+                with contextlib.suppress(OSError):  # these files are not needed any more
                     path.unlink()
 
     def _write(self, record: _Record) -> None:

@@ -56,7 +56,8 @@ class RuleChanges(msgspec.Struct):
         return msgspec.json.format(msgspec.json.encode(self), indent=1)
 
     def set(self, camera: str, rule: Written, places: Mapping[str, Written]) -> None:
-        """Add a rule or replace the one with its id. ``places``: zones and lines by ``PLACES``."""
+        """Add a rule, or replace the one with its id. ``places``: the zones and lines that it uses, by the
+        keys ``PLACES``."""
         self.reset(camera, str(rule["id"]))
         changes = self._of(camera)
         changes.rules.append(rule)

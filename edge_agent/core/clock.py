@@ -18,10 +18,10 @@ class Clock(Protocol):
     """Time as the agent sees it; tests and replay pass their own."""
 
     def monotonic(self) -> float:
-        """Seconds since boot; never jumps."""
+        """Return the seconds since boot, which never jump."""
 
     def now(self) -> datetime:
-        """Wall time, UTC; may be wrong by years until the first synchronisation."""
+        """Return the wall time, UTC. It may be wrong by years until the first synchronisation."""
 
 
 class SystemClock:

@@ -240,7 +240,7 @@ class RuleChange:
     rule: str | None  # None: the masks
     what: Literal["set", "reset", "reverted"]
     by: RequestOrigin
-    enabled: bool | None = None  # of a rule that was changed
+    enabled: bool | None = None  # whether the changed rule is enabled; None if no rule was set
     reason: str = ""  # why the change was reverted
     removed: bool = False  # True: the rule was reset, and the configuration does not have it
     masks: ChangedMasks | None = None  # None: the change of a rule, or a reverted change

@@ -140,8 +140,7 @@ class Box(msgspec.Struct, frozen=True, gc=False):
 
 
 def _span(begin: float, end: float, length: int) -> tuple[int, int]:
-    """Return the first pixel of a span in ``length`` pixels, and the pixel after the last; at least one
-    pixel."""
+    """Return the first pixel of a span, and the pixel after the last, in ``length`` pixels; at least one."""
     first, behind = int(begin * length), int(end * length + 0.999)
     if first < 0:
         first = 0
@@ -173,8 +172,7 @@ class Picture(Protocol):
         """Return a new BGR copy of ``region`` in the camera's resolution; only that part is converted."""
 
     def scaled(self, size: tuple[int, int]) -> Colour:
-        """Return a new BGR copy, ``size`` (width, height) pixels large; it is scaled before it is
-        converted."""
+        """Return a new BGR copy of ``size`` (width, height) pixels; it is scaled before it is converted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,7 +363,7 @@ class CameraStatus:
     last_frame_age_s: float | None = None
     reconnects: int = 0
     gear: DecodeMode = DecodeMode.FULL
-    idle_share: float = 0.0  # of the time with pictures since the agent started, 0..1
+    idle_share: float = 0.0  # share of the time with pictures since the agent started, 0..1
     wake_ups: int = 0  # how often a keyframe with motion ended the idle mode
     kept_awake: str | None = None  # why the camera cannot go idle, if an operator can change that
     main_trouble: str | None = None  # why the main stream, needed for clips, is not available
@@ -389,8 +387,9 @@ class CameraChange:
 class ClockCorrection:
     """The first synchronisation of a boot.
 
-    To correct the labels of earlier events of the boot, add ``offset_ms``. Or, exact also over several jumps,
-    subtract the difference of the two ``bootms`` from ``corrected_at``.
+    To correct the time of an earlier event of the boot, add ``offset_ms``. Another way is exact even after
+    several jumps: take ``bootms`` of this event minus ``bootms`` of the earlier one, and subtract it from
+    ``corrected_at``.
     """
 
     offset_ms: int

@@ -217,7 +217,8 @@ def _unreadable(path: Path, error: OSError) -> ProblemText:
 
 
 def _digest(path: Path, copy: Path) -> str:
-    """SHA-256 of the file. Checks its identifier first, because the C++ runtime aborts on other files."""
+    """Return the SHA-256 of the file. Raises DetectorError for a file without TFLite's identifier, on which
+    the C++ runtime would abort."""
     with copy.open("rb") as file:
         identifier = file.read(8)[4:]
         file.seek(0)

@@ -29,7 +29,10 @@ _YOLOX_STRIDES = (8, 16, 32)
 
 
 class YoloxDecoder:
-    """Input [1, 3, h, w] or [1, h, w, 3], BGR 0..255, padded with 114; output [1, points, 5 + classes]."""
+    """Decodes YOLOX.
+
+    Input [1, 3, h, w] or [1, h, w, 3], BGR 0..255, padded with 114; output [1, points, 5 + classes].
+    """
 
     stretches = False
     merges_rider = False
@@ -91,7 +94,10 @@ _STD = (57.375, 57.12, 58.395)
 
 
 class PicoDetDecoder:
-    """Input [1, h, w, 3], BGR, normalised; outputs by stride [1, points, classes] and [1, points, 32]."""
+    """Decodes PicoDet.
+
+    Input [1, h, w, 3], BGR, normalised; for each stride the outputs [1, points, classes] and [1, points, 32].
+    """
 
     stretches = True  # trained with Resize, keep_ratio: False
     merges_rider = False
@@ -141,7 +147,10 @@ def _means(edges: Floats) -> Floats:
 
 
 class SsdDecoder:
-    """Input [1, h, w, 3] RGB; outputs boxes [1, n, 4] (ymin, xmin, ymax, xmax), classes, scores, n."""
+    """Decodes SSD.
+
+    Input [1, h, w, 3] RGB; outputs boxes [1, n, 4] (ymin, xmin, ymax, xmax), classes, scores, n.
+    """
 
     classes: int | None = None
     stretches = True  # as in its training pipeline (fixed_shape_resizer)
@@ -192,7 +201,10 @@ class _Level:
 
 
 class StreetDecoder:
-    """Input [1, h, w, 3], BGR, -1..1; two outputs for each stride, in the order of their names."""
+    """Decodes the models of ``training/``.
+
+    Input [1, h, w, 3], BGR, -1..1; two outputs for each stride, in the order of their names.
+    """
 
     stretches = False
     merges_rider = True

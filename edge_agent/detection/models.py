@@ -131,7 +131,7 @@ class _NotFetched(DetectorError):
 
 
 class _Unusable(Exception):
-    """Why a source cannot be used."""
+    """A source cannot be used; the message says why."""
 
 
 def is_intact(path: Path, entry: CatalogueEntry) -> bool:

@@ -34,7 +34,7 @@ class LastAlive(msgspec.Struct, frozen=True):
 
     run: str
     boot_id: str
-    mono: float  # when it was last known to live
+    mono: float  # when the agent was last known to run
 
 
 class LastAliveFile:

@@ -131,7 +131,8 @@ class MediaIndex:
         self.bytes -= item.size
 
     def __iter__(self) -> Iterator[MediaEntry]:
-        """Iterate in the order of removal: the lowest severity first, of one severity the oldest."""
+        """Iterate in the order of removal: the lowest severity first, and within a severity the oldest file
+        first."""
         for severity in sorted(self._by_severity):
             yield from self._by_severity[severity]
 

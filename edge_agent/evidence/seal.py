@@ -63,7 +63,10 @@ def seal(payload: bytes, recipient: bytes) -> bytes:
 
 
 def seal_parts(payload: bytes, recipient: bytes) -> tuple[bytes, bytes]:
-    """Like ``seal``, but return header and body: joining them would need the memory of a clip twice."""
+    """Return header and body of the sealed content. Joining them would need the memory of a clip twice.
+
+    ``recipient`` and errors are those of ``seal``.
+    """
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
     if len(recipient) != KEY_BYTES:

@@ -1,8 +1,8 @@
 """The media files on the gateway, bounded in bytes and age.
 
 A file is written under another name, synced and renamed: a file with its final name is complete, also after a
-power cut. Rotation removes the lowest severity first, of one severity the oldest, and nothing on hold. A new
-file never displaces files of a higher severity; it is refused when only such files are left.
+power cut. Rotation removes the lowest severity first, within a severity the oldest file first, and nothing on
+hold. A new file never displaces files of a higher severity; it is refused when only such files are left.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ class MapOf(FieldType):
         values: dict[str, Any] = {}
         for name, entry in node.entries.items():
             if not re.fullmatch(ID, name):
-                # Not quoted: in {url: rtsp://u:a,b} the second half of a password is a key.
+                # The message does not quote the key: in {url: rtsp://u:a,b} it is half of a password.
                 reading.refuse(entry.key, message("id-rule"))
             values[name] = self.kind.read(entry.value, reading)
         return INVALID if INVALID in values.values() else values

@@ -73,10 +73,10 @@ def section(
 ) -> Section:
     """Derive the section of a settings class, a dataclass; its docstring is the section's ``doc``.
 
-    Fields whose annotation has no ``Key``, ``Made`` or ``Section`` have no key. ``make`` is called with the
-    settings by name instead of the class. If several sections share a class, ``changes`` has, by key, the
-    arguments of ``Field`` that differ in this section, and ``without`` lists the keys that this section
-    does not have.
+    Fields whose annotation has no ``Key``, ``Made`` or ``Section`` have no key. ``make`` is called instead of
+    the class, with the settings by name. If several sections share a class, ``changes`` has, by key, the
+    arguments of ``Field`` that differ in this section, and ``without`` lists the keys that this section does
+    not have.
     """
     fields: list[Field] = []
     recipes: dict[str, _Recipe] = {}

@@ -185,7 +185,7 @@ _UNITS = {"": 1, "b": 1} | {
 
 
 def size_text(size: int) -> str:
-    """``256 MB``."""
+    """Return a size as text, such as ``256 MB``."""
     for power, letter in ((4, "T"), (3, "G"), (2, "M"), (1, "k")):
         if size >= 1000**power:
             return f"{size / 1000**power:g}{letter}B"

@@ -260,8 +260,8 @@ class Section(FieldType):
                 reading.refuse(entry.key, self._unknown(key, entry.value))
 
     def _unknown(self, key: str, value: tree.Node) -> str:
-        """Report an unknown key. It is quoted only if it resembles a known key: ``{url: rtsp://u:a,b}`` has a
-        key ``b``."""
+        """Return the message about an unknown key. It quotes the key only if it resembles a known one: in
+        ``{url: rtsp://u:a,b}`` the key ``b`` is half of a password."""
         section = phrase(self.name)
         if key in self.replacements:
             return message("unknown-instead", key=key, section=section, instead=self.replacements[key])

@@ -132,7 +132,7 @@ def _character_at(text: str, line: int, column: int) -> str:
 
 
 class _Builder:
-    """Makes nodes of events, once."""
+    """Makes the tree from the parser's events. An instance makes one tree."""
 
     def __init__(self, file: str) -> None:
         self.problems: list[ConfigProblem] = []
@@ -193,7 +193,7 @@ class _Builder:
                 self.problems.append(key.place.problem(text))
             else:
                 entries[key.text] = MappingEntry(key.place, value)
-        for source in merged:  # YAML merge keys: a written key wins, then the earlier source
+        for source in merged:  # YAML merge keys: a key of this mapping wins, then the earlier source
             for name, entry in source.entries.items():
                 entries.setdefault(name, entry)
         return Mapping(self._place(event), entries)

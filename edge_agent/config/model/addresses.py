@@ -61,7 +61,7 @@ def main_stream_hint(url: str) -> str | None:
 
 CAMERA_SCHEMES = ("rtsp", "rtsps", "http", "https", "file", "v4l2")
 MAX_HOST, MAX_LABEL = 253, 63
-"""Characters of a host name and of its parts between the dots; RFC 1035, section 2.3.4."""
+"""Largest number of characters of a host name, and of a part between its dots; RFC 1035, section 2.3.4."""
 BROKER_PORTS = {"mqtt": 1883, "mqtts": 8883}
 _BROKER_ALIASES = {"tcp": "mqtt", "ssl": "mqtts", "tls": "mqtts", "http": "mqtt", "https": "mqtts"}
 

@@ -26,7 +26,7 @@ _ROOT = Text("a topic", MAX_ROOT_CHARACTERS, ROOT_PATTERN, ROOT_WORDS)
 
 class Delivery(StrEnum):
     BROKER = "broker"  # an event leaves the outbox on a successful PUBACK
-    CONFIRMED = "confirmed"  # ... on the central ingest's down/ack
+    CONFIRMED = "confirmed"  # ... when the central ingest confirms it on down/ack
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ class SwitchPort:
             return int(output)
         # the texts are such as "Timeout: No Response from ...", "No Such Instance ...", "Reason: notWritable"
         lines = [line.strip() for line in f"{complaint}\n{output}".splitlines() if line.strip()]
-        lines = [line for line in lines if not line.startswith("Created directory")]  # it names our folder
+        lines = [line for line in lines if not line.startswith("Created directory")]  # only names the folder
         why = " ".join(line for line in lines if line.isprintable())[:120] or "no answer"
         raise SwitchFailed(f"switch {self._poe.switch}, port {self._poe.port}: {why}")
 
