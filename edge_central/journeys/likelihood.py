@@ -1,8 +1,9 @@
 """How likely it is that two passages show the same object, as a product of stated factors. Pure.
 
-Each factor is the probability of what was seen if both are the same object, divided by its probability if
-they are different objects: above 1 speaks for a candidate, below 1 against it. The product only orders the
-candidates; it is no probability, and no text shows it. Sources of the figures: docs/design/journeys.md.
+Each factor is the probability of the observation if both passages show the same object, divided by its
+probability if they show different objects: above 1 speaks for a candidate, below 1 against it. The product
+only orders the candidates; it is no probability, and no text shows it. Sources of the figures:
+docs/design/journeys.md.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ from edge_central.searches.matches import PassageMatch
 QUANTILE_Z = 1.2816
 """Standard deviations from the median of a normal distribution to its quantile 0.9."""
 MIN_SIGMA = 0.1
-"""Of the logarithm of a travel time. Quantiles of few passages may lie too close together."""
+"""Smallest standard deviation of the logarithm of a travel time: the quantiles of few passages may lie too
+close together."""
 STOPS = 0.1
-"""Share of objects that stop on the way, or take another road: their times are spread over the window."""
+"""Share of objects that stop on the way, or use another road: their times are spread evenly over the
+window."""
 MAX_LEARNT = 0.9
-"""Of the objects at the first camera: at most so many go to cameras with a learnt time."""
+"""At most this share of the objects at the first camera counts as going to cameras with a learnt time."""
 MIN_TIME_S = 5.0
-"""Shorter times by the map count as this one: clocks of gateways differ."""
+"""Shorter times from the map are raised to this, because the clocks of gateways differ."""
 
 NAMED: Mapping[str, Mapping[str, int]] = {
     "black": {"black": 32, "blue": 1, "brown": 2, "grey": 6},
@@ -42,17 +45,18 @@ NAMED: Mapping[str, Mapping[str, int]] = {
     "white": {"blue": 3, "grey": 2, "white": 23},
     "yellow": {},
 }
-"""First terms by true colour, as measured by day (docs/design/passages.md)."""
+"""For each true colour: how often each first term was measured by day (docs/design/passages.md)."""
 SMOOTHING = 0.25
-"""Added to each count: few parts were measured of most colours."""
+"""Added to each count, because for most colours only few parts were measured."""
 MIN_COLOUR, MAX_COLOUR = 0.1, 8.0
-"""Bounds of the factor of a colour: of most colours too few parts were measured for more."""
+"""Bounds of the factor of a colour: for most colours too few parts were measured for a larger effect."""
 DUSK_POWER = 0.5
-"""Of the factor of a colour where one of both passages is at dusk. Chosen, not measured."""
+"""Exponent for the factor of a colour if one of the two passages is at dusk. Chosen, not measured."""
 SAME_LABEL, OTHER_LABEL = 1.3, 0.4
-"""Chosen, not measured."""
+"""Factors for equal and for different labels. Chosen, not measured."""
 TOWARDS, AWAY = 2.0, 0.5
-"""A heading within 60 degrees of the bearing between both sites, and beyond 120. Chosen, not measured."""
+"""Factors for a heading within 60 degrees of the bearing between both sites, and beyond 120 degrees. Chosen,
+not measured."""
 
 
 class ReasonKind(StrEnum):
@@ -66,19 +70,19 @@ class ReasonKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One factor, with the values that it was made of, to describe it in words. ``here`` is of the passage
-    that is followed, ``there`` of the candidate."""
+    """One factor, with the values from which its sentence is made. ``here`` belongs to the passage that the
+    officer follows, ``there`` to the candidate."""
 
     kind: ReasonKind
     factor: float
-    gap_s: float = 0.0  # of times: between both passages
-    low_s: float = 0.0  # of times: usual, or possible
+    gap_s: float = 0.0  # for times: between both passages
+    low_s: float = 0.0  # for times: begin of the usual or possible range
     high_s: float = 0.0
-    others: int = 0  # of times: how many passages of the kind there were in that time
-    part: str = ""  # of colours: upper, lower, body
+    others: int = 0  # for times: how many passages of the same group there were in the window
+    part: str = ""  # for colours: upper, lower, body
     here: str = ""
     there: str = ""
-    words: str = ""  # of appearance: a text with its code
+    words: str = ""  # for appearance: a text with its code
 
     @property
     def supports(self) -> bool:
@@ -86,7 +90,7 @@ class Reason:
 
 
 Appearance = Mapping[tuple[str, int], Reason]
-"""By gateway and passage: how similar the pictures of both passages are."""
+"""Gateway and passage of a candidate -> how similar its picture is to that of the followed passage."""
 
 
 def reasons_of(
@@ -98,8 +102,8 @@ def reasons_of(
     passages: int,
     appearance: Appearance | None = None,
 ) -> tuple[Reason, ...]:
-    """All factors of a candidate. ``share``: the share of the objects at the first camera that come to this
-    one. ``passages``: how many of the kind this camera saw in its window."""
+    """Return all factors of a candidate. ``share``: the share of the first camera's objects that come to this
+    candidate's camera. ``passages``: how many passages of the same group this camera saw in its window."""
     found = [time_reason(gap_s(match, candidate, way), neighbour, share, passages)]
     found += colour_reasons(match, candidate)
     if match.label and candidate.label:
@@ -120,7 +124,8 @@ def product(reasons: Sequence[Reason]) -> float:
 
 
 def time_reason(gap: float, neighbour: Neighbour, share: float, passages: int) -> Reason:
-    """The density of this travel time among objects that come here, by the rate of all that pass here."""
+    """Return the factor of a travel time: its density for an object that comes from the first camera, divided
+    by the rate of all passages at the second camera."""
     span_s = max(neighbour.high_s - neighbour.low_s, 1.0)
     rate = max(passages, 1) / span_s
     pair = neighbour.learnt
@@ -133,15 +138,16 @@ def time_reason(gap: float, neighbour: Neighbour, share: float, passages: int) -
 
 
 def map_density(neighbour: Neighbour, gap: float) -> float:
-    """The density, per second, where only the slowest and the fastest time are known: flat in the logarithm
-    of the time, so that twice as fast is as likely as half as fast."""
+    """Return the density, per second, if only the slowest and the fastest time are known. It is flat in the
+    logarithm of the time: twice as fast is as likely as half as fast."""
     low, high = (max(each, MIN_TIME_S) for each in (neighbour.low_s, neighbour.high_s))
     return 1.0 / (min(max(gap, low), high) * max(math.log(high / low), 1e-3))
 
 
 def travel_density(pair: TravelTime, gap: float) -> float:
-    """The density, per second, of a log-normal distribution with different widths below and above its
-    median, through the learnt quantiles 0.1, 0.5 and 0.9 (nearly: each half has its own share)."""
+    """Return the density, per second, of a log-normal distribution with different widths below and above its
+    median. It passes through the learnt quantiles 0.1, 0.5 and 0.9, though only nearly, as the two halves do
+    not have equal shares."""
     shift = shift_of(pair)
     moved = gap + shift
     if moved <= 0.0:
@@ -156,9 +162,10 @@ def travel_density(pair: TravelTime, gap: float) -> float:
 
 
 def shares(neighbours: Sequence[Neighbour]) -> dict[tuple[str, str], float]:
-    """By gateway and camera: which share of the objects at the first camera comes there. What the learnt
-    pairs leave is divided among the other cameras by their nearness: a way crosses a circle around the first
-    camera at one place, and the circle grows with its radius."""
+    """Return, by gateway and camera, the share of the first camera's objects that comes to this camera. The
+    share that the learnt pairs leave is divided among the other cameras in inverse proportion to their
+    distance: an object crosses a circle around the first camera at one point, and the length of the circle
+    grows with its radius."""
     learnt = {each.key: each.learnt.share for each in neighbours if each.learnt is not None}
     rest = 1.0 - min(sum(learnt.values()), MAX_LEARNT)
     near = {each.key: 1.0 / max(each.distance_m or 0.0, VIEW_M) for each in neighbours if each.learnt is None}
@@ -170,7 +177,7 @@ def shares(neighbours: Sequence[Neighbour]) -> dict[tuple[str, str], float]:
 
 
 def colour_reasons(match: PassageMatch, candidate: PassageMatch) -> Iterator[Reason]:
-    """One for each part of which both passages have a colour."""
+    """Return a reason for each part of which both passages have a known colour."""
     dusk = "dusk" in (match.light, candidate.light)
     for part in match.colours:
         here, there = match.colours[part], candidate.colours.get(part, ())
@@ -182,8 +189,8 @@ def colour_reasons(match: PassageMatch, candidate: PassageMatch) -> Iterator[Rea
 
 
 def colour_factor(here: Sequence[str], there: Sequence[str]) -> float:
-    """Return the factor of two parts, by their first colour terms. If the first term of one is the second of
-    the other, the factor is half way to that of equal terms."""
+    """Return the factor of two parts, by their first colour terms. If the first term of one part is among the
+    further terms of the other, use the geometric mean of this factor and that of equal terms."""
     factor = term_factor(here[0], there[0])
     if here[0] == there[0]:
         return factor
@@ -195,8 +202,8 @@ def colour_factor(here: Sequence[str], there: Sequence[str]) -> float:
 
 @cache
 def term_factor(here: str, there: str) -> float:
-    """P(there | here, same object) / P(there): both cameras name the same true colour, each with the measured
-    errors, which are taken to be independent."""
+    """Return P(there | here, same object) / P(there). Both cameras name the same true colour, each with the
+    measured errors, which are assumed to be independent."""
     true = {colour: sum(row.values()) + SMOOTHING for colour, row in NAMED.items()}
     everything = sum(true.values())
     prior = {colour: count / everything for colour, count in true.items()}
@@ -218,8 +225,8 @@ def term_factor(here: str, there: str) -> float:
 def heading_reasons(
     match: PassageMatch, candidate: PassageMatch, neighbour: Neighbour, way: Way
 ) -> Iterator[Reason]:
-    """Headings by the compass, of cameras with a measured ground plane, against the bearing from the earlier
-    site to the later one. Between sites that are close together they say nothing."""
+    """Return reasons for compass headings, from cameras with a measured ground plane, compared with the
+    bearing from the earlier site to the later one. If the sites are close together there is none."""
     if neighbour.bearing_deg is None or (neighbour.distance_m or 0.0) <= VIEW_M:
         return
     turn = 0.0 if way is Way.FORWARD else 180.0

@@ -9,14 +9,14 @@ from edge_central.searches.matches import PassageMatch
 
 
 class Way(StrEnum):
-    """In which direction of time the neighbours of a passage are searched."""
+    """The direction of time in which the neighbours of a passage are searched."""
 
     FORWARD = "forward"  # where it may have gone
     BACKWARD = "backward"  # where it may have come from
 
 
 class StepStatus(StrEnum):
-    CONFIRMED = "confirmed"  # by an officer; that is an opinion, no proof
+    CONFIRMED = "confirmed"  # by an officer: an opinion, no proof
     REJECTED = "rejected"
 
 
@@ -34,10 +34,10 @@ class JourneyStep:
     """A passage of a journey, as it was when an officer decided."""
 
     id: int
-    parent: int | None  # the step from which it was searched; None: the journey begins here
+    parent: int | None  # the step whose neighbours were searched; None: the first step
     way: Way | None
     status: StepStatus
-    search: str  # that found it; may be deleted already
+    search: str  # id of the search that found it, which may be deleted
     match: PassageMatch
     decided_by: str
     decided_ms: int
@@ -50,7 +50,7 @@ class JourneySearch:
     search: str
     step: int
     way: Way
-    reach_m: float  # sites within this distance were asked
+    reach_m: float  # sites within this distance were searched
     asked_ms: int
 
 
@@ -62,7 +62,7 @@ class Journey:
     author: str
     made_ms: int
     changed_ms: int
-    wards: tuple[str, ...]  # of its steps and of the gateways that were asked, sorted
+    wards: tuple[str, ...]  # wards of its steps and of the searched gateways, sorted
     steps: tuple[JourneyStep, ...]  # in the order of the decisions
     searches: tuple[JourneySearch, ...]  # the newest first
 
@@ -75,7 +75,7 @@ class Journey:
 
     @property
     def route(self) -> tuple[JourneyStep, ...]:
-        """The confirmed steps by time."""
+        """The confirmed steps in the order of their start."""
         confirmed = (each for each in self.steps if each.status is StepStatus.CONFIRMED)
         return tuple(sorted(confirmed, key=lambda each: (each.match.start_ms, each.id)))
 
@@ -84,8 +84,8 @@ class Journey:
         return tuple(each for each in self.steps if each.status is StepStatus.REJECTED)
 
     def includes(self, match: MatchKey) -> bool:
-        """Whether it is a candidate or a step of the journey. Of the search that it began with only the first
-        step is."""
+        """Return whether the match is a candidate or a step of the journey. Of the search with which the
+        journey began, only the first step belongs to the journey."""
         steps = (MatchKey(each.search, each.match.gateway, each.match.passage) for each in self.steps)
         return any(each.search == match.search for each in self.searches) or match in steps
 
@@ -103,4 +103,4 @@ class JourneySummary:
     author: str
     made_ms: int
     changed_ms: int
-    confirmed: int  # steps, with the one that it begins with
+    confirmed: int  # number of confirmed steps, the first one included

@@ -1,7 +1,8 @@
 """The cameras at which a passage may be seen next, or was seen before, and when.
 
-Cameras of the same gateway, of the sites within a reach, and those with a learnt travel time. A learnt time
-gives a narrow window; without one it follows from the distance on the map.
+Neighbours are the cameras of the same gateway, those of the sites within a reach, and those with a learnt
+travel time. A learnt time gives a narrow time window; without one, the window follows from the distance on
+the map.
 """
 
 from __future__ import annotations
@@ -25,22 +26,23 @@ from edge_central.store.scope import Scope
 
 DEFAULT_REACH_M, MAX_REACH_M = 900.0, 5_000.0
 MAX_GATEWAYS = 60
-"""Those with learnt times, then the nearest; so many of the reader's wards, and as many of others."""
+"""Limit for the gateways in the reader's wards, and separately for those in other wards: gateways with learnt
+times first, then the nearest."""
 SPEEDS_KM_H: Mapping[str | None, tuple[float, float]] = {
     "person": (2.0, 8.0),
     "two-wheeler": (5.0, 50.0),
     "vehicle": (5.0, 50.0),
     None: (2.0, 50.0),
 }
-"""Slowest and fastest on the way between two sites. Chosen, not measured."""
+"""Slowest and fastest speed between two sites. Chosen, not measured."""
 ROAD_FACTOR = 1.6
-"""The road is at most so much longer than the straight line. Chosen, not measured."""
+"""The road is at most this many times as long as the straight line. Chosen, not measured."""
 VIEW_M = 100.0
-"""A camera sees its objects up to this far from where the map has the site."""
+"""A camera sees objects up to this far from the place of its site on the map."""
 SLACK_S = 15.0
-"""Clocks of two gateways differ, and views overlap."""
+"""Added to each side of a window, because clocks of two gateways differ and views overlap."""
 SYNCED_S = 2.0
-"""Synchronised clocks of two gateways differ by less. Chosen, not measured."""
+"""Synchronised clocks of two gateways differ by less than this. Chosen, not measured."""
 WIDENED = 2.0
 """A learnt window is widened by this power: from the quantiles 0.1 and 0.9 to about 0.005 and 0.995."""
 MAX_TRAVEL_S = 7_200.0
@@ -49,15 +51,15 @@ _ID = re.compile(r"[a-z0-9-]{1,63}")
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A camera at which the object may be seen, ``low_s`` to ``high_s`` after the first passage ended, or
-    before it began."""
+    """A camera at which the object may be seen: ``low_s`` to ``high_s`` after the passage ended, or before it
+    began."""
 
     gateway: str
     ward: str
     camera: str
     is_yours: bool  # the ward is in the reader's scope
-    distance_m: float | None  # straight; None: a site without a place on the map
-    bearing_deg: float | None  # from the passage to this camera, clockwise from north; None: same site
+    distance_m: float | None  # in a straight line; None: a site has no place on the map
+    bearing_deg: float | None  # from the passage to this camera, from north; None: same site
     learnt: TravelTime | None
     low_s: float
     high_s: float
@@ -84,8 +86,8 @@ def neighbours_of(
     now_ms: int,
     reach_m: float = DEFAULT_REACH_M,
 ) -> list[Neighbour]:
-    """The neighbours of the camera of a passage, learnt ones first, then by distance. Those of wards outside
-    of the scope are among them, marked."""
+    """Return the neighbours of the camera of a passage: those with a learnt time first, then by distance.
+    Cameras of wards outside the scope are included, with ``is_yours`` false."""
     backward = way is Way.BACKWARD
     pairs = read_travel_times(connection, match.gateway, match.camera, match.group, arriving=backward)
     learnt = {
@@ -148,13 +150,13 @@ def _site(row: Any, names: Names) -> _Site:
 
 
 def _valid(cameras: Iterable[str]) -> frozenset[str]:
-    """Those of the names that a question may contain, because a gateway may report any text."""
+    """Return the camera names that a question may contain: a gateway may report any text as a name."""
     return frozenset(sorted(each for each in cameras if _ID.fullmatch(each))[:64])
 
 
 def learnt_window(pair: TravelTime) -> tuple[float, float]:
-    """The widened window of a learnt travel time, seconds. Views that overlap have times below 0; they are
-    shifted, so that a power can widen them."""
+    """Return the widened window of a learnt travel time, seconds. Views that overlap have times below 0,
+    which are shifted above 0 before the power is applied."""
     shift = shift_of(pair)
     median = pair.median_s + shift
     low = median * ((pair.low_s + shift) / median) ** WIDENED - shift
@@ -163,13 +165,13 @@ def learnt_window(pair: TravelTime) -> tuple[float, float]:
 
 
 def shift_of(pair: TravelTime) -> float:
-    """Seconds to add to a travel time of this pair, so that it is above 0."""
+    """Return the seconds to add to the travel times of this pair, so that they are above 0."""
     return max(0.0, 1.0 - pair.low_s)
 
 
 def map_window(group: str | None, distance_m: float) -> tuple[float, float]:
-    """The window that a distance on the map gives, seconds: the fastest on the straight line, the slowest on
-    the longest road."""
+    """Return the window that follows from a distance on the map, seconds: the fastest object on the straight
+    line, the slowest on the longest road."""
     slow, fast = (each / 3.6 for each in SPEEDS_KM_H.get(group, SPEEDS_KM_H[None]))
     low = max(0.0, distance_m - VIEW_M) / fast
     high = (distance_m * ROAD_FACTOR + VIEW_M) / slow
@@ -177,15 +179,16 @@ def map_window(group: str | None, distance_m: float) -> tuple[float, float]:
 
 
 def gap_s(match: PassageMatch, candidate: PassageMatch, way: Way) -> float:
-    """From the end of the earlier passage to the start of the later one, seconds."""
+    """Return the seconds from the end of the earlier passage to the start of the later one."""
     first, second = (match, candidate) if way is Way.FORWARD else (candidate, match)
     return (second.start_ms - first.start_ms) / 1000 - first.for_s
 
 
 def is_in_order(match: PassageMatch, candidate: PassageMatch, way: Way) -> bool:
-    """Whether the later passage begins after the earlier one, as far as the clocks can say: those of one
-    gateway exactly, others within SYNCED_S, or SLACK_S if one was not synchronised. An object may be at the
-    second camera before it has left the first, but not before it has come to the first."""
+    """Return whether the later passage begins after the earlier one, as far as the clocks can say. On one
+    gateway the order is exact; between gateways the clocks may differ by SYNCED_S, or by SLACK_S if one was
+    not synchronised. An object may come to the second camera before it has left the first, but not before it
+    has come to the first."""
     first, second = (match, candidate) if way is Way.FORWARD else (candidate, match)
     slack_s = SLACK_S if "unsynced" in (match.clock, candidate.clock) else SYNCED_S
     if match.gateway == candidate.gateway:
@@ -194,7 +197,8 @@ def is_in_order(match: PassageMatch, candidate: PassageMatch, way: Way) -> bool:
 
 
 def window_ms(match: PassageMatch, low_s: float, high_s: float, way: Way) -> tuple[int, int]:
-    """The time in which a candidate begins (forward) or ends (backward), milliseconds since 1970."""
+    """Return the time window in which a candidate begins (forward) or ends (backward), milliseconds since
+    1970."""
     if way is Way.FORWARD:
         end_ms = match.start_ms + round(match.for_s * 1000)
         return end_ms + round(low_s * 1000), end_ms + round(high_s * 1000)

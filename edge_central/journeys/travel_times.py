@@ -16,7 +16,7 @@ _KEY = ("from_gateway", "from_camera", "to_gateway", "to_camera", "object_group"
 @dataclass(frozen=True, slots=True)
 class TravelTime:
     """How long objects of a group take from one camera to another: from the end of the passage at the first
-    to the start of the passage at the second. The cameras may belong to one gateway."""
+    camera to the start of the passage at the second. Both cameras may belong to one gateway."""
 
     from_gateway: str
     from_camera: str
@@ -26,18 +26,20 @@ class TravelTime:
     median_s: float
     low_s: float  # quantile 0.1
     high_s: float  # quantile 0.9
-    share: float  # 0..1, of the passages at the first camera, which are seen at the second
-    passages: int  # at the first camera, of which this was learnt
-    certainty: float  # standard deviations above what chance gives
+    share: float  # share (0..1) of the first camera's passages that the second camera sees
+    passages: int  # number of passages at the first camera from which this was learnt
+    certainty: float  # standard deviations above chance
     learnt_ms: int  # since 1970, UTC
 
 
 def read_travel_times(
     connection: Connection, gateway: str, camera: str, group: str | None = None, *, arriving: bool = False
 ) -> list[TravelTime]:
-    """The pairs that leave this camera, or those that arrive at it, the largest share first.
+    """Return the pairs that leave this camera, or (``arriving``) those that arrive at it, the largest share
+    first.
 
-    ``group`` None: all groups."""
+    ``group`` None: all groups.
+    """
     columns = tables.travel_time.c
     end = (columns.to_gateway, columns.to_camera) if arriving else (columns.from_gateway, columns.from_camera)
     wanted = [end[0] == gateway, end[1] == camera]
@@ -47,12 +49,13 @@ def read_travel_times(
 
 
 def all_travel_times(connection: Connection) -> list[TravelTime]:
-    """Every stored pair, the largest share first."""
+    """Return every stored pair, the largest share first."""
     return _read(connection)
 
 
 def store_travel_times(connection: Connection, learnt: Sequence[TravelTime]) -> None:
-    """Store the rows; each replaces the one of the same cameras and group. Other rows stay as they are."""
+    """Store these travel times. Each replaces the stored one of the same cameras and group; all others are
+    kept."""
     if not learnt:
         return
     statement = conflict_insert(connection, tables.travel_time)
@@ -66,7 +69,7 @@ def store_travel_times(connection: Connection, learnt: Sequence[TravelTime]) -> 
 
 
 def delete_travel_times(connection: Connection, before_ms: int) -> None:
-    """Delete what was learnt earlier."""
+    """Delete the travel times that were learnt before ``before_ms``."""
     connection.execute(delete(tables.travel_time).where(tables.travel_time.c.learnt_ms < before_ms))
 
 

@@ -15,7 +15,7 @@ from edge_central.store.ringing import ALARM, RINGING_PHASES
 from edge_central.store.scope import Scope
 
 MAX_STEPS = 500
-"""Steps of the incident log that one call reads."""
+"""How many steps of the incident log one call reads at most."""
 _A, _E, _H, _O, _S = (
     *(tables.alert.c, tables.event.c, tables.handling.c),
     *(tables.open_alarm.c, tables.handling_step.c),
@@ -23,8 +23,8 @@ _A, _E, _H, _O, _S = (
 
 
 class AlarmFigures:
-    """The ingest thread calls ``read`` about every ten seconds; not thread-safe. Acknowledgements count from
-    the first call on."""
+    """Counts for the metrics. The ingest thread calls ``read`` about every ten seconds; not thread-safe.
+    Acknowledgements before the first call are not counted."""
 
     def __init__(self, wards: Collection[str], metrics: CentralMetrics) -> None:
         self._scope = Scope(frozenset(wards))
@@ -32,7 +32,7 @@ class AlarmFigures:
         self._last_step: int | None = None
 
     def read(self, connection: Connection, now_ms: int) -> None:
-        """Does nothing if the metrics are not served."""
+        """Update the figures. Does nothing if the metrics are not served."""
         if not self._central_metrics.is_served:
             return
         counts = counts_by_ward(connection, self._scope, now_ms)
@@ -40,7 +40,8 @@ class AlarmFigures:
         self._central_metrics.record_open_alarms(open_alarms, self._acknowledged(connection))
 
     def _acknowledged(self, connection: Connection) -> list[tuple[str, float]]:
-        """Ward and seconds until the acknowledgement, of alarms since the last call."""
+        """Return the alarms that were acknowledged since the last call: ward, and seconds until it
+        happened."""
         newest: int = connection.scalar(select(func.max(_S.id))) or 0
         last, self._last_step = self._last_step, newest
         if last is None or newest <= last:
@@ -53,7 +54,7 @@ class AlarmFigures:
 
     @staticmethod
     def _rang_ms(connection: Connection, row: Any) -> int | None:
-        """When it began to ring; None: it did not, or retention has deleted it."""
+        """Return when the alarm began to ring. None: it did not ring, or retention has deleted it."""
         if row.rang_ms is not None:
             return int(row.rang_ms)
         rang_ms: int | None = None
@@ -61,7 +62,7 @@ class AlarmFigures:
             case ["alert", number] if number.isdecimal():
                 of_alert = _A.id == int(number), _A.severity >= ALARM
                 rang_ms = connection.scalar(select(_A.opened_ms).where(*of_alert))
-            case ["event", gateway, event_id]:  # closed at once, and no longer in the list of open alarms
+            case ["event", gateway, event_id]:  # closed already, so no longer in the list of open alarms
                 of_event = _E.event_id == event_id, _E.gateway == gateway, _E.severity >= ALARM
                 begins = select(func.min(_E.received_ms)).where(*of_event, _E.phase.in_(RINGING_PHASES))
                 rang_ms = connection.scalar(begins)
@@ -76,7 +77,8 @@ def _open_alarms(counts: QueueCounts) -> OpenAlarms:
 
 
 def _new_acknowledgements(scope: Scope, last_step: int) -> Select[Any]:
-    """Steps after ``last_step``, with the time when the alarm arrived if it is in the list of open alarms."""
+    """Return the query for acknowledgements after ``last_step``, each with the arrival time of its alarm if
+    the list of open alarms still has it."""
     listed = select(func.min(_O.received_ms)).where(_O.subject == _S.subject).scalar_subquery()
     return (
         select(_S.id, _S.at_ms, _S.subject, _H.ward, listed.label("rang_ms"))

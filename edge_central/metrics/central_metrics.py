@@ -17,11 +17,12 @@ from edge_central.metrics.histogram import DurationHistogram
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceReport, PresenceState
 
 MAX_GATEWAYS = 5_000
-"""Gateways with series of their own: a broker without access control must not fill the memory of the
+"""At most this many gateways get series: a broker without access control must not fill the memory of the
 centre and of Prometheus."""
 
 MAX_VERSIONS = 8
-"""Versions of one gateway since the centre started: each is a series that Prometheus keeps for months."""
+"""Limit for the versions of one gateway since the start of the centre: Prometheus keeps the series of each
+version for months."""
 OTHER_VERSION = "other"
 ACKNOWLEDGED_S = (5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 14_400.0)
 """Bounds of the times until an alarm was acknowledged."""
@@ -32,7 +33,7 @@ _VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,39}")
 class GatewayMetrics:
     ward: str
     state: PresenceState | None = None
-    since_ms: int = 0  # in this state, milliseconds since 1970
+    since_ms: int = 0  # begin of this state, milliseconds since 1970
     health: ReceivedHealth | None = None
     versions: list[str] = field(default_factory=list)  # reported since the start
     heartbeat_s: float = 0.0  # Unix time of the newest heartbeat
@@ -44,7 +45,8 @@ class GatewayMetrics:
 
     @property
     def version(self) -> str:
-        """The gateway's version as a label; ``other`` for an invalid text, or beyond MAX_VERSIONS."""
+        """The gateway's version as a label; ``other`` for an invalid text, and for versions beyond
+        MAX_VERSIONS."""
         text = "" if self.health is None else self.health.version
         return text if not text or text in self.versions else OTHER_VERSION
 
@@ -58,7 +60,7 @@ class AlertCount:
 
 @dataclass(frozen=True, slots=True)
 class OpenAlarms:
-    """Alarms that are open in the console, and alerts below severity alarm, one by one."""
+    """Counts of the single alarms that are open in the console, and of alerts below severity alarm."""
 
     waiting: int = 0
     acknowledged: int = 0
@@ -74,7 +76,7 @@ class CentralMetrics:
     is_served: bool = True  # whether anything can scrape them
     lock: threading.Lock = field(default_factory=threading.Lock)
     gateways: dict[str, GatewayMetrics] = field(default_factory=dict)
-    outages: dict[str, int] = field(default_factory=dict)  # ward -> gateways that went offline together
+    outages: dict[str, int] = field(default_factory=dict)  # ward -> number of gateways in its outage
     alerts: Counter[AlertCount] = field(default_factory=Counter)  # open and not folded into another alert
     open_alarms: dict[str, OpenAlarms] = field(default_factory=dict)  # by ward
     acknowledged: dict[str, DurationHistogram] = field(default_factory=dict)  # by ward, since the start
@@ -115,7 +117,7 @@ class CentralMetrics:
                         self.outages[ward] = len(gateways)
 
     def record_alerts(self, alerts: Iterable[Alert], waiting: int) -> None:
-        """Count the open alerts; ``waiting``: messages that are not stored yet."""
+        """Count the open alerts. ``waiting``: number of messages that are not stored yet."""
         count = Counter(
             AlertCount(alert.key.ward, alert.key.rule, alert.severity) for alert in alerts if not alert.folded
         )
@@ -125,7 +127,7 @@ class CentralMetrics:
     def record_open_alarms(
         self, open_alarms: Mapping[str, OpenAlarms], acknowledged: Iterable[tuple[str, float]]
     ) -> None:
-        """Store what is open now, by ward, and count new acknowledgements: ward, and seconds since the alarm
+        """Store the open alarms, by ward, and count new acknowledgements: ward, and seconds since the alarm
         arrived."""
         with self.lock:
             self.open_alarms = dict(open_alarms)

@@ -12,7 +12,7 @@ from edge_central.metrics.request_metrics import RequestMetrics
 
 class ConsoleCollector(Collector):
     def __init__(self, metrics: RequestMetrics, count_streams: Callable[[], int]) -> None:
-        """``count_streams``: pages and programs that wait for messages at this moment."""
+        """``count_streams``: returns how many pages and programs wait for messages at this moment."""
         self._request_metrics = metrics
         self._count_streams = count_streams
 

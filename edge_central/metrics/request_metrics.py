@@ -10,15 +10,15 @@ from edge_central.metrics.histogram import DurationHistogram
 BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 RequestRoute = tuple[str, str]
-"""Method and path template, such as ``/sites/{gateway}``. A request never names a series by its own path: an
+"""Method and path template, such as ``/sites/{gateway}``. The address in a request never becomes a label: an
 address that matches no route is not counted."""
 
 
 class RequestMetrics:
-    """Thread-safe."""
+    """Counts of the responses, and their durations. Thread-safe."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # protects the two below
+        self._lock = threading.Lock()  # protects the next two attributes
         self._durations: dict[RequestRoute, DurationHistogram] = {}
         self._responses: Counter[str] = Counter()
 
@@ -31,11 +31,11 @@ class RequestMetrics:
             durations.observe(seconds)
 
     def responses(self) -> dict[str, int]:
-        """Responses by class of status, such as ``2xx``."""
+        """Return the number of responses by class of status, such as ``2xx``."""
         with self._lock:
             return dict(self._responses)
 
     def durations(self) -> dict[RequestRoute, tuple[list[tuple[str, float]], float]]:
-        """Buckets and sum of each route that was asked for."""
+        """Return the buckets and the sum of each route that has had requests."""
         with self._lock:
             return {route: (each.buckets(), each.sum_s) for route, each in sorted(self._durations.items())}

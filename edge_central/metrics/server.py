@@ -26,11 +26,11 @@ from edge_central.settings import ListenAddress
 from edge_central.store.presence_reports import PRESENT, PresenceState
 
 FRESH_S = 1_800.0
-"""Values of an older heartbeat are left out. With an uplink budget heartbeats come every 300 s."""
+"""Values of an older heartbeat are left out. With an uplink budget, heartbeats come every 300 s."""
 
 CAMERA_STATES = ("starting", "online", "degraded", "offline")
 WITH_PICTURE = ("online", "degraded")
-MAX_CAMERAS = 10_000  # cameras with series of their own where no sheet says which there are
+MAX_CAMERAS = 10_000  # limit of cameras with series if no sheet lists the cameras
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -40,7 +40,7 @@ class IngestHealth:
 
     connected: bool
     storing: bool
-    webhook_waiting: int | None = None  # alerts that it has not accepted yet; None: no webhook
+    webhook_waiting: int | None = None  # alerts not yet accepted by the webhook; None: no webhook
 
 
 def _share(percent: float | None) -> float | None:
@@ -100,7 +100,7 @@ class CentralCollector(Collector):
         clock: Clock,
         get_names: Callable[[], Names] = Names,
     ) -> None:
-        """``get_names``: the names of the sheet; empty without one."""
+        """``get_names``: returns the names of the sheet; they are empty without a sheet."""
         self._central_metrics = metrics
         self._ingest_health = get_health
         self._wards = tuple(wards)
@@ -183,8 +183,8 @@ class CentralCollector(Collector):
         yield times
 
     def _of_cameras(self, names: Names) -> Metric:
-        """One series for each camera of the sheet, also for one that has never reported; without a sheet for
-        each that its gateway reports."""
+        """Return one series for each camera of the sheet, even if it has never reported. Without a sheet: one
+        for each camera that its gateway reports."""
         oldest_s = self._clock.now().timestamp() - FRESH_S
         up: dict[tuple[str, ...], float] = {}
         for id_, ward, cameras in self._listed_cameras(names):
@@ -200,7 +200,7 @@ class CentralCollector(Collector):
         return _labelled("edge_camera_up", what, ("ward", "gateway", "camera"), up)
 
     def _listed_cameras(self, names: Names) -> Iterator[tuple[str, str, Sequence[str]]]:
-        """Gateway, ward and cameras of this centre's sites."""
+        """Return gateway, ward and cameras of each site of this centre."""
         gateways = self._central_metrics.gateways
         if names.sites:
             for id_, site in names.sites.items():
@@ -305,7 +305,7 @@ class MetricsServer:
         self._server: WSGIServer | None = None
 
     def start(self) -> None:
-        """Raises CentralError when the address cannot be used."""
+        """Start the server. Raises CentralError if the address cannot be used."""
         try:
             self._server, _ = start_http_server(self._listen.port, self._listen.host, self._registry)
         except OSError as error:

@@ -18,14 +18,14 @@ _P = tables.presence.c
 
 
 class ConnectionTracker:
-    """Compares the stored reports with those of the last call. Not thread-safe."""
+    """Finds changes of presence: compares the stored reports with those of the last call. Not thread-safe."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._states: dict[tuple[str, str], Notification] = {}
 
     def changes(self, connection: Connection) -> list[Notification]:
-        """What has changed since the last call; the first call returns all."""
+        """Return the changes since the last call; the first call returns the state of all gateways."""
         query = select(_P.ward, _P.gateway, _P.standing, _P.since_ms).where(self._scope.of(_P.ward))
         now = {(row.ward, row.gateway): _notification(*row) for row in connection.execute(query)}
         gone = [
@@ -42,7 +42,7 @@ class ConnectionTracker:
         return gone + changed
 
     def alive(self) -> Iterator[Notification]:
-        """The present states, as ``Initialized``."""
+        """Return the present states, as ``Initialized``."""
         for each in self._states.values():
             yield replace(each, operation=PropertyOperation.INITIALIZED)
 

@@ -16,8 +16,8 @@ _OMITTED = re.compile(r"[#+\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uf
 
 
 def event_message(topics: CentralTopics, notification: Notification) -> MqttMessage:
-    """The message of a notification. The broker retains the state of a property; that of a deleted property
-    is removed by an empty message."""
+    """Return the message of a notification. The broker retains the state of a property; an empty message
+    removes the state of a deleted property."""
     source = notification.source_in_gateway
     local = notification.topic.path
     if source:
@@ -39,5 +39,5 @@ def _items(items: Items) -> dict[str, str | bool | int]:
 
 
 def _level(value: str) -> str:
-    """The value as one level of a topic: ``+`` and ``#`` are omitted, as ONVIF says."""
+    """Return the value as one level of a topic, without ``+`` and ``#``, as ONVIF requires."""
     return _OMITTED.sub("", value).replace("/", "_") or "_"

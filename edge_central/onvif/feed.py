@@ -1,4 +1,4 @@
-"""Reads stored events by cursor, and the presence of gateways, and makes notifications of them."""
+"""Reads stored events by cursor, and the presence of gateways, and makes notifications of both."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from edge_central.store.database import newest_cursor
 from edge_central.store.scope import Scope
 
 WINDOW = 1_000
-"""Cursors that are read at once."""
+"""How many cursors one call reads."""
 WARM_UP = 10_000
-"""Cursors before the start from which the state of properties is learnt."""
+"""At the start, the state of properties is learnt from the events of this many cursors before it."""
 _E = tables.event.c
 
 
 class NotificationFeed:
     """Turns stored events into ONVIF notifications, in the order of their cursors. Not thread-safe.
 
-    ``cursor``: events up to it are read.
+    ``cursor``: the events up to this cursor have been read.
     """
 
     def __init__(self, scope: Scope) -> None:
@@ -44,12 +44,12 @@ class NotificationFeed:
             self._apply(*self._rows(connection, cursor))
 
     def read(self, connection: Connection) -> tuple[list[Notification], bool]:
-        """The notifications of the next window, and whether there are more events to read."""
+        """Return the notifications of the next window, and whether there are more events to read."""
         newest = newest_cursor(connection)
-        if newest < self.cursor:  # a restored backup: its events get the same numbers again
+        if newest < self.cursor:  # a backup was restored: new events get the same cursors again
             self.start(connection, newest)
         rows, upper = self._rows(connection, newest)
-        presence = self._connections.changes(connection)  # the last query: what fails is read again
+        presence = self._connections.changes(connection)  # last: the next call repeats a failed read
         found = self._apply(rows, upper)
         for each in presence:
             if each.operation is PropertyOperation.DELETED:  # removed, or moved to another ward
@@ -57,19 +57,19 @@ class NotificationFeed:
         return found + presence, self.cursor < newest
 
     def alive(self) -> Iterator[Notification]:
-        """The present state of each property."""
+        """Return the present state of each gateway and of each property."""
         return chain(self.gateways(), self._tracker.alive())
 
     def gateways(self) -> Iterator[Notification]:
-        """The present state of each gateway."""
+        """Return the present state of each gateway."""
         return self._connections.alive()
 
     def _rows(self, connection: Connection, newest: int) -> tuple[list[MappedEvent], int]:
-        """The events of the next window, and its last cursor."""
+        """Return the events of the next window, and its last cursor."""
         upper = min(self.cursor + WINDOW, newest)
         if upper <= self.cursor:
             return [], self.cursor
-        # Other indexes than that of the cursor must not be used: they have not its order.
+        # Keep SQLite from using other indexes than that of the cursor: they are in another order.
         query = (
             select(_E.ward, _E.gateway, _E.camera, _E.kind, _E.time_ms, _E.received_ms, _E.payload)
             .where(_E.cursor > self.cursor, _E.cursor <= upper)

@@ -1,7 +1,7 @@
-"""Which event of a gateway becomes a notification of which ONVIF topic, and which events become none.
+"""Maps the events of gateways to notifications of ONVIF topics; some events have no topic.
 
-Topics and their items are those of the ONVIF Analytics, Imaging and Core specifications. What these have no
-topic for has one in a namespace of our own, ``edge:``, as the Core specification provides for vendors.
+Topics and their items are those of the ONVIF Analytics, Imaging and Core specifications. An event for which
+these have no topic gets one in the vendor namespace ``edge:``, which the Core specification permits.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ VENDOR_PREFIX = "edge"
 
 @dataclass(frozen=True, slots=True)
 class ItemDescription:
-    """An item of a notification; ``type`` as ``GetEventProperties`` names it."""
+    """An item of a notification. ``type``: the name of its type in ``GetEventProperties``."""
 
     name: str
     type: str
 
 
 class SourceForm(Enum):
-    """What the source of a topic names."""
+    """The items that name the source of a topic's notifications."""
 
     RULE = ("VideoSource", "Rule")  # a rule of a camera
     CAMERA = ("Source",)
@@ -34,10 +34,10 @@ class SourceForm(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OnvifTopic:
-    """One topic of the ONVIF service, and what its notifications contain.
+    """One topic of the ONVIF service, and the items of its notifications.
 
-    ``path``: without ``tns1:``, the prefix of its first level. ``is_property``: the topic has a state,
-    which the broker retains and a synchronisation point repeats.
+    ``path``: the path without the prefix ``tns1:`` of its first level. ``is_property``: the topic has a
+    state, which the broker retains and a synchronisation point repeats.
     """
 
     path: str
@@ -100,7 +100,7 @@ CLOCK = OnvifTopic(
 CONNECTED = OnvifTopic(
     "Device/edge:Connected", SourceForm.GATEWAY, (_STATE, ItemDescription("edge:Presence", "xs:string"))
 )
-"""No event: the presence of a gateway, as the centre decides it."""
+"""Not made of events, but of the presence of gateways, as the centre decides it."""
 
 TOPICS_OF_KIND: dict[str, tuple[OnvifTopic, ...]] = {
     "object": (OBJECT_DETECTED,),
@@ -124,8 +124,8 @@ TOPIC_OF_VIEW: dict[str, OnvifTopic] = {
     "overexposed": TOO_BRIGHT,
     "frozen": FROZEN,
 }
-"""By ``state`` of ``camera-view``. Rain, a change of the light, and the change between day and night have
-none."""
+"""The topic for each ``state`` of ``camera-view``. Rain, a change of the light, and the change between day
+and night have no topic."""
 NOT_MAPPED: dict[str, str] = {
     "counts": "new objects of an interval: a counter of ONVIF counts since a reset",
     "evidence": "names a clip or file, which is fetched from the console",
@@ -142,7 +142,7 @@ NOT_MAPPED: dict[str, str] = {
     "loss": "events that were dropped",
 }
 OBJECT_RULE = "objects"
-"""``Rule`` of ``object``, which no rule reports."""
+"""The source item ``Rule`` for events of kind ``object``, which no rule reports."""
 CLASS_OF_LABEL = {
     "person": "Human",
     "bicycle": "Bicycle",
@@ -153,7 +153,7 @@ CLASS_OF_LABEL = {
     "truck": "Vehicle",
     "vehicle": "Vehicle",
 }
-"""``tt:ObjectType`` of the ONVIF schema."""
+"""The ``tt:ObjectType`` of the ONVIF schema for each label."""
 ALL_TOPICS: tuple[OnvifTopic, ...] = tuple(
     {topic.path: topic for topics in (*TOPICS_OF_KIND.values(), (CONNECTED,)) for topic in topics}.values()
 )
@@ -168,7 +168,7 @@ programs subscribe: [guide](../guide/onvif.md).
 
 
 def markdown() -> str:
-    """``docs/reference/onvif-topics.md``."""
+    """Return the text of ``docs/reference/onvif-topics.md``."""
     rows = ["| event or state | topic | property | source | data |", "|---|---|---|---|---|"]
     for kind in wire.DATA_OF_KIND:
         for topic in TOPICS_OF_KIND.get(kind, ()):

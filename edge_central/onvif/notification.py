@@ -1,4 +1,4 @@
-"""A notification, as ONVIF defines it: topic, time, source and data."""
+"""A notification as ONVIF defines it: topic, time, source and data."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class PropertyOperation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """``operation`` None: the topic is no property. ``rule`` is empty unless the source of the topic names
-    one."""
+    """A change or state of a topic. ``operation`` None: the topic is no property. ``rule`` is empty if the
+    source of the topic names no rule."""
 
     ward: str
     gateway: str
@@ -33,12 +33,12 @@ class Notification:
 
     @property
     def source_in_gateway(self) -> Items:
-        """The source, where the gateway is the device."""
+        """The source items if the gateway is the ONVIF device."""
         return _source(self.topic.source, self.camera, self.rule)
 
     @property
     def source_in_city(self) -> Items:
-        """The source when the centre is the ONVIF device: the name of a camera is ``gateway/camera``."""
+        """The source items if the centre is the ONVIF device: a camera is named ``gateway/camera``."""
         if self.topic.source is SourceForm.GATEWAY:
             return (("edge:Gateway", self.gateway),)
         return _source(self.topic.source, f"{self.gateway}/{self.camera}", self.rule)

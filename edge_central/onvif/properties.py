@@ -1,8 +1,8 @@
 """Makes notifications of events. Pure.
 
-A property of ONVIF has one state for a camera's rule, while a gateway reports each object by an event of its
-own: the state is true while any of these events is open. Each gateway has a bounded number of properties, so
-that no gateway displaces those of another.
+An ONVIF property has one state for a rule of a camera, while a gateway reports each object by a separate
+event. So the state is true while any of these events is open. The number of properties is bounded for each
+gateway, so that no gateway displaces the properties of another.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from edge_central.onvif.mapping import CLASS_OF_LABEL, OnvifTopic
 from edge_central.onvif.notification import Items, Notification, PropertyOperation
 
 MAX_PROPERTIES = 500
-"""Of one gateway; those that changed longest ago are forgotten."""
+"""Limit for one gateway; beyond it, the properties that changed longest ago are forgotten."""
 MAX_OPEN = 32
-"""Open events of one property."""
+"""Limit for the open events of one property."""
 MAX_ENDED = 500
-"""Ended events of one gateway whose start may still arrive."""
+"""Limit for the ended events of one gateway that are remembered because their start may still arrive."""
 MAX_NAME, MAX_ID = 64, 100
-"""Characters of a rule and of an object's id, and of the id of an event."""
+"""Limits in characters: for a rule and an object's id, and for the id of an event."""
 MAX_COUNT = 2**31 - 1
 """The largest ``xs:int``."""
 UNKNOWN_CLASS = "Unknown"
 
 
 class _Data(msgspec.Struct):
-    """The fields of all kinds of events that notifications need."""
+    """The fields that notifications need of the events of all kinds."""
 
     phase: str | None = None
     event_id: str | None = None
@@ -89,7 +89,8 @@ class _Property:
 
     @property
     def initialized(self) -> Notification | None:
-        """The present state, as a new subscriber gets it; None where there is none."""
+        """The present state as a new subscriber gets it. None: no state is known, or the topic is no
+        property."""
         if self.last is None or not self.last.topic.is_property:
             return None
         if self.present is None:
@@ -110,7 +111,8 @@ class PropertyTracker:
         self._gateways: dict[tuple[str, str], _GatewayProperties] = {}  # by ward and gateway
 
     def apply(self, event: MappedEvent) -> list[Notification]:
-        """The notifications of an event, in order; none if it changes nothing or cannot be read."""
+        """Return the notifications of an event, in order. Empty: the event changes nothing, or cannot be
+        read."""
         try:
             document = _DECODER.decode(event.payload)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -118,7 +120,7 @@ class PropertyTracker:
         data, time_ms = document.data, event.time_ms
         bound_fields(data)
         if document.clock != "synced":
-            # A gateway without a clock may say 1970, where nobody looks for an alarm.
+            # A gateway without a clock may report 1970, where no operator would search for an alarm.
             data.started_at, time_ms = None, event.received_ms
         topic = _topic(event.kind, data)
         if topic is None or (data.masked and data.phase != "end"):
@@ -135,7 +137,7 @@ class PropertyTracker:
         return list(self._object_changes(empty, data))
 
     def forget(self, ward: str, gateway: str) -> list[Notification]:
-        """Remove a gateway that has left this ward; return that its properties are no longer there."""
+        """Remove a gateway that has left this ward. Return notifications that its properties are deleted."""
         gone = self._gateways.pop((ward, gateway), _GatewayProperties())
         return [
             replace(each.last, operation=PropertyOperation.DELETED, data=())
@@ -144,14 +146,14 @@ class PropertyTracker:
         ]
 
     def alive(self) -> Iterator[Notification]:
-        """The present state of each property, as ``Initialized``."""
+        """Return the present state of each property, as ``Initialized``."""
         for gateway in self._gateways.values():
             for each in gateway.properties.values():
                 if (found := each.initialized) is not None:
                     yield found
 
     def _object_changes(self, empty: Notification, data: _Data) -> Iterator[Notification]:
-        """An event about an object, or about a view: it begins, goes on or ends."""
+        """Handle the start, an update or the end of an event about an object or a view."""
         gateway, found = self._of_gateway(empty), self._property(empty)
         key = (data.event_id or "")[:MAX_ID]
         if data.phase != "end":
@@ -166,7 +168,7 @@ class PropertyTracker:
             yield from self._changed(empty, _state(empty.topic, found))
         if data.phase in ("start", "update") and key not in gateway.ended:
             return
-        # It has ended: at once, or before its start arrived, because retries change the order.
+        # The event has ended now, or it had ended before its start arrived: retries change the order.
         found.open_events.pop(key, None)
         gateway.ended[key] = None
         while len(gateway.ended) > MAX_ENDED:
@@ -175,13 +177,14 @@ class PropertyTracker:
             yield from self._changed(empty, _state(empty.topic, found))
 
     def _changed(self, empty: Notification, data: Items) -> list[Notification]:
-        """The notification that this data is the state from now on; none if it is already."""
+        """Set the state of a property to this data and return the notification; empty if it is the state
+        already."""
         found = self._property(empty)
         before = found.last
         if before is not None and before.data == data:
             return []
         found.present = None
-        # The property is as old as its rule: even its first known state is a change.
+        # The property exists as long as its rule, so even its first known state is a change.
         operation = PropertyOperation.CHANGED if empty.topic.is_property else None
         if empty.topic is mapping.LOITERING and not data:
             operation, found.last = PropertyOperation.DELETED, None
@@ -213,7 +216,7 @@ def _rule(kind: str, data: _Data) -> str:
 
 
 def _word(text: str) -> str:
-    """The text as one word of a list."""
+    """Return the text as one word of a list."""
     return "_".join(text[:MAX_NAME].split())
 
 
@@ -224,7 +227,7 @@ def _crossing(data: _Data) -> Items:
 
 
 def _state(topic: OnvifTopic, found: _Property) -> Items:
-    """The data of a property by its open events."""
+    """Return the data of a property, derived from its open events."""
     events = list(found.open_events.values())
     if topic is mapping.OBJECT_DETECTED:
         return (("ClassTypes", " ".join(sorted({each.class_type for each in events}))),)

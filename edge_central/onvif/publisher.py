@@ -1,9 +1,9 @@
 """The thread that publishes stored events over MQTT, as ONVIF devices do.
 
-It reads events by cursor and stores how far it has come once the broker has acknowledged them, so that
-nothing is lost while the broker is away; after a crash the last messages come twice. Each centre publishes
-the events of its own wards, so each event is published once however many centres there are. It has a broker
-session of its own, as a user that may write these topics and nothing else.
+The thread reads events by cursor, and stores the cursor when the broker has acknowledged the messages. So
+nothing is lost while the broker is away; after a crash the last messages are published twice. Each centre
+publishes only the events of its wards, so each event is published once, even if there are several centres.
+The thread has a separate broker session, whose user may only write these topics.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ POLL_EVERY_S = 0.5
 RETRY_S = 5.0
 """Wait before the next attempt after the database failed."""
 WRITE_EVERY = 1_000
-"""Events without a notification after which the place is stored all the same."""
+"""After this many events without a notification the cursor is stored too."""
 MAX_BEHIND = 100_000
-"""Older events are not published any more."""
+"""Events that are further behind the newest one than this are no longer published."""
 MAX_FIRST = 10_000
-"""Properties whose state is published at the first start."""
+"""At most this many properties are published with their state at the first start."""
 CLOSE_TIMEOUT_S = 0.3
 
 
 class OnvifPublisher:
-    """``loop`` runs it; nothing else may use its broker session."""
+    """The publisher, which runs in ``loop``. No other thread may use its broker session."""
 
     def __init__(self, settings: CentralSettings, clock: Clock) -> None:
         assert settings.onvif is not None
@@ -61,9 +61,9 @@ class OnvifPublisher:
         self._wake = threading.Event()
         mqtt = settings.onvif.mqtt(settings.mqtt)
         self._broker = CentralBrokerSession(mqtt, settings.onvif.id, (), None, clock, self._wake.set)
-        self._feed: NotificationFeed | None = None  # None: to be started at the stored place
-        self._stored = 0  # cursor of the stored place
-        self._session = ""  # of the messages that wait for their PUBACK; empty: none wait
+        self._feed: NotificationFeed | None = None  # None: it must be started at the stored cursor
+        self._stored = 0  # the stored cursor
+        self._session = ""  # session of the messages that wait for PUBACK; empty: none wait
         self._retry_mono = 0.0
 
     def stop(self) -> None:
@@ -72,7 +72,7 @@ class OnvifPublisher:
         self._wake.set()
 
     def _run(self, loop: SupervisedThread) -> None:
-        self._feed, self._session = None, ""  # the supervisor may have started this loop again
+        self._feed, self._session = None, ""  # the supervisor may have restarted this loop
         try:
             while not loop.stopping:
                 loop.beat()
@@ -85,7 +85,7 @@ class OnvifPublisher:
         self._connections.close()
 
     def _try(self) -> bool:
-        """Do the next step; whether there is more to do at once."""
+        """Do the next step. Return whether there is more to do at once."""
         try:
             return self._step()
         except (DatabaseUnavailable, DatabaseRejected) as error:
@@ -111,14 +111,16 @@ class OnvifPublisher:
         return more and not found
 
     def _start(self) -> NotificationFeed:
-        """Begin at the stored place. At the first start only the present states are published."""
+        """Return a feed that begins at the stored cursor. At the first start there is none: publish only the
+        present states."""
         feed = NotificationFeed(self._scope)
         with self._connections.reading() as connection:
             place = self._place(connection)
             feed.start(connection, newest_cursor(connection) if place is None else place)
-        # What gateways did meanwhile is no event: their states are published again, as they are retained.
+        # A change of presence while this thread was stopped is not stored as an event. So the retained states
+        # of the gateways are published again.
         self._publish(islice(feed.alive() if place is None else feed.gateways(), MAX_FIRST))
-        self._session = self._broker.session  # the place is stored in any case
+        self._session = self._broker.session  # so that the next step stores the cursor in any case
         return feed
 
     def _place(self, connection: Connection) -> int | None:

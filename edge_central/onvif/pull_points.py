@@ -1,9 +1,9 @@
 """Pull points: what each subscription of an ONVIF client has not fetched yet.
 
 A pull point has a queue of at most MAX_WAITING notifications. If a client does not fetch them in time, its
-subscription ends, and the client sees that from the fault: nothing is left out silently. Events are read
-while there are subscriptions only, by the requests that fetch them. All of it is in memory: after a restart
-clients subscribe again, as they do after the restart of a camera.
+subscription ends, and the client learns this from a fault: no notification is left out silently. Events are
+read only while there are subscriptions, by the requests that fetch them. Everything is in memory: after a
+restart clients must subscribe again, as after the restart of a camera.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ from edge_central.store.scope import EVERYWHERE, Scope
 MAX_PULL_POINTS = 100
 MAX_OF_ACCOUNT = 8
 MAX_WAITING = 100_000
-"""Notifications of one pull point: more than a city has states, which a new subscription gets at once. They
-are shared: 100 full queues take some 120 MB."""
+"""Limit for the notifications of one pull point. A city has fewer states, which a new subscription gets all
+at once. Pull points share the notifications: 100 full queues need some 120 MB."""
 MAX_BEHIND = 100_000
-"""Events since the last request of any client; with more, all subscriptions end."""
+"""Limit for the events since the last request of any client; beyond it, all subscriptions end."""
 _ID_BYTES = 16
 
 
 class TooManyPullPoints(Exception):
-    """The account, or all accounts together, have as many as they may."""
+    """The account, or all accounts together, have the largest permitted number of pull points."""
 
 
 class PullPointBusy(Exception):
-    """Another request waits for its messages."""
+    """Another request already waits for the messages of this pull point."""
 
 
 @dataclass(eq=False, slots=True)
 class PullPoint:
-    """Only ``PullPoints`` changes it. ``scope``: of the account when it subscribed; what is fetched is in
-    the account's present scope too."""
+    """A subscription and its queue. Only ``PullPoints`` changes it. ``scope``: the scope of the account when
+    it subscribed; a fetch applies the account's present scope too."""
 
     id: str
     account: str
@@ -57,13 +57,14 @@ class PullPoint:
 
 
 class PullPoints:
-    """Thread-safe. Methods with a connection read the database: call them on a worker thread."""
+    """All pull points. Thread-safe. Methods with a connection read the database: call them on a worker
+    thread."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._feed = NotificationFeed(EVERYWHERE)
-        # One thread reads events at a time; the other lock protects the pull points and is never waited for
-        # long, because the event loop takes it too.
+        # ``_reading``: only one thread reads events at a time. ``_lock`` protects the pull points; hold it
+        # only for a short time, because the event loop needs it too.
         self._reading = threading.Lock()
         self._lock = threading.Lock()
         self._points: dict[str, PullPoint] = {}
@@ -94,7 +95,7 @@ class PullPoints:
             return point
 
     def advance(self, connection: Connection) -> bool:
-        """Read the next events, and distribute them. Return whether there are more."""
+        """Read the next events, and distribute them to the pull points. Return whether there are more."""
         with self._reading:
             if self._is_too_far_behind(connection):
                 return False
@@ -113,7 +114,7 @@ class PullPoints:
     # --- any thread
 
     def find(self, id_: str, account: str) -> PullPoint | None:
-        """The pull point, if it is of this account and has not ended."""
+        """Return the pull point. None: it has ended, or belongs to another account."""
         with self._lock:
             self._remove_expired()
             point = self._points.get(id_)
@@ -124,7 +125,8 @@ class PullPoints:
             return point.id not in self._points
 
     def begin(self, point: PullPoint) -> None:
-        """A request waits for messages; ``finish`` follows. Raises PullPointBusy."""
+        """Mark the pull point as busy: a request waits for its messages. ``finish`` must follow. Raises
+        PullPointBusy."""
         with self._lock:
             if point.is_busy:
                 raise PullPointBusy
@@ -141,7 +143,7 @@ class PullPoints:
         return found
 
     def finish(self, point: PullPoint, lasts_s: float) -> None:
-        """End the request; the pull point lives at least ``lasts_s`` from now on."""
+        """End the request. The pull point lives for at least ``lasts_s`` from now on."""
         with self._lock:
             point.is_busy = False
             point.until_mono = max(point.until_mono, self._clock.monotonic() + lasts_s)
@@ -164,7 +166,7 @@ class PullPoints:
                 raise TooManyPullPoints
 
     def _catch_up(self, connection: Connection) -> None:
-        """Read the events that are not read yet, so that the states of all topics are current."""
+        """Read all new events, so that the states of all topics are current."""
         with self._lock:
             points = list(self._points.values())
         if not points or self._is_too_far_behind(connection):
@@ -176,7 +178,7 @@ class PullPoints:
             self._add(points, found)
 
     def _is_too_far_behind(self, connection: Connection) -> bool:
-        """Whether too many events have come since the last request: then all subscriptions have ended."""
+        """Return whether too many events have come since the last request. If so, end all subscriptions."""
         if newest_cursor(connection) - self._feed.cursor <= MAX_BEHIND:
             return False
         with self._lock:
@@ -185,7 +187,7 @@ class PullPoints:
 
     def _add(self, points: Iterable[PullPoint], notifications: Iterable[Notification]) -> None:
         notifications = list(notifications)
-        matching = [(point, _matching(point, notifications)) for point in points]  # without the lock: slow
+        matching = [(point, _matching(point, notifications)) for point in points]  # slow: no lock
         with self._lock:
             for point, found in matching:
                 self._queue(point, found)

@@ -1,7 +1,7 @@
-"""Boxes of ISO base media files (ISO/IEC 14496-12), read within bounds and written.
+"""Boxes of ISO base media files (ISO/IEC 14496-12): reads them within bounds, and writes them.
 
-The files may come from anybody. Everything here is Python: a size or a number that is wrong raises
-BoxDamaged, and nothing is read that the caller has not bounded.
+Any person may have made the files. All code here is Python: a wrong size or number raises BoxDamaged, and the
+caller bounds everything that is read.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import IO
 
 MAX_BOXES = 10_000
-"""In one box, or in the file itself."""
+"""Limit for the boxes in one box, or in the file itself."""
 _HEADER_BYTES, _LARGE_HEADER_BYTES = 8, 16
 
 
 class BoxDamaged(ValueError):
-    """A box does not fit into what has it, lacks a part, or contradicts another one."""
+    """A box is larger than the box around it, lacks a part, or contradicts another box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,13 @@ class BoxPlace:
     """Where a box is in a file."""
 
     kind: bytes  # four bytes
-    begin: int  # of its content
+    begin: int  # begin of the content, after the header
     end: int
 
 
 def boxes_in(file: IO[bytes], begin: int, end: int) -> Iterator[BoxPlace]:
-    """The boxes between two places of ``file``, one after the other; fewer than eight bytes at the end are
-    no box. Raises BoxDamaged."""
+    """Yield the boxes of ``file`` from ``begin`` to ``end``, one after the other. Fewer than eight bytes at
+    the end are ignored. Raises BoxDamaged."""
     for _ in range(MAX_BOXES):
         if end - begin < _HEADER_BYTES:
             return
@@ -40,7 +40,7 @@ def boxes_in(file: IO[bytes], begin: int, end: int) -> Iterator[BoxPlace]:
         if size == 1:
             content = begin + _LARGE_HEADER_BYTES
             size = int.from_bytes(read_at(file, begin + _HEADER_BYTES, 8, end))
-        elif size == 0:  # up to the end
+        elif size == 0:  # the box reaches to ``end``
             size = end - begin
         if not content <= begin + size <= end:
             raise BoxDamaged("a box ends before its own header, or after what has it")
@@ -50,13 +50,13 @@ def boxes_in(file: IO[bytes], begin: int, end: int) -> Iterator[BoxPlace]:
 
 
 def find_box(file: IO[bytes], parent: BoxPlace, kind: bytes) -> BoxPlace | None:
-    """The first box of this kind in ``parent``. Raises BoxDamaged."""
+    """Return the first box of this kind in ``parent``; None: there is none. Raises BoxDamaged."""
     return next((each for each in boxes_in(file, parent.begin, parent.end) if each.kind == kind), None)
 
 
 def child_box(file: IO[bytes], parent: BoxPlace, *path: bytes) -> BoxPlace:
-    """The box at ``path``, which names a kind for each level below ``parent``; of several boxes of a kind the
-    first. Raises BoxDamaged if there is none."""
+    """Return the box at ``path``, which names a kind for each level below ``parent``; if there are several
+    boxes of a kind, the first. Raises BoxDamaged if there is none."""
     for kind in path:
         found = find_box(file, parent, kind)
         if found is None:
@@ -66,7 +66,7 @@ def child_box(file: IO[bytes], parent: BoxPlace, *path: bytes) -> BoxPlace:
 
 
 def read_at(file: IO[bytes], begin: int, size: int, end: int) -> bytes:
-    """``size`` bytes of ``file``, which has to have them before ``end``. Raises BoxDamaged."""
+    """Return ``size`` bytes of ``file`` from ``begin``. Raises BoxDamaged if they reach beyond ``end``."""
     if begin + size > end:
         raise BoxDamaged("a field is beyond the end of its box")
     file.seek(begin)
@@ -82,5 +82,5 @@ def box(kind: bytes, *parts: bytes) -> bytes:
 
 
 def full_box(kind: bytes, version: int, flags: int, *parts: bytes) -> bytes:
-    """A box that begins with its version and flags."""
+    """Return a box that begins with its version and flags."""
     return box(kind, struct.pack(">I", version << 24 | flags), *parts)

@@ -1,7 +1,7 @@
-"""Writes what precedes the pictures in an ONVIF Export File (Export File Format Specification, 26.06).
+"""Writes the part of an ONVIF Export File before the pictures (Export File Format Specification, 26.06).
 
-The file is one movie of one video track, in the order ``ftyp``, ``meta``, ``moov``, ``mdat``, since the
-specification wants the surveillance export box as early as possible. It has no signature inside:
+The file is one movie with one video track, in the order ``ftyp``, ``meta``, ``moov``, ``mdat``, because the
+specification requires the surveillance export box as early as possible. The file contains no signature:
 docs/decisions/0089.
 """
 
@@ -16,34 +16,34 @@ from edge_central.onvif_export.video_track import ClipOmitted, Omission, VideoTr
 
 TRACK = 1
 MAX_TEXT_BYTES = 500
-"""Of each text."""
+"""Limit for each text."""
 MAX_FILE_BYTES = (1 << 32) - 1
-"""The positions of pictures have 32 bits."""
+"""Limit of the file, because the positions of pictures have 32 bits."""
 SECONDS_1904, SECONDS_1601 = 2_082_844_800, 11_644_473_600
-"""From 1904 and from 1601 to 1970: ISO/IEC 14496-12 counts seconds from 1904, the specification's start time
-counts steps of 100 ns from 1601."""
+"""Seconds from 1904 and from 1601 to 1970: ISO/IEC 14496-12 counts seconds from 1904, the specification's
+start time counts steps of 100 ns from 1601."""
 _LANGUAGE = "und"
 _MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
-"""Shows a movie as it is; the matrix of the track turns it."""
+"""The identity matrix: shows the movie unchanged. The matrix of the track may turn the pictures."""
 _BRANDS = (b"isom", b"iso4")
-"""iso4: delays of pictures may be negative."""
+"""iso4 permits negative delays of pictures."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportFacts:
-    """What the file says about itself. A text that is not known is empty, as the specification wants it."""
+    """What the file says about itself. Unknown texts are empty, as the specification requires."""
 
     unit: str  # name of the exporting unit
     exported_ms: int  # when the export began
-    operator: str = ""  # who exports
+    operator: str = ""  # the person who exports
     source: str = ""  # name of the camera
-    start_ms: int | None = None  # when the first picture was taken; None: the file does not say it
+    start_ms: int | None = None  # when the first picture was taken; None: unknown
     notes: Mapping[str, str] = field(default_factory=dict)  # for people, by language of ISO 639-2
 
 
 def export_head(track: VideoTrack, facts: ExportFacts) -> bytes:
-    """All bytes before the first picture. The pictures follow in the order of ``track``. Raises ClipOmitted
-    for a file that would be too large."""
+    """Return all bytes before the first picture. The pictures must follow in the order of ``track``. Raises
+    ClipOmitted if the file would be too large."""
     kind = b"avc1" if track.codec.startswith("avc") else b""
     begin = box(b"ftyp", b"isom", bytes(4), *_BRANDS, kind) + _meta(facts)
     pictures_at = len(begin) + len(_moov(track, facts, 0)) + 8
@@ -54,7 +54,7 @@ def export_head(track: VideoTrack, facts: ExportFacts) -> bytes:
 
 
 def byte_ranges(track: VideoTrack) -> list[tuple[int, int]]:
-    """Begin and size of what is copied from the clip, in the order of the pictures."""
+    """Return begin and size of each range to copy from the clip, in the order of the pictures."""
     found: list[tuple[int, int]] = []
     for at, size in zip(track.places, track.sizes, strict=True):
         if found and sum(found[-1]) == at:
@@ -68,23 +68,24 @@ def byte_ranges(track: VideoTrack) -> list[tuple[int, int]]:
 
 
 def _meta(facts: ExportFacts) -> bytes:
-    """Return the ``meta`` box of the file. ``null``: the box has no other structure than its parts (ISO/IEC
-    14496-12, 8.4.3)."""
+    """Return the ``meta`` box of the file. Its handler ``null`` says that it has no structure but the boxes
+    in it (ISO/IEC 14496-12, 8.4.3)."""
     about = (_surveillance_export(facts), _start_time(facts))
     return full_box(b"meta", 0, 0, _handler(b"null", "ONVIF"), *about)
 
 
 def _surveillance_export(facts: ExportFacts) -> bytes:
-    """Section 5.2. Addresses (URL, MAC) are unknown to the centre, or not for those who get the file."""
+    """Return the box of section 5.2. Its addresses (URL, MAC) are empty: the centre does not know them, or
+    the recipient of the file must not."""
     unit = (_text(facts.unit), _text(""), _text(""))
     time = struct.pack(">Q", _since_1904(facts.exported_ms))
     source = (_text(facts.source), _text(""), _text(""), _text(""))
-    track = struct.pack(">IH", 1, TRACK)  # the count of tracks, and the id of this one in 16 bits
+    track = struct.pack(">IH", 1, TRACK)  # the number of tracks, and the id of the only track in 16 bits
     return full_box(b"suep", 1, 0, *unit, time, _text(facts.operator), track, *source)
 
 
 def _start_time(facts: ExportFacts) -> bytes:
-    """Section 5.3; empty without a start time, which the specification permits."""
+    """Return the box of section 5.3; empty if the start time is unknown, which the specification permits."""
     if facts.start_ms is None:
         return b""
     ticks = facts.start_ms * 10_000 + SECONDS_1601 * 10_000_000
@@ -92,7 +93,8 @@ def _start_time(facts: ExportFacts) -> bytes:
 
 
 def _notes(facts: ExportFacts) -> bytes:
-    """Descriptions (ETSI TS 126 244, 8.2), of which the specification takes the location too."""
+    """Return the notes as description boxes (ETSI TS 126 244, 8.2). The specification uses the location box
+    of the same document."""
     notes = [
         full_box(b"dscp", 0, 0, struct.pack(">H", _packed(language)), _text(text))
         for language, text in facts.notes.items()
@@ -101,13 +103,13 @@ def _notes(facts: ExportFacts) -> bytes:
 
 
 def _text(text: str) -> bytes:
-    """UTF-8 that ends with a zero byte."""
+    """Return the text in UTF-8 with a zero byte at the end."""
     content = text.replace("\0", " ").encode("utf-8", "replace")[:MAX_TEXT_BYTES]
     return content.decode("utf-8", "ignore").encode() + b"\0"
 
 
 def _packed(language: str) -> int:
-    """Three letters of ISO 639-2 in 15 bits."""
+    """Return three letters of ISO 639-2, packed into 15 bits."""
     first, second, third = (ord(letter) - 0x60 for letter in language)
     return first << 10 | second << 5 | third
 
@@ -120,8 +122,9 @@ def _since_1904(time_ms: int) -> int:
 
 
 def _moov(track: VideoTrack, facts: ExportFacts, pictures_at: int) -> bytes:
-    """``pictures_at``: where the first picture is in the file. The length does not depend on it."""
-    # Unknown is 0: players show this time as that of the recording.
+    """Return the ``moov`` box. ``pictures_at``: position of the first picture in the file, which does not
+    change the length of the box."""
+    # 0 if unknown: players show this time as the time of the recording.
     made = 0 if facts.start_ms is None else _since_1904(facts.start_ms)
     times = struct.pack(">QQ", made, _since_1904(facts.exported_ms))
     header = full_box(
@@ -148,7 +151,7 @@ def _trak(track: VideoTrack, times: bytes, pictures_at: int) -> bytes:
 
 
 def _tables(track: VideoTrack, pictures_at: int) -> bytes:
-    """The sample table. All pictures are one chunk."""
+    """Return the sample table. All pictures are one chunk."""
     count = len(track.sizes)
     parts = [
         full_box(b"stsd", 0, 0, struct.pack(">I", 1), track.entry),

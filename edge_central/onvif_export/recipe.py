@@ -1,6 +1,6 @@
-"""An ONVIF Export File as it is stored: its first bytes, and which parts of the clip follow.
+"""An ONVIF Export File as it is stored: its first bytes, and the parts of the clip that follow.
 
-So the file takes no second copy of the clip on the disk, and is the same whenever it is written.
+So the disk holds no second copy of the clip, and the file is the same each time that it is written.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ CHUNK_BYTES = 1 << 20
 
 class OnvifRecipe(Struct, frozen=True, kw_only=True):
     head: bytes
-    clip: str  # SHA-256 of the file that has the pictures
-    ranges: list[tuple[int, int]]  # begin and size of what is copied from it, in this order
+    clip: str  # SHA-256 of the clip's file, which has the pictures
+    ranges: list[tuple[int, int]]  # begin and size of the ranges to copy from it, in order
 
     @property
     def size(self) -> int:
@@ -24,8 +24,8 @@ class OnvifRecipe(Struct, frozen=True, kw_only=True):
 
 
 def pieces(recipe: OnvifRecipe, clip: IO[bytes]) -> Iterator[bytes]:
-    """The bytes of the file, in pieces of at most CHUNK_BYTES after the first. ``clip`` can be sought in.
-    Raises OSError, also if the clip is shorter than it was."""
+    """Yield the bytes of the file: first the head, then pieces of at most CHUNK_BYTES. ``clip`` must be
+    seekable. Raises OSError, also if the clip has become shorter."""
     yield recipe.head
     for begin, size in recipe.ranges:
         clip.seek(begin)

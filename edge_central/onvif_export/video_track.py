@@ -1,7 +1,7 @@
 """Reads the video track of a clip: an MP4 or QuickTime file with H.264 or H.265, of any origin.
 
-Only the tables are read, no picture is decoded. The numbers in them are checked against each other and
-against the size of the file, so that what follows takes time and memory in proportion to the file.
+This module reads only the tables and decodes no picture. It checks the numbers in them against each other and
+against the size of the file. So the further work needs time and memory in proportion to the file's size.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from edge_central.onvif_export.boxes import (
 
 MAX_TRACKS = 32
 MAX_SAMPLES = 100_000
-"""Pictures of a clip: over an hour of 25 a second."""
+"""Limit for the pictures of a clip: more than an hour at 25 pictures a second."""
 MAX_ENTRY_BYTES = 65_536
-"""Of the description of the codec, with its parameter sets."""
+"""Limit for the description of the codec, with its parameter sets."""
 _CONFIGURATION = {b"avc1": b"avcC", b"avc3": b"avcC", b"hvc1": b"hvcC", b"hev1": b"hvcC"}
-"""By kind of sample entry: the box with its parameter sets (ISO/IEC 14496-15)."""
+"""For each kind of sample entry, the box with its parameter sets (ISO/IEC 14496-15)."""
 _IN_ENTRY = (b"avcC", b"hvcC", b"pasp", b"colr", b"clap", b"btrt", b"fiel", b"mdcv", b"clli")
-"""The parts of a sample entry that are copied: the codec, the shape of a pixel, colours."""
+"""The boxes of a sample entry that are copied: codec, shape of a pixel, colours."""
 _ENTRY_FIELDS = 78
-"""Bytes of a visual sample entry before its boxes."""
+"""Length of the fields of a visual sample entry before its boxes, in bytes."""
 _VIDEO = b"vide"
 
 
@@ -43,11 +43,11 @@ class Omission(StrEnum):
     CODEC = "codec"  # neither H.264 nor H.265
     CONTAINER = "container"  # neither MP4 nor QuickTime
     FRAGMENTS = "fragments"  # a fragmented MP4
-    SETTINGS = "settings"  # the codec has several descriptions in one clip
+    SETTINGS = "settings"  # the clip has several descriptions of its codec
     NO_VIDEO = "no-video"
     DAMAGED = "damaged"
-    LIMITS = "limits"  # more tracks, pictures or bytes than are read
-    SEALED = "sealed"  # only the centre's evidence key opens it
+    LIMITS = "limits"  # more tracks, pictures or bytes than the limits
+    SEALED = "sealed"  # only the centre's evidence key can open it
     MISSING = "missing"  # the file is not at this centre
 
 
@@ -55,29 +55,29 @@ class ClipOmitted(Exception):
     def __init__(self, why: Omission, codec: str = "") -> None:
         super().__init__(why)
         self.why = why
-        self.codec = codec  # four characters that name what it is, if that is the reason
+        self.codec = codec  # four characters that name the codec, if it is the reason
 
 
 @dataclass(frozen=True, slots=True)
 class VideoTrack:
-    """The first video track of a clip. Times are ticks of ``timescale`` a second, and begin at 0 with the
-    picture that is shown first. Pictures ("samples") are in the order of decoding."""
+    """The first video track of a clip. Times are ticks (``timescale`` ticks are a second); they begin at 0
+    with the picture that is shown first. Pictures ("samples") are in the order of decoding."""
 
     codec: str  # avc1, avc3, hvc1 or hev1
     entry: bytes  # the sample entry, a box
     timescale: int
-    matrix: bytes  # how players turn the pictures, as in the clip; 36 bytes
+    matrix: bytes  # how players turn the pictures, copied from the clip; 36 bytes
     shown_size: bytes  # width and height, each 16.16
-    places: Sequence[int]  # where each picture is in the clip
+    places: Sequence[int]  # position of each picture in the clip
     sizes: Sequence[int]
-    durations: Sequence[tuple[int, int]]  # pictures, ticks of each
-    offsets: Sequence[tuple[int, int]]  # pictures, from decoding to showing; empty: at once
-    keyframes: Sequence[int] | None  # numbers, the first is 1; None: each is one
-    duration: int  # from the first picture to the end of the last
+    durations: Sequence[tuple[int, int]]  # runs: number of pictures, duration of each in ticks
+    offsets: Sequence[tuple[int, int]]  # runs: number of pictures, ticks from decoding to showing; empty: 0
+    keyframes: Sequence[int] | None  # numbers from 1; None: each picture is a keyframe
+    duration: int  # from the begin of the first picture to the end of the last
 
 
 def read_video_track(file: IO[bytes]) -> VideoTrack:
-    """Raises ClipOmitted, OSError."""
+    """Read the track. Raises ClipOmitted, OSError."""
     size = file.seek(0, 2)
     try:
         return _read(file, size)
@@ -127,7 +127,7 @@ def _video_track(file: IO[bytes], movie: BoxPlace) -> BoxPlace:
 
 
 def _entry(file: IO[bytes], place: BoxPlace) -> tuple[str, bytes]:
-    """Return the codec, and the sample entry with those of its boxes that are known here."""
+    """Return the codec, and the sample entry with those of its boxes that ``_IN_ENTRY`` names."""
     if place.end - place.begin > MAX_ENTRY_BYTES:
         raise ClipOmitted(Omission.LIMITS)
     (count,) = struct.unpack(">4xI", read_at(file, place.begin, 8, place.end))
@@ -146,12 +146,12 @@ def _entry(file: IO[bytes], place: BoxPlace) -> tuple[str, bytes]:
     if _CONFIGURATION[entry.kind] not in {each.kind for each in inner}:
         raise BoxDamaged("there are no parameter sets")
     copied = [box(each.kind, read_at(file, each.begin, each.end - each.begin, each.end)) for each in inner]
-    # Six reserved bytes, and the number of the data reference: the file that is written has one.
+    # Six reserved bytes, then data reference index 1: the written file has exactly one data reference.
     return codec, box(entry.kind, bytes(6), b"\0\1", fields[8:], *copied)
 
 
 def _shown(file: IO[bytes], header: BoxPlace) -> tuple[bytes, bytes]:
-    """Matrix, width and height of a track header, which are its last bytes."""
+    """Return the matrix, and width and height, from a track header. They are its last bytes."""
     version = read_at(file, header.begin, 1, header.end)[0]
     fields = read_at(file, header.begin + (52 if version == 1 else 40), 44, header.end)
     return fields[:36], fields[36:]
@@ -167,7 +167,7 @@ def _timescale(file: IO[bytes], header: BoxPlace) -> int:
 
 
 def _table(file: IO[bytes], place: BoxPlace, layout: str) -> list[tuple[Any, ...]]:
-    """The entries of a table that begins with version, flags and their count."""
+    """Return the entries of a table that begins with version, flags and the number of entries."""
     (count,) = struct.unpack(">4xI", read_at(file, place.begin, 8, place.end))
     if count > MAX_SAMPLES:
         raise ClipOmitted(Omission.LIMITS)
@@ -185,13 +185,13 @@ def _sizes(file: IO[bytes], place: BoxPlace, file_size: int) -> list[int]:
         sizes = [constant] * count
     else:
         sizes = list(struct.unpack(f">{count}I", read_at(file, place.begin + 12, 4 * count, place.end)))
-    if sum(sizes) > file_size:  # pictures that lie over each other would make a small file large
+    if sum(sizes) > file_size:  # else a small file with pictures that overlap would become large
         raise BoxDamaged("the pictures are larger than the file")
     return sizes
 
 
 def _places(file: IO[bytes], tables: BoxPlace, sizes: Sequence[int], file_size: int) -> list[int]:
-    """Where each picture is: they lie in chunks, one after the other."""
+    """Return the position of each picture. The pictures of a chunk follow one another."""
     large = find_box(file, tables, b"co64")
     starts = (
         _table(file, child_box(file, tables, b"stco"), "I") if large is None else _table(file, large, "Q")
@@ -221,8 +221,8 @@ def _places(file: IO[bytes], tables: BoxPlace, sizes: Sequence[int], file_size: 
 def _times(
     durations: Sequence[tuple[int, int]], delays: Sequence[tuple[int, int]], count: int
 ) -> tuple[list[tuple[int, int]], int]:
-    """How much later than it is decoded each picture is shown, as runs, with the first one at 0; and the
-    duration of all. Edit lists of the clip do not count: every picture is shown."""
+    """Return the delays from decoding to showing, as runs, shifted so that the first shown picture is at 0;
+    and the total duration. Edit lists of the clip are ignored: every picture is shown."""
     if sum(each for each, _ in durations) != count or any(ticks >= 1 << 31 for _, ticks in durations):
         raise BoxDamaged("the times are not those of the pictures")
     if not delays:

@@ -95,7 +95,7 @@ def plan_run(
     names: Names,
     clock: Clock,
 ) -> LearningRun:
-    """Raises DatabaseUnavailable or DatabaseRejected."""
+    """Return the request of a run. Raises DatabaseUnavailable or DatabaseRejected."""
     with read_transaction(database) as connection:
         online, offline = online_gateways(connection, wards, names)
     now = clock.now()
@@ -139,10 +139,10 @@ class TimesAsker:
         self._pause_s, self._wait_s = pause_s, wait_s
 
     def collect(self, run: LearningRun, asked_by: str) -> TimesCollection:
-        """Ask the gateways for the times of passages, and collect their answers. Blocks until all have
-        answered or the time is up.
+        """Ask the gateways for the times of passages, and collect their answers. Blocks until all gateways
+        have answered, LONGEST_S is over, or a stop was requested.
 
-        Raises MqttError if no broker can be reached or one refuses a subscription.
+        Raises MqttError if no broker can be reached, or if the broker refuses a subscription.
         """
         gateways = list(run.gateways)
         random.shuffle(gateways)  # so that gateways of one ward, often one network, are not asked at once
@@ -198,7 +198,8 @@ class TimesAsker:
 def learn_and_store(
     database: Database, run: LearningRun, collection: TimesCollection, reach_m: float
 ) -> list[TravelTime]:
-    """Raises DatabaseUnavailable or DatabaseRejected."""
+    """Estimate the travel times of the collected passages, store them, and return them; delete those that
+    were not certain for FORGET_MS. Raises DatabaseUnavailable or DatabaseRejected."""
     cameras = collected_cameras([(each, collection.complete(each.id)) for each in run.gateways])
     learnt = list(learn_travel_times(cameras, reach_m, run.at_ms))
     with write_transaction(database) as connection:

@@ -1,4 +1,4 @@
-"""Passages of one camera as transforms of their counts, and the rate that chance alone would give."""
+"""The passages of one camera as transforms of their counts, and the rate that chance alone would give."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ SMOOTH_S = 240.0
 """Standard deviation of the kernel for the slow part of a rate."""
 PERIODS_S = (12.0, 240.0)
 PERIOD_POWER = 10.0
-"""Of a frequency, over that of chance (mean 1): it then belongs to a traffic light, not to chance."""
+"""Power of a frequency, relative to that of chance (mean 1). A stronger frequency is attributed to a traffic
+light."""
 MIN_RATE_SHARE = 0.1
 """A rate is at least this share of its slow part."""
 NO_COLOUR = -1
 MIN_COLOUR_SHARE = 0.08
-"""Of the passages: rarer colours count as not named."""
+"""Share of the passages. Rarer colours count as unknown."""
 INSIDE = SIDE_ORDER.index("inside")
-"""Number of the side of a passage that began or ended away from all sides."""
+"""Number of the side ``inside``: the passage began or ended away from all sides of the picture."""
 MIN_SIDE_SHARE = 0.15
-"""A side of the picture is tried by itself if at least this share of the passages uses it."""
+"""A side of the picture is tried alone if at least this share of the passages uses it."""
 
 
 WindowMs = tuple[int, int]
@@ -40,16 +41,16 @@ WindowMs = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class WindowRows:
-    """Passages of one camera, 16 bytes each. Groups, colours and sides are numbers of the wire."""
+    """Passages of one camera, 16 bytes each. Groups, colours and sides are the numbers that the wire uses."""
 
     camera: str
     starts: Floats  # seconds since 1970
     durations: NDArray[np.float32]
-    kinds: NDArray[np.int8]  # (n, 4): group, colour, entry, exit; -1: not named
+    kinds: NDArray[np.int8]  # (n, 4): group, colour, entry, exit; -1: unknown
 
     @classmethod
     def of(cls, camera: str, rows: Sequence[PassageTimeRow], from_ms: int, to_ms: int) -> WindowRows:
-        """Rows outside of the window are dropped."""
+        """Make the arrays of these rows; rows outside the window are dropped."""
         first, last_s = from_ms / 1000, (to_ms - from_ms) / 1000
         kept = [row for row in rows if row.start_s <= last_s]
         kinds = [
@@ -77,9 +78,10 @@ def _number(order: Sequence[str], word: str | None) -> int:
 class CameraSample:
     """Passages of one group at one camera within some windows.
 
-    ``starts``, ``ends``: (n,) seconds after 1970; ``colours``: (n,) numbers of the first colour, NO_COLOUR
-    without one; ``entries``, ``exits``: (n,) numbers of the side of the picture; ``windows``: begin and end
-    of each, in order, the same for both cameras of a pair."""
+    ``starts``, ``ends``: (n,) seconds after 1970. ``colours``: (n,) number of the first colour, or NO_COLOUR.
+    ``entries``, ``exits``: (n,) number of the side of the picture. ``windows``: begin and end of each window,
+    in order; both cameras of a pair have the same windows.
+    """
 
     windows: tuple[tuple[float, float], ...]
     starts: Floats
@@ -90,7 +92,7 @@ class CameraSample:
 
     @classmethod
     def of(cls, rows: Sequence[WindowRows], group: str, windows: Sequence[WindowMs]) -> CameraSample:
-        """Rows of one camera."""
+        """Make the sample of one group from the rows of one camera."""
         number = GROUP_ORDER.index(group)
         starts = np.concatenate([each.starts for each in rows])
         durations = np.concatenate([each.durations for each in rows])
@@ -119,12 +121,12 @@ class CameraSample:
 
     @cached_property
     def leaving(self) -> list[PassageMoments]:
-        """The ends of all passages, and those of each usual exit."""
+        """The ends of all passages; then, for each usual exit, the ends of its passages."""
         return [PassageMoments(self.line, self.ends[each], self.colours[each]) for each in _parts(self.exits)]
 
     @cached_property
     def arriving(self) -> list[PassageMoments]:
-        """The starts of all passages, and those of each usual entry."""
+        """The starts of all passages; then, for each usual entry, the starts of its passages."""
         return [
             PassageMoments(self.line, self.starts[each], self.colours[each]) for each in _parts(self.entries)
         ]
@@ -132,23 +134,23 @@ class CameraSample:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The windows as rows of bins. Each row ends with enough empty bins that no lag leads from one window
+    """The windows as rows of bins. Each row ends with so many empty bins that no lag reaches from one window
     into the next."""
 
     windows: tuple[tuple[float, float], ...]
 
     @cached_property
     def size(self) -> int:
-        """Bins of a row."""
+        """Number of bins in a row."""
         return _quick_size(max(self.lengths) + round(NULL_LAG_S / BIN_S) + 1)
 
     @cached_property
     def lengths(self) -> list[int]:
-        """Bins of each window."""
+        """Number of bins in each window."""
         return [int(np.ceil((end - begin) / BIN_S)) for begin, end in self.windows]
 
     def counts(self, times: Floats) -> Floats:
-        """(windows, size), how many of the times are in each bin."""
+        """Return how many of the times are in each bin, as an array (windows, size)."""
         found = np.zeros((len(self.windows), self.size))
         for row, (begin, end) in zip(found, self.windows, strict=True):
             inside = times[(times >= begin) & (times < end)] - begin
@@ -157,14 +159,13 @@ class Timeline:
 
     @cached_property
     def observed(self) -> Spectrum:
-        """Return the mask of the bins that are inside a window."""
+        """The transform of the mask of the bins that are inside a window."""
         return np.fft.rfft((np.arange(self.size) < np.array(self.lengths)[:, None]).astype(float))
 
 
 @dataclass(frozen=True)
 class PassageMoments:
-    """The starts, or the ends, of passages that are correlated together. Spectra are (windows,
-    frequencies)."""
+    """The starts or the ends of passages that are correlated together. Spectra are (windows, frequencies)."""
 
     line: Timeline
     times: Floats
@@ -177,8 +178,8 @@ class PassageMoments:
 
     @cached_property
     def shares(self) -> dict[int, float]:
-        """Return the share of each frequent colour. Rare colours are left out, because a pair of a rare
-        colour would be a peak by itself."""
+        """The share of each frequent colour. Rare colours are left out, because a single pair of passages of
+        a rare colour would look like a peak."""
         named, counts = np.unique(self.colours[self.colours != NO_COLOUR], return_counts=True)
         found = {int(colour): count / len(self.colours) for colour, count in zip(named, counts, strict=True)}
         return {colour: share for colour, share in found.items() if share >= MIN_COLOUR_SHARE}
@@ -190,7 +191,7 @@ class PassageMoments:
 
     @cached_property
     def rate(self) -> Spectrum:
-        """Return the expected number of moments in each bin, from the rate of this camera."""
+        """The transform of the expected number of moments in each bin, from the rate of this camera."""
         counts = self.line.counts(self.times)
         for row, length in zip(counts, self.line.lengths, strict=True):
             row[:length] = _rate(row[:length])
@@ -198,13 +199,15 @@ class PassageMoments:
 
 
 def _parts(sides: Integers) -> list[NDArray[np.bool_]]:
-    """Which passages are tried together: all, and those of each usual side of the picture."""
+    """Return masks of the passages that are tried together: all passages, and those of each usual side of the
+    picture."""
     usual = [side for side in np.unique(sides) if side != INSIDE and np.mean(sides == side) >= MIN_SIDE_SHARE]
     return [np.ones(len(sides), bool), *(sides == side for side in usual)]
 
 
 def _rate(counts: Floats) -> Floats:
-    """Expected counts of each bin: the slow part, and what repeats with the periods of traffic lights."""
+    """Return the expected count of each bin: the slow part, and the part that repeats with the periods of
+    traffic lights."""
     reach = round(3 * SMOOTH_S / BIN_S)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) * BIN_S / SMOOTH_S) ** 2)
     slow = _smoothed(counts, kernel) / _smoothed(np.ones_like(counts), kernel)
@@ -219,7 +222,7 @@ def _rate(counts: Floats) -> Floats:
 
 
 def _smoothed(values: Floats, kernel: Floats) -> Floats:
-    """Convolution, as long as ``values``."""
+    """Return the convolution, cut to the length of ``values``."""
     size = _quick_size(len(values) + len(kernel))
     whole = np.fft.irfft(np.fft.rfft(values, size) * np.fft.rfft(kernel, size), size)
     begin = len(kernel) // 2
@@ -227,6 +230,6 @@ def _smoothed(values: Floats, kernel: Floats) -> Floats:
 
 
 def _quick_size(least: int) -> int:
-    """The smallest 2^n, 3 * 2^n or 5 * 2^n that is at least so large."""
+    """Return the smallest number of the form 2^n, 3 * 2^n or 5 * 2^n that is at least ``least``."""
     power = 1 << max(0, least - 1).bit_length()
     return min(each for each in (power, power * 3 // 4, power * 5 // 8) if each >= least)

@@ -12,12 +12,12 @@ from edge_central.onvif.soap.topic_filter import CONCRETE_SET
 from edge_central.onvif.soap.xml_writer import NAMESPACES, XmlText, element, flag, text_element
 
 DEVICE_VERSION = EVENT_VERSION = (21, 6)
-"""Major and minor of the schemas that these answers follow."""
+"""Major and minor version of the schemas that these answers follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceFacts:
-    """The centre as an ONVIF device. Addresses are those by which the client reaches it."""
+    """The centre as an ONVIF device. The addresses are those at which the client reaches it."""
 
     device_url: str
     event_url: str
@@ -81,7 +81,7 @@ def services(facts: DeviceFacts, with_capabilities: bool) -> XmlText:
 
 
 def capabilities(facts: DeviceFacts, categories: frozenset[str]) -> XmlText:
-    """``categories``: Device, Events or both."""
+    """Return the answer to ``GetCapabilities``. ``categories``: Device, Events or both."""
     found = []
     if "Device" in categories:
         found.append(element("tt:Device", text_element("tt:XAddr", facts.device_url)))

@@ -1,4 +1,4 @@
-"""SOAP 1.2 envelopes with WS-Addressing: what a request says, an answer, and faults."""
+"""SOAP 1.2 envelopes with WS-Addressing: parses requests, and makes answers and faults."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FaultCode = Literal["Sender", "Receiver", "VersionMismatch", "MustUnderstand"]
 
 
 class SoapFault(Exception):
-    """The answer to a request that is refused. ``subcodes``: from the general to the special one."""
+    """A request is refused, and this is the answer. ``subcodes``: from the general one to the special one."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class SoapFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class UsernameToken:
-    """The login in a request; nothing in it has been checked."""
+    """The login in a request, unverified."""
 
     name: str
     password: str
@@ -68,7 +68,7 @@ class SoapRequest:
 
 
 def parse_request(document: bytes) -> SoapRequest:
-    """Raises SoapFault."""
+    """Parse a request. Raises SoapFault."""
     try:
         root = read_xml(document)
     except XmlRefused as error:
@@ -114,7 +114,7 @@ def _username_token(security: XmlElement) -> UsernameToken | None:
 
 
 def answer(call: XmlText, action: str, message_id: str) -> bytes:
-    """The envelope of an answer; ``message_id``: that of the request."""
+    """Return the envelope of an answer. ``message_id``: the id of the request."""
     header = [text_element("wsa:Action", action)]
     if message_id:
         header.append(text_element("wsa:RelatesTo", message_id))
@@ -122,7 +122,7 @@ def answer(call: XmlText, action: str, message_id: str) -> bytes:
 
 
 def fault(of: SoapFault) -> bytes:
-    """The envelope of a fault."""
+    """Return the envelope of a fault."""
     code = text_element("env:Value", f"env:{of.code}")
     inner = XmlText("")
     for subcode in reversed(of.subcodes):

@@ -16,26 +16,27 @@ TYPES = {
     "Rule": "xs:string",
     "edge:Gateway": "xs:string",
 }
-"""Of the items of sources."""
+"""Types of the items of sources."""
 
 
 @cache
 def event_properties() -> XmlText:
-    """The set of topics is fixed: it does not depend on the rules of gateways."""
+    """Return the answer. Its set of topics is fixed: it does not depend on the rules of gateways."""
     return element(
         "tev:GetEventPropertiesResponse",
         text_element("tev:TopicNamespaceLocation", NAMESPACE_LOCATION),
         text_element("wsnt:FixedTopicSet", "true"),
         element("wstop:TopicSet", *_levels({topic.path: topic for topic in ALL_TOPICS}, "tns1:")),
         *(text_element("wsnt:TopicExpressionDialect", dialect) for dialect in DIALECTS),
-        text_element("tev:MessageContentFilterDialect", ""),  # one empty address: none is supported
+        text_element("tev:MessageContentFilterDialect", ""),  # one empty address: no dialect is supported
         text_element("tev:MessageContentSchemaLocation", SCHEMA_LOCATION),
     )
 
 
 def _levels(topics: dict[str, OnvifTopic], prefix: str = "") -> list[XmlText]:
-    """Return an element for each first part of the paths, with the next parts inside. ``prefix``: namespace
-    prefix of these elements; only the root of a topic is in the namespace of ONVIF (WS-Topics, section 6)."""
+    """Return an element for each first part of the paths, with elements for the next parts inside.
+    ``prefix``: namespace prefix of these elements; only the root of a topic is in the namespace of ONVIF
+    (WS-Topics, section 6)."""
     found = []
     for name in dict.fromkeys(path.partition("/")[0] for path in topics):
         inside = {

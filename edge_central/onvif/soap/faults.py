@@ -1,6 +1,6 @@
 """Faults of subscriptions, in the forms of WS-BaseNotification and WS-ResourceFramework.
 
-ONVIF Core, "SOAP Fault Messages": these faults are of the receiver, so the status is 500.
+They count as faults of the receiver, so the HTTP status is 500 (ONVIF Core, "SOAP Fault Messages").
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from edge_central.onvif.soap.xml_writer import XmlText, element, text_element
 
 
 def subscription_fault(name: str, why: str, now: datetime, *more: XmlText) -> SoapFault:
-    """``name``: name of the fault's element, such as ``wsnt:InvalidFilterFault``."""
+    """Return a fault of a subscription. ``name``: name of the fault's element, such as
+    ``wsnt:InvalidFilterFault``."""
     detail = element(
         name,
         text_element("wsrf-bf:Timestamp", rfc3339(now)),
@@ -25,13 +26,14 @@ def subscription_fault(name: str, why: str, now: datetime, *more: XmlText) -> So
 
 
 def unknown_subscription(now: datetime) -> SoapFault:
-    """The fault for an unknown subscription, or one of another account."""
+    """Return the fault for an unknown subscription, which is also the one for another account's
+    subscription."""
     why = "there is no such subscription: it has ended, or was never here"
     return subscription_fault("wsrf-r:ResourceUnknownFault", why, now)
 
 
 def unacceptable_time(name: str, now: datetime, earliest: datetime, latest: datetime) -> SoapFault:
-    """The termination time is not between ``earliest`` and ``latest``."""
+    """Return the fault for a termination time that is not between ``earliest`` and ``latest``."""
     return subscription_fault(
         name,
         "this termination time is not possible",

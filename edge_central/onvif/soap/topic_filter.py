@@ -18,12 +18,12 @@ _SUBTREE = "//."
 
 
 class TopicRefused(ValueError):
-    """The expression is not one of its dialect."""
+    """The expression is not valid in its dialect."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicPath:
-    path: str  # as ``OnvifTopic.path``
+    path: str  # in the form of ``OnvifTopic.path``
     with_subtree: bool
 
     def matches(self, path: str) -> bool:
@@ -32,7 +32,7 @@ class TopicPath:
 
 @dataclass(frozen=True, slots=True)
 class TopicFilter:
-    """The topics of which one path of each expression matches; without expressions all."""
+    """Matches the topics that match at least one path of each expression; without expressions all topics."""
 
     expressions: tuple[tuple[TopicPath, ...], ...] = ()
 
@@ -41,8 +41,8 @@ class TopicFilter:
 
 
 def parse_topics(text: str, dialect: str, namespaces: Mapping[str, str]) -> tuple[TopicPath, ...]:
-    """The paths of one expression. ``namespaces``: by the prefixes that are declared where it stands. Raises
-    TopicRefused."""
+    """Return the paths of one expression. ``namespaces``: by prefix, as declared at the expression's element.
+    Raises TopicRefused."""
     paths = text.split("|")
     if len(paths) > (MAX_PATHS if dialect == CONCRETE_SET else 1):
         raise TopicRefused("there are too many topics in this expression, or its dialect has no |")
@@ -65,7 +65,7 @@ def _level(text: str, namespaces: Mapping[str, str]) -> str:
     prefix, name = match[1], match[2]
     if prefix is None:
         return name
-    # Clients that paste an expression as text do not declare its prefix.
+    # Some clients paste an expression as text and do not declare its prefix.
     uri = namespaces.get(prefix, NAMESPACES.get(prefix) if prefix in ("tns1", VENDOR_PREFIX) else None)
     if uri == VENDOR_NAMESPACE:
         return f"{VENDOR_PREFIX}:{name}"

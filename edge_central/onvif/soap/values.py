@@ -1,4 +1,4 @@
-"""Durations and times of XML Schema, as far as requests have them."""
+"""Parses durations and times of XML Schema in the forms that requests use."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ MAX_FRACTION = 6
 
 
 def parse_duration(text: str) -> float | None:
-    """Seconds of an ``xs:duration`` without years and months, whose length depends on the date; None: it is
-    not one."""
+    """Return the seconds of an ``xs:duration``. None: it is not valid, or it has years or months, whose
+    length depends on the date."""
     match = _DURATION.fullmatch(text)
     if match is None:
         return None
@@ -27,7 +27,7 @@ def duration(seconds: float) -> str:
 
 
 def parse_time(text: str) -> datetime | None:
-    """An ``xs:dateTime``, as UTC where it has no time zone; None: it is not one."""
+    """Parse an ``xs:dateTime``; without a time zone it counts as UTC. None: it is not valid."""
     match = _TIME.fullmatch(text)
     if match is None:
         return None
@@ -35,5 +35,5 @@ def parse_time(text: str) -> datetime | None:
     try:
         found = datetime.fromisoformat(text.replace(fraction, fraction[: MAX_FRACTION + 1]))
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError):  # also a time whose time zone leads out of the years 1 to 9999
+    except (ValueError, OverflowError):  # OverflowError: in UTC the time is outside the years 1 to 9999
         return None

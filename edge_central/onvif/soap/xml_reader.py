@@ -1,8 +1,8 @@
 """Reads the XML of an unknown client into a bounded tree.
 
-Expat alone would follow a document type, whose entities can grow without end or name files; here a document
-type ends the parsing, as do processing instructions (SOAP 1.2, section 5, allows neither), too many elements
-and too deep ones. The caller bounds the bytes.
+Expat alone would process a document type, whose entities can grow without end or name files. Here the parsing
+ends at a document type or a processing instruction (SOAP 1.2, section 5, allows neither), and at too many or
+too deeply nested elements. The caller limits the bytes.
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ from xml.parsers import expat
 MAX_DEPTH = 32
 MAX_ELEMENTS = 2_000
 MAX_NAMESPACES = 64
-"""Prefixes that one element may see: clients declare some thirty."""
+"""Limit for the prefixes that are in force at one element: clients declare some thirty."""
 _SEPARATOR = " "  # between namespace and name; no name contains it
 
 
 class XmlRefused(ValueError):
-    """The text is not XML, or has something that no request has."""
+    """The text is not XML, or contains something that no valid request contains."""
 
 
 @dataclass(eq=False, slots=True)
 class XmlElement:
-    """``name`` and the names of attributes are ``{namespace}name``, or ``name`` without a namespace."""
+    """An element of the tree. ``name`` and attribute names are ``{namespace}name``; without a namespace,
+    ``name``."""
 
     name: str
     attributes: Mapping[str, str]
     namespaces: Mapping[str, str]
-    """Namespaces by the prefixes that are declared here; the default one has an empty prefix."""
+    """The namespace of each prefix that is declared here; the prefix of the default namespace is empty."""
     children: list[XmlElement] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
 
@@ -40,12 +41,12 @@ class XmlElement:
         return "".join(self.parts).strip()
 
     def find(self, name: str) -> XmlElement | None:
-        """The first child of this name."""
+        """Return the first child with this name; None: there is none."""
         return next((child for child in self.children if child.name == name), None)
 
 
 def read_xml(document: bytes) -> XmlElement:
-    """The root of the document. Raises XmlRefused."""
+    """Return the root of the document. Raises XmlRefused."""
     tree = _Tree()
     parser = expat.ParserCreate(namespace_separator=_SEPARATOR)
     parser.buffer_text = True

@@ -1,4 +1,4 @@
-"""Writes XML: every text is escaped, and characters that XML does not have are left out."""
+"""Writes XML: escapes every text, and leaves out characters that XML does not permit."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ NAMESPACES = {
 }
 DECLARATIONS = {f"xmlns:{prefix}": uri for prefix, uri in NAMESPACES.items()}
 _NO_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""XML 1.0, production 2."""
+"""Characters that XML 1.0 does not permit (production 2)."""
 
 
 def qualified(prefixed: str) -> str:
-    """``tev:Filter`` as ``{http://…}Filter``."""
+    """Return ``{http://…}Filter`` for ``tev:Filter``."""
     prefix, _, name = prefixed.partition(":")
     return f"{{{NAMESPACES[prefix]}}}{name}"
 
 
 def element(name: str, *content: XmlText, attributes: Mapping[str, str] | None = None) -> XmlText:
-    """An element whose content is XML. ``name``: with its prefix."""
+    """Return an element whose content is XML. ``name``: the name with its prefix."""
     pairs = "".join(f" {key}={_attribute(value)}" for key, value in (attributes or {}).items())
     inside = "".join(content)
     return XmlText(f"<{name}{pairs}>{inside}</{name}>" if inside else f"<{name}{pairs}/>")
 
 
 def text_element(name: str, text: str, attributes: Mapping[str, str] | None = None) -> XmlText:
-    """An element with a text."""
+    """Return an element whose content is a text."""
     return element(name, XmlText(escape(_NO_CHARACTER.sub("", text))), attributes=attributes)
 
 
