@@ -27,7 +27,7 @@ SLOWER, SLOWER_MS = 2.0, 5.0
 
 @dataclass(frozen=True, slots=True)
 class AgreementCounts:
-    """Objects that both models see, only the model in force, only the new one."""
+    """Numbers of objects: seen by both models, only by the model in force, only by the new model."""
 
     both: int
     only_in_force: int
@@ -63,7 +63,7 @@ def counts_of(report: ShadowReport, camera: str | None = None) -> AgreementCount
 
 
 def shares_of(report: ShadowReport) -> dict[str, dict[str, float]]:
-    """Share of each group among the objects of the new model, by camera; only cameras with enough objects."""
+    """Return the share of each group in the new model's objects, by camera; only for enough objects."""
     found = {}
     for name, camera in report.cameras.items():
         seen = {group: counts.both + counts.only_new for group, counts in camera.groups.items()}
@@ -73,7 +73,7 @@ def shares_of(report: ShadowReport) -> dict[str, dict[str, float]]:
 
 
 def switch_refusal(report: ShadowReport) -> str | None:
-    """Return why a model with these figures must not come into force; None: it may."""
+    """Return why the new model of this report must not come into force; None: it may."""
     total = counts_of(report)
     agreement = total.agreement
     if agreement is None or total.in_force < ENOUGH_OBJECTS:

@@ -81,7 +81,7 @@ class RevertedModel(Struct, frozen=True, kw_only=True):
 
 
 class ModelRecord(Struct, frozen=True, kw_only=True):
-    """The state file."""
+    """The content of the state file."""
 
     in_force: SentModel | None = None  # None: the model of the release
     before: SentModel | None = None  # restored by a revert; None: the model of the release
@@ -113,7 +113,7 @@ GROUPS = (PERSON, TWO_WHEELER, VEHICLE)
 FADE = 0.5
 """Weight of an hour's counts when the same hour of another day begins."""
 KNOWN_INFERENCES = 200
-"""An hour with fewer inferences is not used."""
+"""An hour of the day with fewer inferences gives no expected count."""
 ENOUGH_MINUTES, ENOUGH_INFERENCES, ENOUGH_OBJECTS = 30, 500, 100
 """Required before a camera is judged. Minutes count too: one parked truck fills many frames."""
 FALL, RISE = 1 / 3, 3.0
@@ -135,7 +135,7 @@ class DetectionRates(Struct, kw_only=True):
     cameras: dict[str, dict[int, HourCounts]] = field(default_factory=dict)
 
     def add(self, hour: int, seen: Mapping[str, SeenObjects]) -> bool:
-        """Add a minute of that hour. True: another hour has begun, so the caller should save."""
+        """Add the counts of one minute in ``hour``. Returns True if another hour has begun: then save."""
         begins = hour != self.hour
         if begins:
             self._fade(hour)
@@ -186,7 +186,7 @@ class DetectionRates(Struct, kw_only=True):
             counts.objects = {group: objects * FADE for group, objects in counts.objects.items()}
             if counts.inferences < 1.0:
                 del hours[hour]
-            if not hours:  # the camera has been gone for days
+            if not hours:  # the camera has not been counted for days
                 del self.cameras[camera]
 
 

@@ -183,9 +183,9 @@ class ModelStore:
         stopping: Callable[[], bool],
         received: Callable[[int], None],
     ) -> bool:
-        """Download the model unless it is here. False: the agent stops.
+        """Download the model unless the gateway has its file. False: the agent stops.
 
-        Raises OSError; CommandRefused without disk space; CommandFailed when the hash is another one."""
+        Raises OSError; CommandRefused without disk space; CommandFailed when the file has another hash."""
         path = self.path_of(model)
         if sha256_of(path) == model.sha256:
             return True

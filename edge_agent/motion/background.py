@@ -185,7 +185,7 @@ def _sampled(plane: NDArray[Any]) -> NDArray[Any]:
 
 
 def _local_light(picture: Gray, base: Gray) -> NDArray[np.float32]:
-    """Ratio of two pictures, smooth over 3 x 3 blocks; shape of the pictures."""
+    """Return the ratio of two pictures, smoothed over 3 x 3 blocks, in the shape of the pictures."""
     height, width = picture.shape
     block = min(_LIGHT_BLOCK, height, width)
     # Whole blocks only: OpenCV averages them six times as fast.

@@ -50,7 +50,7 @@ class Downscaler:
             self._middle = np.empty((self.size[1] * 2, self.size[0] * 2), np.uint8)
 
     def __call__(self, luma: Gray) -> Gray:
-        """The picture at motion scale, overwritten by the next call; ``luma`` itself for divisor 1."""
+        """Return the picture at motion scale; the next call overwrites it. ``luma`` itself for divisor 1."""
         if self.divisor == 1:
             return luma
         source = luma[: self.size[1] * self.divisor, : self.size[0] * self.divisor]

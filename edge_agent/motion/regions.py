@@ -77,7 +77,7 @@ class BinaryOpening:
         self._opened: Gray = np.zeros((height, width), np.uint8)
 
     def __call__(self, mask: Gray) -> Gray:
-        """The mask opened by a 2 x 2 square; overwritten by the next call."""
+        """Return the mask opened by a 2 x 2 square; the next call overwrites it."""
         pairs, opened = self._pairs, self._opened
         # Erosion to the upper left pixel of each full 2 x 2 square; none starts in the last row or column.
         pairs[:, -1] = 0
@@ -100,7 +100,7 @@ class RegionFinder:
         self._min_pixels = max(4, round(MIN_SHARE * width * height))
 
     def find(self, mask: Gray) -> list[ForegroundBlob]:
-        """Blobs of ``mask`` (0 or 255) that are large enough, largest first."""
+        """Return the blobs of ``mask`` (0 or 255) that are large enough, largest first."""
         x0, y0, width, height = cv2.boundingRect(mask)
         if width == 0:
             return []
@@ -119,7 +119,7 @@ class RegionFinder:
 
 
 def _outlines(mask: Gray) -> list[_Outline]:
-    """The outer outline of every connected group of pixels.
+    """Return the outer outline of every connected group of pixels.
 
     Costs a fifth of ``cv2.connectedComponentsWithStats``, which sums up every pixel's position.
     """
@@ -129,7 +129,7 @@ def _outlines(mask: Gray) -> list[_Outline]:
 
 
 def _pixels(mask: Gray, outlines: Sequence[_Outline], boxes: Sequence[Sequence[int]]) -> list[int]:
-    """Number of pixels of ``mask`` within each outline; ``boxes``: x, y, width, height of each outline."""
+    """Return the number of pixels of ``mask`` in each outline; ``boxes``: x, y, width, height of each."""
     counts = [cv2.countNonZero(mask[y : y + h, x : x + w]) for x, y, w, h in boxes]
     if sum(counts) == cv2.countNonZero(mask):
         return counts  # no box contains pixels of another group

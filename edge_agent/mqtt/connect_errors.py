@@ -175,7 +175,7 @@ _REASONS: dict[int, tuple[ConnectErrorKind, str]] = {
 
 
 def qos_1_unsupported(broker: Broker) -> ConnectError:
-    """The error for a CONNACK whose Maximum QoS is 0."""
+    """Return the error for a CONNACK with Maximum QoS 0."""
     return ConnectError(_Kind.NO_QOS_1, problem_text("mqtt-only-qos-0", host=broker.host))
 
 

@@ -188,7 +188,7 @@ class _CountingTransport(httpx.BaseTransport):
 
 
 def _login_form(request: httpx.Request) -> str | None:
-    """How the request sends credentials; None when it has none."""
+    """Return how the request sends credentials; None when it has none."""
     shown = request.headers.get("Authorization", "")
     folder = request.url.path.split("/")[1]
     if shown:

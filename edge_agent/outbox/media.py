@@ -35,7 +35,7 @@ def size_on_disk(size_bytes: int) -> int:
 
 
 def unwritten(payload: bytes) -> OutboxError:
-    """The error of a large file that the disk does not take."""
+    """Return the error for a large file that cannot be written to the disk."""
     return OutboxError(problem_text("outbox-file-unwritten", file_mb=_megabytes(payload)))
 
 

@@ -114,7 +114,7 @@ def _pixels(view: Colour, corners: Sequence[float]) -> float:
 
 
 def _shares(part: Terms, is_object: Mask) -> Shares:
-    """The share of each term in a part."""
+    """Return the share of each term in a part."""
     enough = np.count_nonzero(is_object) >= MIN_OBJECT * part.size
     counts = np.bincount(part[is_object] if enough else part.ravel(), minlength=len(COLOURS)) * _weights()
     return np.asarray(counts / counts.sum())
@@ -160,7 +160,7 @@ def _lab(b: Numbers, g: Numbers, r: Numbers) -> tuple[Numbers, Numbers, Numbers]
 
 
 def _terms(lightness: NDArray[np.float32], chroma: NDArray[np.float32], hue: NDArray[np.float32]) -> Terms:
-    """The term of each colour; the first rule that fits wins."""
+    """Return the term of each colour; the first rule that fits wins."""
     warm = (hue >= 25) & (hue < 98)
     is_blue = (hue >= 215) & (hue < 310)
     dark_limit = np.where(is_blue, DARK_BLUE_CHROMA, DARK_GREY_CHROMA)

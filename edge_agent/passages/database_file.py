@@ -52,7 +52,7 @@ def read_only(path: Path) -> closing[sqlite3.Connection]:
 
 
 def used_bytes(connection: sqlite3.Connection) -> int:
-    """Bytes of the pages in use."""
+    """Return the size in bytes of the pages in use."""
     pages = _pragma(connection, "page_count") - _pragma(connection, "freelist_count")
     return pages * _pragma(connection, "page_size")
 

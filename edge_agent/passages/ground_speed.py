@@ -82,10 +82,11 @@ class GroundSpeed:
         group: str | None,
         aspect: float,
     ) -> GroundMotion | None:
-        """The mean speed while the object moved. ``places``: boxes with seconds since the start of the
-        passage; ``aspect``: height of the picture over its width.
+        """Return the mean speed while the object moved.
 
-        None: fewer than ``MIN_POINTS`` boxes wholly in the picture, or the error is above ``MAX_SHARE``.
+        ``places``: boxes with seconds since the start of the passage; ``aspect``: height of the picture over
+        its width. None: fewer than ``MIN_POINTS`` boxes are wholly in the picture, or the error is above
+        ``MAX_SHARE``.
         """
         seen = [
             (after_s, box)

@@ -89,7 +89,7 @@ class PassageHolds:
             raise StorageError(problem_text("passages-disk", error=str(error))) from error
 
     def read(self) -> list[PassageHold]:
-        """All holds, by passage. Raises ``StorageError``."""
+        """Return all holds, ordered by passage. Raises ``StorageError``."""
         path = self._folder / ROWS_FILE
         if not path.exists():
             return []

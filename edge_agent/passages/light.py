@@ -85,6 +85,6 @@ class CameraLight:
 
 
 def _spread(pixels: Colour) -> NDArray[np.uint8]:
-    """The largest channel less the smallest, for each pixel; a tenth of the cost of ``np.ptp``."""
+    """Return the largest channel minus the smallest for each pixel, at a tenth of the cost of ``np.ptp``."""
     b, g, r = cv2.split(pixels)
     return np.asarray(cv2.subtract(cv2.max(cv2.max(b, g), r), cv2.min(cv2.min(b, g), r)))

@@ -194,7 +194,7 @@ class PassageReader:
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[sqlite3.Connection, dict[int, str]]]:
-        """The rows and the names of their cameras; an empty database before the first row was stored.
+        """Open the rows, with the names of their cameras; an empty database if no row was ever stored.
 
         Raises ``PassageReadError``."""
         path = self._folder / ROWS_FILE

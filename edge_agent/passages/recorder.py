@@ -118,7 +118,7 @@ class PassageRecorder:
             self.degraded = None
 
     def health(self) -> str | None:
-        """The problem that the heartbeat reports; None: rows are stored."""
+        """Return the problem that the heartbeat reports; None while rows are stored."""
         with self._lock:
             why, missed = self.degraded, self.missed
         return None if why is None else problem_text("passages-not-stored", why=why, missed=missed)

@@ -299,5 +299,5 @@ def _remove_oldest(connection: sqlite3.Connection, table: str, on_hold: Sequence
 
 
 def _others(on_hold: Sequence[int]) -> str:
-    """The condition for rows without a hold; its values are the ids."""
+    """Return the SQL condition for rows that are not on hold; its values are the ids ``on_hold``."""
     return f"id NOT IN ({', '.join('?' * len(on_hold))})"

@@ -54,7 +54,7 @@ class SustainedCondition:
 
 
 class CrowdWatch:
-    """One rule on one camera. For one thread."""
+    """Applies one crowding rule on one camera. For one thread."""
 
     def __init__(self, rule: CrowdingRule, arming: Arming) -> None:
         self._rule = rule

@@ -92,7 +92,7 @@ class LineCounts:
         self._changing_day().turns.add(movement)
 
     def _changing_day(self) -> DayCounts:
-        """Today's numbers, which the caller changes."""
+        """Return today's numbers, which the caller is about to change."""
         assert self._day is not None, "begin_frame() comes first"
         counts = self._days.pop(self._day, None) or DayCounts()
         self._days[self._day] = counts
@@ -180,7 +180,7 @@ class _LineTrack:
 
 
 class LineWatch:
-    """One rule on one camera. For one thread.
+    """Applies one line rule on one camera. For one thread.
 
     Only positions where the track was seen count, not predicted ones. When a lost track is seen again, the
     straight way from its last seen position may be a crossing. The day's counts are stored in ``folder``;

@@ -46,7 +46,7 @@ class MotionFilter:
 
 
 def centre_offset(a: Box, b: Box) -> tuple[float, float]:
-    """Offset from the centre of ``a`` to that of ``b``, in their mean width and height."""
+    """Return the offset from the centre of ``a`` to that of ``b``, in their mean width and height."""
     (ax, ay), (bx, by) = a.centre, b.centre
     width = max((a.width + b.width) / 2, 1e-6)
     height = max((a.height + b.height) / 2, 1e-6)
@@ -54,7 +54,7 @@ def centre_offset(a: Box, b: Box) -> tuple[float, float]:
 
 
 def centre_distance(a: Box, b: Box) -> float:
-    """Distance of the centres, in the boxes' mean width and height."""
+    """Return the distance of the centres, in the boxes' mean width and height."""
     return hypot(*centre_offset(a, b))
 
 

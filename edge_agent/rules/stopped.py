@@ -88,7 +88,7 @@ class _Vehicle:
 
 
 class StoppedWatch:
-    """One rule on one camera. For one thread."""
+    """Applies one rule for stopped vehicles on one camera. For one thread."""
 
     def __init__(self, rule: StoppedRule, arming: Arming) -> None:
         self._rule = rule

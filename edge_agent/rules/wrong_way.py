@@ -96,7 +96,7 @@ class _ZonePath:
 
 
 class WrongWayWatch:
-    """One rule on one camera. For one thread."""
+    """Applies one wrong-way rule on one camera. For one thread."""
 
     def __init__(self, rule: WrongWayRule, arming: Arming) -> None:
         self._rule = rule

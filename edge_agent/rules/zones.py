@@ -45,7 +45,7 @@ class _ZoneStay:
 
 
 class ZoneWatch:
-    """One rule on one camera. For one thread."""
+    """Applies one zone rule on one camera. For one thread."""
 
     def __init__(self, rule: ZoneRule, arming: Arming) -> None:
         self._rule = rule

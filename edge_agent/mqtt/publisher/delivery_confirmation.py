@@ -64,7 +64,10 @@ class ConfirmPort(Protocol):
         """Note that the event was sent: from now on ``confirmed`` can refer to it."""
 
     def unconfirmed(self, sequence: int, epoch: str, not_before_mono: float) -> None:
-        """The broker has the event: return it again from ``not_before_mono`` on, and count an attempt."""
+        """Note that the broker has the event, which is pending again from ``not_before_mono`` on.
+
+        Counts an attempt.
+        """
 
     def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> Confirmation: ...
 

@@ -33,7 +33,7 @@ WHOLE_WITHIN_S = 60.0
 MAX_ROUNDS = 3
 """How often a file is sent before the outbox gives it up, because the centre cannot assemble it."""
 UNTAKEN_S = 900.0
-"""A file that the centre cannot take is tried again after this time."""
+"""A file that the centre cannot accept is tried again after this time."""
 
 
 class MediaPort(Protocol):
@@ -100,7 +100,7 @@ class FileInParts:
         self._missing[number] = not_before_mono
 
     def deferred(self, now_mono: float) -> int:
-        """How many parts wait for a confirmation, or for their next attempt."""
+        """Return how many parts wait for a confirmation, or for their next attempt."""
         return sum(not_before_mono > now_mono for not_before_mono in self._missing.values())
 
     def next(self, now_mono: float) -> Media | None:
@@ -196,7 +196,7 @@ class PartQueue:
         return WHOLE_BYTES if parts_work else MAX_MESSAGE_BYTES
 
     def _set_aside(self, media: Media, now: float) -> None:
-        """Take a large file out of the outbox's order; it stays stored there."""
+        """Take a large file out of the sending order of the outbox, which keeps the file on disk."""
         if self.taken is False:
             self._outbox.media_deferred(media.media_id, now + UNTAKEN_S)
             return

@@ -103,7 +103,7 @@ class Publisher:
             retry_at_once=lambda error: self._rotation.failed(error, clock.monotonic()),
             clock_trusted=trusted,
         )
-        self._without_retain: set[Broker] = set()  # they refused retained messages at the last contact
+        self._without_retain: set[Broker] = set()  # brokers that refused retained messages the last time
         self._traffic = TrafficCounter(usage)
         self._settled_mono = 0.0
         self._connects = 0
@@ -131,7 +131,7 @@ class Publisher:
         self._outbox.wake()
 
     def publish_heartbeat(self, payload: bytes) -> None:
-        """Send with QoS 0, from memory; dropped while there is no session."""
+        """Send a heartbeat with QoS 0, from memory; it is dropped while there is no session."""
         if not self._session.online:
             return
         with self._heartbeat_lock:
@@ -144,7 +144,7 @@ class Publisher:
         self._outbox.wake()
 
     def reconnect(self) -> None:
-        """Give up the present attempt, if any, and start over with the next broker. An open session stays."""
+        """Give up the present attempt, if any, and try the next broker. An open session stays open."""
         self._restart_wanted = True
         self._outbox.wake()
 
@@ -277,7 +277,7 @@ class Publisher:
         self._rotation.connected(self._session.since_mono)
         self._sender.begin(connection, limits)
         try:
-            # First: what the centre sends on the birth would be lost in a new session without a subscription.
+            # Subscribe first: in a new session, messages that the centre sends after the birth would be lost.
             connection.subscribe(self._topics.subscriptions)
             self._sender.send_own("state", self._state_message("online", problem_text("connected")))
             self._send_birth()

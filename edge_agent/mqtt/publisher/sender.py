@@ -81,7 +81,7 @@ class RepliesPort(Protocol):
     """The store of answers to commands. Called on the publisher's thread only."""
 
     def pending(self, exclude: Collection[int]) -> WaitingReply | None:
-        """The oldest reply whose number is not in ``exclude``."""
+        """Return the oldest reply with a number that is not in ``exclude``, or None."""
 
     def delivered(self, number: int) -> None: ...
 
@@ -224,7 +224,7 @@ class Sender:
             self._send_reply(reply)
 
     def _next_reply(self, *, is_large: bool) -> WaitingReply | None:
-        """The oldest reply of that size that is not in flight."""
+        """Return the oldest reply of that size that is not in flight, or None."""
         if self._replies is None:
             return None
         exclude = {sent.number for sent in self.window.in_flight(WaitingReply)}

@@ -41,7 +41,7 @@ Sent = StoredEvent | Media | WaitingReply | AccessProbe | str
 
 
 def deferral_s(attempts: int, first_s: float = FIRST_DEFERRAL_S) -> float:
-    """Delay before an undelivered message is sent again: 60 s, doubling to 15 min."""
+    """Return the delay before an undelivered message is sent again: 60 s, doubling to 15 min."""
     return min(MAX_DEFERRAL_S, first_s * 2.0 ** min(attempts, 10))
 
 
@@ -96,7 +96,7 @@ class Window:
         return (self.free_for_alarms if alarm else self.free_for_others) > 0
 
     def in_flight(self, kind: type[_Kind]) -> list[_Kind]:
-        """The messages of this kind that the broker has not acknowledged."""
+        """Return the messages of this kind that the broker has not acknowledged."""
         return [entry.sent for entry in self._in_flight.values() if isinstance(entry.sent, kind)]
 
     @property
@@ -174,7 +174,7 @@ class CircuitBreaker:
         self._next_try_mono = 0.0
 
     def allowed(self, free: int, in_flight: int, now_mono: float) -> int:
-        """The number of messages that may be sent now."""
+        """Return how many messages may be sent now: ``free``, or at most one while the breaker is open."""
         if not self.is_open:
             return free
         return min(1, free) if in_flight == 0 and now_mono >= self._next_try_mono else 0

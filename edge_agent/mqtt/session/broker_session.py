@@ -33,7 +33,7 @@ FIRST_S, CAP_S, GOOD_AFTER_S = 1.0, 120.0, 60.0
 
 
 class ReconnectSchedule:
-    """The delay before each attempt, and its broker. One thread uses it.
+    """Determines the delay before each attempt, and its broker. One thread uses it.
 
     - The first attempt after a boot or after a lost connection waits a random time up to ``spread_s``.
     - Failed attempts go through ``brokers`` in turn, up to 1 s apart; after each round comes a full-jitter
@@ -65,7 +65,7 @@ class ReconnectSchedule:
         return len(self._brokers)
 
     def first_delay_s(self) -> float:
-        """The delay after the agent's start."""
+        """Return the delay before the first attempt after the program's start."""
         return self._uniform(0.0, self._spread_s)
 
     def start_over(self) -> None:
@@ -74,7 +74,7 @@ class ReconnectSchedule:
         self._backoff.succeeded(GOOD_AFTER_S)
 
     def after_failure_s(self, error: ConnectError) -> float:
-        """The delay after an attempt that never became a session."""
+        """Return the delay after an attempt that never became a session."""
         self.failures += 1
         self._next = (self._next + 1) % len(self._brokers)
         if error.retry_slowly:
@@ -84,7 +84,7 @@ class ReconnectSchedule:
         return self._backoff.failed()
 
     def after_loss_s(self, error: ConnectError, lasted_s: float) -> float:
-        """The delay after a session that lasted ``lasted_s``."""
+        """Return the delay after a session that lasted ``lasted_s``."""
         spread_s = self._uniform(0.0, self._spread_s)
         self.failures = 1 if lasted_s >= GOOD_AFTER_S else self.failures + 1
         if error.retry_slowly:
@@ -98,10 +98,10 @@ class ReconnectSchedule:
 
 
 SIGN_ON_TIMEOUT_S = 45.0
-"""For name resolution, TCP, TLS and CONNACK together."""
+"""Limit for name resolution, TCP, TLS and CONNACK together."""
 
 RESOLVE_TIMEOUT_S = 15.0
-"""For the name resolution alone. glibc asks three servers in 15 s, and then starts over."""
+"""Limit for the name resolution alone. glibc asks three servers in 15 s, and then starts over."""
 
 BROKEN_S = 5.0
 """After a failed send the network thread has this long to report why."""
@@ -111,7 +111,7 @@ CUT_S = 0.3
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """An attempt failed or a session was lost; the next attempt is scheduled."""
+    """Reports that an attempt failed or a session was lost, and when the next attempt is made."""
 
     connection: BrokerConnection  # closed
     error: ConnectError
@@ -139,7 +139,7 @@ class ConnectionAttempt:
 
 
 class BrokerSession:
-    """One session after another, each with a new id: connects, and reconnects with back-off and failover.
+    """Keeps one session after another, each with a new id; reconnects with back-off and failover.
 
     One thread owns it: it calls ``advance``, reads ``signals``, and waits for ``wake`` at most ``wait_s``.
     Only ``drop`` blocks. Any thread may read ``id``, ``online`` and ``retains``.

@@ -130,7 +130,7 @@ class BrokerConnection:
         self._client.ack(packet_id, 1)
 
     def traffic(self) -> Traffic:
-        """Bytes of this connection so far as TCP carried them, TLS included."""
+        """Return the bytes that TCP has carried on this connection so far, TLS included."""
         self._callbacks.count(self._client.socket())
         return self._callbacks.traffic
 
@@ -216,7 +216,7 @@ def _make_client(
 
 
 def packet_bytes(message: MqttMessage) -> int:
-    """Size of the PUBLISH packet on the wire, without TLS and TCP (MQTT 5.0, section 3.3)."""
+    """Return the size of the PUBLISH packet on the wire, without TLS and TCP (MQTT 5.0, section 3.3)."""
     properties = _publish_properties(message)
     packed = 1 if properties is None else len(properties.pack())  # type: ignore[no-untyped-call]
     rest = 2 + len(message.topic.encode()) + (2 if message.qos else 0) + packed + len(message.payload)
@@ -245,8 +245,11 @@ class _PackedProperties(Properties):
 def _properties(
     expiry_s: int | None, content_type: str | None, user: tuple[tuple[str, str], ...]
 ) -> Properties:
-    """Properties are never modified, so equal ones are shared: all events have the same, and so have all
-    confirmations. Building them for each message took a tenth of the centre's time for a confirmation."""
+    """Return packed properties, shared by all messages with equal arguments, because nothing modifies them.
+
+    All events have the same properties, and so have all confirmations. Building them for each message took a
+    tenth of the centre's time for a confirmation.
+    """
     properties = _PackedProperties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     if expiry_s is not None:
         properties.MessageExpiryInterval = expiry_s

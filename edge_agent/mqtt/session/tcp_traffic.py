@@ -33,7 +33,7 @@ class Traffic:
 
 
 def tcp_traffic(sock: socket.socket) -> Traffic | None:
-    """The kernel's count for ``sock``; None once it is closed."""
+    """Return the kernel's count for ``sock``; None once it is closed, or if the kernel is too old."""
     info = _info(sock)
     if info is None:
         return None

@@ -70,7 +70,7 @@ class _VerdictSocket(ssl.SSLSocket):
 
 
 def trust_context(ca_file: Path | None) -> ssl.SSLContext:
-    """A client context that trusts ``ca_file``, or the system's store for None. Raises
+    """Return a client context that trusts ``ca_file``, or the system's store if ``ca_file`` is None. Raises
     CertificateFileError."""
     try:
         return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))

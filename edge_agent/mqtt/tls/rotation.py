@@ -86,8 +86,10 @@ def certificate_in_force(first: Mqtt, state_dir: Path) -> Mqtt:
 
 
 def fingerprint(slot: Mqtt) -> str:
-    """Identifies the certificate and CA of a slot. The key is not read: either it fits the certificate or it
-    cannot be used."""
+    """Return a digest of the certificate and CA of a slot.
+
+    The key is not read, because only one key fits the certificate.
+    """
     digest = hashlib.sha256()
     for path in (slot.cert_file, slot.ca_file):
         try:
@@ -99,7 +101,7 @@ def fingerprint(slot: Mqtt) -> str:
 
 
 def file_stamps(first: Mqtt) -> tuple[object, ...]:
-    """A value that changes with every change of a file in either slot; takes a few microseconds."""
+    """Return a value that changes with every change of a file in either slot; takes a few microseconds."""
     return tuple(_stamps(first))
 
 

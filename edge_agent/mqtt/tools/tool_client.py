@@ -187,7 +187,7 @@ class ToolClient:
         return reason
 
     def receive(self, timeout_s: float) -> SubscribedMessage | None:
-        """The next message; None when none came within ``timeout_s``. Raises ConnectionClosed."""
+        """Return the next message; None when none came within ``timeout_s``. Raises ConnectionClosed."""
         with self._changed:
             self._changed.wait_for(lambda: self._messages or self._closed is not None, max(0.0, timeout_s))
             if self._messages:
@@ -196,7 +196,7 @@ class ToolClient:
             return None
 
     def receive_all(self) -> list[SubscribedMessage]:
-        """All messages that have arrived; does not wait."""
+        """Return all messages that have arrived; does not wait."""
         with self._changed:
             found = list(self._messages)
             self._messages.clear()
@@ -222,7 +222,7 @@ class ToolClient:
         self._client.loop_start()
 
     def _wait_for(self, answer: Callable[[], int | None]) -> int | None:
-        """The broker's answer, or None without one. Raises ConnectionClosed."""
+        """Return the broker's answer, or None without an answer in time. Raises ConnectionClosed."""
         with self._changed:
             self._changed.wait_for(lambda: answer() is not None or self._closed is not None, self._answer_s)
             reason = answer()

@@ -52,7 +52,7 @@ class StoreCounters:
     media_shed: int = 0
 
     def copy(self) -> StoreCounters:
-        """A copy; ``dataclasses.replace`` takes five times as long, and each commit makes one."""
+        """Return a copy, as each commit needs one; ``dataclasses.replace`` takes five times as long."""
         counts = self.delivered, self.shed, self.damaged, self.media_shed
         return StoreCounters(self.n, self.head, self.removed, self.media_bytes, self.media, *counts)
 
