@@ -10,12 +10,12 @@ from starlette.responses import Response
 
 CSV_TYPE = "text/csv; charset=utf-8"
 BYTE_ORDER_MARK = "\ufeff"
-"""Without it a spreadsheet does not read Vietnamese letters as UTF-8."""
+"""Without it spreadsheets do not read Vietnamese letters as UTF-8."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
-    """A CSV file called ``name``."""
+    """Return a CSV file with this name."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(header)
@@ -26,6 +26,7 @@ def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[objec
 
 
 def safe_cell(value: object) -> str:
-    """A cell that no spreadsheet takes for a formula: its text may come from the sheet or from a gateway."""
+    """Return a cell that no spreadsheet takes for a formula: its text may come from the fleet's sheet or from
+    a gateway."""
     text = str(value)
     return f"'{text}" if text.startswith(_FORMULA) and not isinstance(value, int | float) else text

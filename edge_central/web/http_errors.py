@@ -26,7 +26,8 @@ from edge_central.web.templates import Templates
 
 
 class HttpError(Exception):
-    """``code`` never changes, programs may decide by it; ``text`` is for people, English."""
+    """An error that refuses a request. ``code`` never changes, so programs may depend on it; ``text`` is for
+    people, in English."""
 
     status = 400
     code = "bad-request"
@@ -50,7 +51,7 @@ class Forbidden(HttpError):
 
 
 class SetupNeeded(Forbidden):
-    """``page``: path of the page on which the user does it."""
+    """The user has to do something before anything else. ``page``: path of the page on which to do it."""
 
     def __init__(self, page: str) -> None:
         super().__init__("choose a password, or set up a second factor, at the console first")
@@ -82,7 +83,7 @@ PROBLEM_TYPE = "urn:edge-agent:problem:"
 
 
 def error_response(request: Request, refusal: HttpError, templates: Templates, lang: Lang) -> Response:
-    """A problem document (RFC 9457) for a program, a page for a person."""
+    """Return a problem document (RFC 9457) for a program, or a page for a person."""
     if request.url.path.startswith("/api/"):
         document = {
             "type": f"{PROBLEM_TYPE}{refusal.code}",

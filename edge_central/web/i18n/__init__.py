@@ -1,6 +1,5 @@
-"""The texts for people, in Vietnamese and English: one module with ``WORDS`` for each part of the console.
-No page builds sentences itself.
-"""
+"""The texts for people, in Vietnamese and English. Each part of the console has a module with ``WORDS``. No
+page builds sentences itself."""
 
 from __future__ import annotations
 
@@ -46,12 +45,13 @@ MODULES: tuple[Mapping[str, tuple[str, str]], ...] = (
     commands.WORDS,
     users.WORDS,
 )
-"""A new module joins here."""
+"""All modules with texts. Add each new module here."""
 ALL: Mapping[str, tuple[str, str]] = {key: words for module in MODULES for key, words in module.items()}
 
 
 def translate(key: str, lang: Lang, **values: object) -> str:
-    """Raises KeyError for a key that is not there: a test renders every page in both languages.
+    """Return the text of a key. Raises KeyError for an unknown key: a test renders every page in both
+    languages.
 
     If one of the values is HTML, such as a marked text, the sentence is HTML too; other values are escaped.
     """
@@ -61,7 +61,7 @@ def translate(key: str, lang: Lang, **values: object) -> str:
 
 
 def translate_word(group: str, word: str | None, lang: Lang) -> str:
-    """A word of the wire in the user's language; a word of a newer version is shown unchanged."""
+    """Return a word of the wire in the user's language. A word of a newer version is returned unchanged."""
     key = f"{group}-{word}"
     return translate(key, lang) if key in ALL else word or ""
 

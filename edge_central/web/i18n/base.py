@@ -1,4 +1,4 @@
-"""Frame, login, errors."""
+"""The frame of all pages, the login, errors."""
 
 from __future__ import annotations
 

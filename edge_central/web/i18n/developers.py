@@ -1,4 +1,5 @@
-"""For other programs: the page on which the API is tried, webhooks and the texts that they post, Web Push."""
+"""Pages about other programs: the page on which users try the API, webhooks and the texts that they post, Web
+Push."""
 
 from __future__ import annotations
 

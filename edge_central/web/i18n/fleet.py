@@ -1,4 +1,4 @@
-"""Wards, sites, cameras, and what a whole ward has in common."""
+"""Wards, sites, cameras, and what all sites of a ward have in common."""
 
 from __future__ import annotations
 

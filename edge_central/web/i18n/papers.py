@@ -1,9 +1,9 @@
-"""The papers of a case: its files and notes, altered copies, who opened what, minutes."""
+"""The papers of a case: its files and notes, altered copies, the list of who opened what, minutes."""
 
 from __future__ import annotations
 
 WORDS: dict[str, tuple[str, str]] = {
-    # --- an event into a case
+    # --- adding an event to a case
     "event-case": ("Số vụ việc", "Case number"),
     "event-case-add": ("Đưa vào vụ việc", "Add to case"),
     # --- files and notes

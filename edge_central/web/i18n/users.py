@@ -1,4 +1,4 @@
-"""Accounts: the list for administrators, the own account, the second factor."""
+"""Accounts: the list for administrators, the page of the user's own account, the second factor."""
 
 from __future__ import annotations
 

@@ -45,8 +45,9 @@ CHECK_EVERY_S = 10.0  # interval of session checks: a stream ends at most this l
 SEEN_EVERY_S = 60.0
 CLEAN_EVERY_S = 3_600.0
 MOST_EVENTS = 1_000
-"""Events of one poll; with more of them, all listeners get ``stale`` and load their page again."""
-NEWEST = 100  # rows of tables that grow
+"""Maximum number of events of one poll. If there are more, all listeners get ``stale`` and load their page
+again."""
+NEWEST = 100  # number of rows that are read from a table that grows
 NEWEST_SEARCHES = 20
 
 
@@ -54,14 +55,14 @@ NEWEST_SEARCHES = 20
 class WatchedRow:
     ward: str
     document: dict[str, Any]
-    account: str | None = None  # sent to this account and to administrators only; None: to all of the ward
+    account: str | None = None  # None: for all accounts of the ward; else for this one and administrators
 
 
 WatchedRows = Mapping[object, WatchedRow]
 
 
 def changes(kind: str, before: WatchedRows, now: WatchedRows) -> list[LiveMessage]:
-    """New and changed rows; a removed row as it was last, with ``gone``."""
+    """Return new and changed rows. A removed row is returned as it was last, with ``gone``."""
     new = [row for key, row in now.items() if before.get(key) != row]
     gone = [
         WatchedRow(row.ward, row.document | {"gone": True}, row.account)
@@ -84,7 +85,7 @@ def _outages(connection: Connection) -> WatchedRows:
 
 
 def _alerts(connection: Connection) -> WatchedRows:
-    """Open alerts."""
+    """Return the open alerts."""
     columns = tables.alert.c
     wanted = (
         *(columns.id, columns.ward, columns.gateway, columns.camera, columns.rule, columns.severity),
@@ -95,7 +96,7 @@ def _alerts(connection: Connection) -> WatchedRows:
 
 
 def _handled(connection: Connection) -> WatchedRows:
-    """The newest acknowledgements: one acknowledgement silences the bell in all browsers."""
+    """Return the newest acknowledgements, because one acknowledgement silences the bell in all browsers."""
     columns = tables.handling.c
     seen = select(tables.handling).where(columns.acknowledged_ms.is_not(None))
     rows = connection.execute(seen.order_by(columns.acknowledged_ms.desc()).limit(NEWEST))
@@ -103,15 +104,15 @@ def _handled(connection: Connection) -> WatchedRows:
 
 
 def _silences(connection: Connection) -> WatchedRows:
-    """The newest silences of the bell."""
+    """Return the newest silences of the bell."""
     columns = tables.silence.c
     rows = connection.execute(select(tables.silence).order_by(columns.id.desc()).limit(NEWEST))
     return {row.id: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
 
 
 def _steps(connection: Connection) -> WatchedRows:
-    """The newest steps of the incident log, which are never changed; without their texts, and without those
-    for administrators, as in the API."""
+    """Return the newest steps of the incident log, which never change. As in the API, their texts and the
+    steps that only administrators may see are left out."""
     columns, handling_columns = tables.handling_step.c, tables.handling.c
     wanted = (columns.id, columns.subject, columns.what, columns.at_ms, handling_columns.ward)
     query = select(*wanted).join_from(
@@ -123,7 +124,7 @@ def _steps(connection: Connection) -> WatchedRows:
 
 
 def _requests(connection: Connection) -> WatchedRows:
-    """Requests to gateways, with their status, and how much of a requested file has arrived."""
+    """Return the requests to gateways with their status, and how much of a requested file has arrived."""
     columns, file = tables.request.c, tables.transfer.c
     wanted = (columns.id, columns.ward, columns.gateway, columns.about, columns.status)
     rows = connection.execute(select(*wanted).order_by(columns.asked_ms.desc()).limit(NEWEST))
@@ -135,8 +136,8 @@ def _requests(connection: Connection) -> WatchedRows:
 
 
 def _searches(connection: Connection) -> WatchedRows:
-    """The newest searches, once for each of their wards, for those who may read them; ``changes`` grows with
-    each answer."""
+    """Return the newest searches, for the accounts that may read them: one row for each ward of a search.
+    ``changes`` grows with each answer."""
     columns = tables.search.c
     query = select(columns.id, columns.asked_by, columns.wards, columns.changes).order_by(
         columns.asked_ms.desc()
@@ -158,11 +159,12 @@ WATCHED_TABLES: dict[str, Callable[[Connection], WatchedRows]] = {
     "request": _requests,
     "search": _searches,
 }
-"""Small tables by the kind of their messages: a few hundred rows at most, or one for each gateway."""
+"""Kind of message -> the reader of its table. The tables are small: a few hundred rows, or one for each
+gateway."""
 
 
 def event_message(row: Any) -> LiveMessage:
-    """The fields of an event that a list shows."""
+    """Return the fields of an event that a list shows."""
     document = dict(row._mapping)
     data = parse_event(document.pop("payload")).data
     document |= {
@@ -200,8 +202,8 @@ class DatabaseFollower:
         self._cleaned_mono = clock.monotonic() - CLEAN_EVERY_S
 
     def start(self) -> None:
-        """Start the thread and wait for its first poll, because listeners miss the changes before it.
-        A database that does not answer delays the console by ``FIRST_POLL_S`` only."""
+        """Start the thread and wait for its first poll, because listeners miss the changes before this poll.
+        A database that does not answer delays the console only by ``FIRST_POLL_S``."""
         self.loop.start()
         self._has_polled.wait(FIRST_POLL_S)
 
@@ -249,7 +251,7 @@ class DatabaseFollower:
     def _events(self, connection: Connection) -> list[LiveMessage]:
         newest = newest_cursor(connection)
         since, self._cursor = self._cursor, newest
-        if since is None:  # a page rendered before this poll may lack events
+        if since is None:  # a page that was rendered before this first poll may lack events
             return [STALE]
         if newest == since:
             return []

@@ -17,15 +17,17 @@ from dataclasses import dataclass, field
 from edge_central.store.scope import Scope
 
 RING_SIZE = 2_000
-"""Messages for listeners that reconnect: 15 s at the city's peak of 120 events/s, on most days hours."""
+"""Number of kept messages for listeners that reconnect: 15 s at the city's peak of 120 events/s, hours on
+most days."""
 MOST_QUEUED = 500
-"""Messages queued for one listener; a slower listener gets ``stale`` and has to load its page again."""
+"""Maximum number of messages queued for one listener. A slower listener gets ``stale`` and has to load its
+page again."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveMessage:
-    """A message for the listeners whose scope contains ``ward``; None: for all. With ``account``, only the
-    streams of this account and of administrators get it."""
+    """A message for the listeners with ``ward`` in their scope; None: for all listeners. If ``account`` is
+    set, only streams of this account and of administrators get it."""
 
     kind: str
     ward: str | None
@@ -48,10 +50,10 @@ class LiveListener:
 
     scope: Scope
     key: str  # key of the session or token that opened the stream
-    person: bool  # True for a session, which counts as used while its stream is open; False for a token
+    person: bool  # True for a person's session, which its open stream keeps in use; False for a token
     account: str = ""
     is_admin: bool = False
-    newest_number: int = 0  # number of the newest message that was offered to it
+    newest_number: int = 0  # number of the newest message that this listener has been offered
     ended: bool = False
     waiting: deque[NumberedMessage] = field(default_factory=deque)
     news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -90,7 +92,8 @@ class LiveHub:
     # --- any thread
 
     def mark(self) -> str:
-        """The mark of the newest message. Take it before reading the database, to miss no later message."""
+        """Return the mark of the newest message. Read it before the database, so that no later message is
+        missed."""
         with self._lock:
             return f"{self._life}-{self._number}"
 
@@ -105,12 +108,12 @@ class LiveHub:
                 loop.call_soon_threadsafe(self.distribute, numbered)
 
     def listener_keys(self) -> dict[str, bool]:
-        """Keys of the listeners, and whether each one is a session of a person."""
+        """Return the keys of the listeners, and for each whether it is the session of a person."""
         with self._lock:
             return {each.key: each.person for each in self._listeners}
 
     def end(self, keys: set[str]) -> None:
-        """End the streams whose session or token is no longer valid."""
+        """End the streams with these keys, because their session or token is no longer valid."""
         with self._lock:
             if self._loop is not None and not self._closed:
                 self._loop.call_soon_threadsafe(self._end, keys)
@@ -143,7 +146,8 @@ class LiveHub:
         *,
         is_admin: bool = False,
     ) -> LiveListener:
-        """Add a listener. ``after`` is the mark of the last message it has seen; None: it starts now."""
+        """Add a listener. ``after``: the mark of the last message that it has seen; None: it has seen none
+        and starts now."""
         listener = LiveListener(scope, key, person, account, is_admin)
         with self._lock:
             if self._closed:
@@ -151,7 +155,7 @@ class LiveHub:
             for message in self._missed(after):
                 if _is_admitted(listener, message):
                     listener.enqueue(message)
-            # Messages on their way to the loop are among the missed ones already.
+            # The missed messages include those that are on their way to the loop.
             listener.newest_number = self._number
             self._listeners.add(listener)
         self.joined.set()
@@ -169,7 +173,7 @@ class LiveHub:
         return sum(each.key == key for each in self._listeners)
 
     def count_of_account(self, account: str) -> int:
-        """Streams of an account, in all its sessions."""
+        """Return the number of streams of an account, in all its sessions."""
         return sum(each.account == account for each in self._listeners)
 
     def _missed(self, after: str | None) -> list[NumberedMessage]:
@@ -185,7 +189,7 @@ class LiveHub:
         return missed if len(missed) <= MOST_QUEUED else [NumberedMessage(self._number, STALE)]
 
     def distribute(self, messages: list[NumberedMessage]) -> None:
-        """Queue the messages that ``publish`` has numbered for all listeners."""
+        """Queue these messages, which ``publish`` has numbered, for all listeners."""
         for listener in self._listeners:
             for message in messages:
                 if message.number > listener.newest_number and _is_admitted(listener, message):

@@ -15,8 +15,8 @@ from edge_central.web.live.hub import STALE, LiveHub, LiveListener
 from edge_central.web.request_handler import Principal, RequestHandler
 
 MOST_LISTENERS = 200
-MOST_OF_ONE = 20  # streams and waiting questions of one session or token
-MOST_OF_ACCOUNT = 40  # in all its sessions: an account that logs in ten times must not take all streams
+MOST_OF_ONE = 20  # maximum number of streams and waiting requests of one session or token
+MOST_OF_ACCOUNT = 40  # the same of one account in all its sessions, however often it logs in
 KEEPALIVE_S = 15.0  # proxies close a connection that is silent for a minute
 RETRY_MS = 2_000
 _MARK = re.compile(r"[0-9a-f]{8}-\d{1,15}")
@@ -33,7 +33,7 @@ def live_endpoint(front: RequestHandler, hub: LiveHub) -> Callable[[Request], Aw
             return front.error_response(request, refusal)
         after = request.headers.get("last-event-id") or request.query_params.get("after")
         if after is not None and not _MARK.fullmatch(after):
-            after = ""  # a mark of no process: the listener is stale
+            after = ""  # a mark of no process, so that the listener gets ``stale``
         return StreamingResponse(
             _messages(hub, known, after),
             media_type="text/event-stream",
@@ -44,7 +44,7 @@ def live_endpoint(front: RequestHandler, hub: LiveHub) -> Callable[[Request], Aw
 
 
 def check_capacity(hub: LiveHub, known: Principal) -> None:
-    """Raises Unavailable, TooMany."""
+    """Check that another stream may be opened. Raises Unavailable, TooMany."""
     if hub.count >= MOST_LISTENERS:
         raise Unavailable(f"{MOST_LISTENERS} listen already", retry_after_s=30)
     if hub.count_of(known.key) >= MOST_OF_ONE:
@@ -69,7 +69,7 @@ async def _messages(hub: LiveHub, known: Principal, after: str | None) -> AsyncI
 
 
 async def event_within(listener: LiveListener, timeout_s: float) -> bool:
-    """Whether an event arrived in time."""
+    """Whether an event arrived within the time."""
     loop = asyncio.get_running_loop()
     until = loop.time() + timeout_s
     while not listener.ended and await message_within(listener, until - loop.time()):
@@ -79,7 +79,7 @@ async def event_within(listener: LiveListener, timeout_s: float) -> bool:
 
 
 async def message_within(listener: LiveListener, timeout_s: float) -> bool:
-    """Whether a message arrived in time."""
+    """Whether a message arrived within the time."""
     try:
         async with asyncio.timeout(timeout_s):
             await listener.news.wait()

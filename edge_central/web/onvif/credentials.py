@@ -1,7 +1,7 @@
 """Logins of ONVIF clients: a token as bearer, HTTP Digest, or a WS-UsernameToken with a digest.
 
-Only programs log in here, never a browser's cookie: no page of another site can use it. ONVIF's clients
-support MD5 and SHA-1 only; a password of 160 random bits cannot be guessed from either digest.
+A browser's cookie is no login here, so a page of another site cannot use the service. ONVIF's clients support
+MD5 and SHA-1 only; a password of 160 random bits cannot be guessed from such a digest.
 """
 
 from __future__ import annotations
@@ -29,33 +29,33 @@ from edge_central.web.request_handler import Principal, RequestHandler
 
 REALM = "edge-central"
 NONCE_S = 300.0
-"""How long the nonce of a challenge is valid; then the client gets a new one."""
+"""How long the nonce of a challenge is valid; after that the client gets a new one."""
 CREATED_WITHIN_S = 300.0
-"""Of a WS-UsernameToken: how far the client's clock may be off."""
+"""How far the clock of a client with a WS-UsernameToken may be wrong."""
 MAX_NONCES = 50_000
 MAX_TEXT = 200
 _DIGEST_TYPE = "#PasswordDigest"
 
 
 class NonceNotValid(NotLoggedIn):
-    """The nonce is too old, or is not one of this process: the client logs in again with a new one."""
+    """The nonce is too old, or this process did not make it: the client logs in again with a new nonce."""
 
 
 class OnvifLogins:
-    """Thread-safe."""
+    """Authenticates ONVIF clients. Thread-safe."""
 
     def __init__(self, console_key: bytes, clock: Clock) -> None:
         self._console_key = console_key
-        # New at each start: the times in nonces are of this process, and so is what was used.
+        # New at each start, because the times in nonces and the list of used nonces belong to this process.
         self._nonce_key = secrets.token_bytes(32)
         self._clock = clock
-        self._lock = threading.Lock()  # protects the nonces: each is accepted once
+        self._lock = threading.Lock()  # protects the used logins: each is accepted once
         self._used: OrderedDict[bytes, float] = OrderedDict()
 
     def authenticate(
         self, handler: RequestHandler, request: Request, soap: SoapRequest, connection: Connection
     ) -> Principal:
-        """Raises NotLoggedIn, Forbidden."""
+        """Return the program that has logged in. Raises NotLoggedIn, Forbidden."""
         scheme, _, value = request.headers.get("authorization", "").partition(" ")
         match scheme.lower():
             case "bearer":
@@ -67,8 +67,9 @@ class OnvifLogins:
         raise NotLoggedIn("log in with a token, HTTP Digest or a WS-UsernameToken")
 
     def challenge(self, *, stale: bool = False) -> str:
-        """The header WWW-Authenticate of a response 401. ``stale``: only the nonce of the request was not
-        valid. Without it, clients such as libcurl take the password for wrong and give up."""
+        """Return the header WWW-Authenticate of a response 401. ``stale``: only the nonce of the request was
+        not valid. Without ``stale``, clients such as libcurl assume that the password is wrong, and give
+        up."""
         more = ", stale=true" if stale else ""
         return f'Digest realm="{REALM}", qop="auth", algorithm=MD5, nonce="{self._new_nonce()}"{more}'
 
@@ -126,7 +127,8 @@ class OnvifLogins:
         account, password, digest = self._account(connection, token.name)
         hashed = hashlib.sha1(nonce + token.created.encode() + password.encode(), usedforsecurity=False)
         found = _principal(base64.b64encode(hashed.digest()).decode(), token.password, account, digest)
-        # By the digest, which is compared as text: the same nonce can be written as several base64 texts.
+        # The key contains the digest, which is compared as text: base64 can write the same nonce in several
+        # ways.
         self._use_once(f"{token.name} {token.password}", 2 * CREATED_WITHIN_S)
         return found
 
@@ -141,8 +143,8 @@ class OnvifLogins:
             self._used[key] = now + lasts_s
 
     def _account(self, connection: Connection, name: str) -> tuple[Account | None, str, str]:
-        """The program of this name, its password and the digest of its token. If there is none, a random
-        password, so that the answer takes equally long."""
+        """Return the program of this name, its password and the digest of its token. If there is no such
+        program, the password is random, so that the answer takes equally long."""
         found = accounts.program_with_digest(connection, name[:MAX_TEXT])
         account, digest = (None, secrets.token_hex()) if found is None else found
         return account, onvif_password(self._console_key, name[:MAX_TEXT], digest), digest

@@ -1,4 +1,4 @@
-"""``/onvif/…``: receives SOAP requests, and waits for messages without a thread."""
+"""``/onvif/…``: receives SOAP requests. Requests that wait for messages need no thread."""
 
 from __future__ import annotations
 
@@ -40,20 +40,21 @@ SUBSCRIPTION_PATH = "/onvif/subscription/{id}"
 MAX_TIMEOUT_S = 120.0
 MAX_MESSAGES = 200
 CHECK_CLIENT_S = 5.0
-"""How long a client that has gone can keep its pull point busy."""
+"""How long a client that has disconnected can keep its pull point busy."""
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
 class OnvifService:
-    """What all requests share."""
+    """The ONVIF service, with what all requests share."""
 
     logins: OnvifLogins
     points: PullPoints
 
 
 def onvif_routes(handler: RequestHandler, service: OnvifService) -> list[Route]:
-    """The routes of the service. They are not timed, since a request lasts until a message comes."""
+    """Return the routes of the service. Their requests are not timed, since they may last until a message
+    comes."""
     endpoint = _Endpoint(handler, service).answer
     return [Route(path, endpoint, methods=["POST"]) for path in (DEVICE_PATH, EVENT_PATH, SUBSCRIPTION_PATH)]
 
@@ -69,7 +70,7 @@ class _Endpoint:
         try:
             document = await read_body(request)
             if not document and "authorization" not in request.headers:
-                # Clients send a large request only when they know the challenge.
+                # Clients send a large request only after they have received the challenge.
                 raise NotLoggedIn("log in with HTTP Digest")
             soap = parse_request(document)
             message_id = soap.message_id
@@ -82,7 +83,7 @@ class _Endpoint:
         return Response(envelope.answer(body, operation.action, message_id), media_type=envelope.CONTENT_TYPE)
 
     async def _call(self, request: Request, soap: SoapRequest) -> tuple[XmlText, Operation]:
-        """Raises SoapFault, HttpError."""
+        """Answer a request. Raises SoapFault, HttpError."""
         operation = OPERATIONS.get(soap.call.name)
         if operation is None:
             why = f"there is no operation {soap.call.name[:200]}"
@@ -129,7 +130,7 @@ class _Endpoint:
     # --- PullMessages ---
 
     async def _pull(self, request: Request, soap: SoapRequest, known: Principal) -> XmlText:
-        """Raises SoapFault, HttpError."""
+        """Answer PullMessages. Raises SoapFault, HttpError."""
         clock = self._handler.services.clock
         point = self._points.find(request.path_params.get("id", ""), known.account.name)
         if point is None:
@@ -147,7 +148,7 @@ class _Endpoint:
             self._points.finish(point, timeout_s)
         if self._points.has_ended(point):
             raise unknown_subscription(clock.now())
-        # What a client that has gone does not get stays for its next request.
+        # If the client has disconnected, keep its messages for its next request.
         takes = is_valid and not await request.is_disconnected()
         found = self._points.take(point, most, known.account.scope) if takes else []
         now = clock.now()
@@ -155,10 +156,10 @@ class _Endpoint:
         return answers.messages(found, now, until)
 
     async def _wait(self, request: Request, point: PullPoint, known: Principal, timeout_s: float) -> bool:
-        """Wait until the pull point has messages, the time is over, or the client is gone. False: the token
-        is no longer valid, or the console stops. The wait takes no thread."""
+        """Wait until the pull point has messages, the time is over, or the client has disconnected. Returns
+        False if the token is no longer valid, or the console stops. The wait takes no thread."""
         hub, loop = self._handler.services.hub, asyncio.get_running_loop()
-        mark = hub.mark()  # before events are read: one after them wakes the listener
+        mark = hub.mark()  # before events are read: later events wake the listener
         listener = hub.join(known.account.scope, known.key, False, mark, known.account.name)
         until = loop.time() + timeout_s
         try:
@@ -176,7 +177,7 @@ class _Endpoint:
         return not listener.ended
 
     async def _read_events(self, request: Request) -> bool:
-        """Raises Unavailable."""
+        """Read new events; return whether there are more. Raises Unavailable."""
 
         def read() -> bool:
             with self._handler.reading(request) as connection:
@@ -198,8 +199,8 @@ class _Endpoint:
 
 
 class _SharedRead:
-    """Runs ``read`` once for all callers that ask before it has begun: an event wakes all waiting requests
-    at the same time."""
+    """Runs ``read`` once for all callers that have asked before it begins, because an event wakes all waiting
+    requests at the same time."""
 
     def __init__(self, read: Callable[[Request], Coroutine[None, None, bool]]) -> None:
         self._read = read
@@ -220,7 +221,7 @@ class _SharedRead:
 
 
 def _limits(soap: SoapRequest) -> tuple[float, int]:
-    """Timeout in seconds, and the most messages of an answer. Raises SoapFault."""
+    """Return the timeout in seconds, and the maximum number of messages in the answer. Raises SoapFault."""
     texts = [
         "" if (child := soap.call.find(qualified(name))) is None else child.text
         for name in ("tev:Timeout", "tev:MessageLimit")
@@ -236,8 +237,8 @@ def _limits(soap: SoapRequest) -> tuple[float, int]:
 
 
 def _address(request: Request) -> str:
-    """Scheme and host as the client has called them: the server may be behind a router that translates
-    addresses."""
+    """Return scheme and host as the client has addressed them, because the server may be behind a router that
+    translates addresses."""
     host = request.headers.get("host", "")
     if not _HOST.fullmatch(host):
         raise invalid_argument("the header Host is not a host")

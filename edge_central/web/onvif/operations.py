@@ -1,4 +1,4 @@
-"""The operations of the device and the event service that answer at once."""
+"""The operations of the device service and the event service that answer at once."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ class OnvifCall:
         return self.clock.now()
 
     def until(self, point: PullPoint) -> datetime:
-        """When the pull point ends, by wall time."""
+        """Return when the pull point ends, by wall time."""
         return self.now + timedelta(seconds=point.until_mono - self.clock.monotonic())
 
     def point(self) -> PullPoint:
-        """The pull point in the address. Raises SoapFault."""
+        """Return the pull point that the address names. Raises SoapFault."""
         found = self.points.find(self.subscription, self.user.name)
         if found is None:
             raise unknown_subscription(self.now)
@@ -69,9 +69,9 @@ class OnvifCall:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """``answer`` runs on a worker thread. None: the request waits for messages."""
+    """An operation. ``answer`` runs on a worker thread; None: the request waits for messages."""
 
-    action: str  # of the answer
+    action: str  # the action of the answer
     answer: Callable[[OnvifCall], XmlText] | None
     needs_login: bool = True
 
@@ -112,7 +112,7 @@ def _create(call: OnvifCall) -> XmlText:
 
 
 def _filter(call: OnvifCall) -> TopicFilter:
-    """Raises SoapFault."""
+    """Return the filter of the request. Raises SoapFault."""
     found = call.body.find(qualified("tev:Filter"))
     children = [] if found is None else found.children
     if len(children) > MAX_EXPRESSIONS:
@@ -133,7 +133,7 @@ def _topics(call: OnvifCall, found: XmlElement) -> tuple[TopicPath, ...]:
 
 
 def _filter_fault(call: OnvifCall, name: str, why: str) -> SoapFault:
-    # The schema wants the name of a filter that is not supported.
+    # The schema requires the name of a filter that is not supported.
     more = [text_element("wsnt:UnknownFilter", "wsnt:MessageContent")] if name == "InvalidFilter" else []
     return subscription_fault(f"wsnt:{name}Fault", why, call.now, *more)
 
@@ -144,7 +144,7 @@ def _is_changed_only(call: OnvifCall) -> bool:
 
 
 def _termination_s(call: OnvifCall, name: str, fault: str) -> float:
-    """Seconds from now. Raises SoapFault."""
+    """Return the requested termination time as seconds from now. Raises SoapFault."""
     found = call.body.find(qualified(name))
     if found is None or not found.text:
         return DEFAULT_TERMINATION_S
@@ -211,4 +211,4 @@ OPERATIONS: dict[str, Operation] = {
     qualified("wsnt:Renew"): Operation(f"{_MANAGER}/RenewResponse", _renew),
     qualified("wsnt:Unsubscribe"): Operation(f"{_MANAGER}/UnsubscribeResponse", _unsubscribe),
 }
-"""By the name of the first element of the body. A call of any of them may go to any of the addresses."""
+"""The operations by the name of the first element of the body. Each may be called at any of the addresses."""

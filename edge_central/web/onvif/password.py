@@ -17,7 +17,7 @@ PASSWORD_BYTES = 20
 
 
 def onvif_password(console_key: bytes, name: str, token_sha256: str) -> str:
-    """32 lower-case letters and digits. ``console_key``: that of ``console.key``."""
+    """Return a password of 32 lower-case letters and digits. ``console_key``: the key in ``console.key``."""
     key = derived_key(console_key, PURPOSE)
     mac = hmac.digest(key, f"{name}\n{token_sha256}".encode(), "sha256")
     return base64.b32encode(mac[:PASSWORD_BYTES]).decode().lower()

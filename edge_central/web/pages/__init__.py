@@ -1,3 +1,2 @@
-"""The pages of the monitoring room: each is a function of a ``RequestContext``. Queries are in ``console``,
-words in ``i18n``.
-"""
+"""The pages of the monitoring room. Each page is a function of a ``RequestContext``. ``console`` has the
+queries, ``i18n`` the texts."""

@@ -41,7 +41,7 @@ from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
 SEVERITIES = (9, 13, 17)
-MAX_TICKED = 200  # rows that one form names; a page of the list has fewer
+MAX_TICKED = 200  # maximum number of rows that one form names; a page of the list has fewer
 MAX_DIGITS = 6
 
 
@@ -72,8 +72,8 @@ def alerts_page(visit: UserRequestContext) -> Response:
 
 
 def _closed(visit: UserRequestContext) -> tuple[int, str] | None:
-    """How many alarms were closed just now, and with which outcome: read from the address that
-    ``_with_closed`` made."""
+    """Return how many alarms were closed just now, and with which outcome, from the address that
+    ``_with_closed`` made. None: the address does not say so."""
     count, outcome = visit.query("closed") or "", visit.query("outcome")
     if outcome not in set(IncidentOutcome) or not (is_number(count) and len(count) <= MAX_DIGITS):
         return None
@@ -81,7 +81,7 @@ def _closed(visit: UserRequestContext) -> tuple[int, str] | None:
 
 
 def _with_closed(path: str, count: int, outcome: str) -> str:
-    """Return ``path``; if it is the list, with a notice of what was closed."""
+    """Return ``path``. If it is the list, a notice of what was closed is added to it."""
     page, _, query = path.partition("?")
     if page != "/alerts":
         return path
@@ -93,7 +93,7 @@ def _without_closed(query: str) -> dict[str, str]:
 
 
 def _admitted(visit: UserRequestContext, wanted: QueueFilter) -> tuple[str, ...]:
-    """Return the ward of the filter if the user may see it: the form then offers it even while no alert is
+    """Return the ward of the filter if the user may see it, so that the form offers it even if no alert is
     open there."""
     return (wanted.ward,) if wanted.ward and visit.scope.admits(wanted.ward) else ()
 
@@ -101,7 +101,8 @@ def _admitted(visit: UserRequestContext, wanted: QueueFilter) -> tuple[str, ...]
 def queue_filter(
     visit: UserRequestContext, value: Callable[[str], str | None]
 ) -> tuple[QueueFilter, dict[str, str]]:
-    """The filter of a form or an address, and its fields. Raises BadRequest for values that no form sends."""
+    """Return the filter of a form or an address, and its fields. Raises BadRequest for values that no form
+    sends."""
     names = ("ward", "kind", "severity", "mine", "site")
     asked = {name: text[:63] for name in names if (text := value(name))}
     severity = asked.get("severity", "0")
@@ -116,7 +117,7 @@ def queue_filter(
     ), asked
 
 
-# --- what the form names: one alarm, one alert, or a row ---
+# --- one alarm, one alert, or a row, as the form names it ---
 
 
 def acknowledge(visit: UserRequestContext) -> Response:
@@ -130,7 +131,7 @@ def assign_owner(visit: UserRequestContext) -> Response:
     subjects = find_subjects(visit.connection, visit.scope, [subject])
     for ward in set(subjects.values()):
         if owner not in {each.name for each in acting_accounts(visit.connection, ward)}:
-            # Its owner must be able to act on it: the alarm would be silent and stay unhandled.
+            # The owner must be able to act on the alarm; otherwise it would be silent but not handled.
             raise BadRequest("owner must be a user who may act in this ward")
     with visit.writing() as connection:
         incident_log.assign_all(connection, visit.author, subjects, owner)
@@ -138,7 +139,7 @@ def assign_owner(visit: UserRequestContext) -> Response:
 
 
 def close(visit: UserRequestContext) -> Response:
-    name = _subject(visit)  # a subject of another ward is not found, whatever the outcome
+    name = _subject(visit)  # for a subject of another ward: not found, whatever the outcome
     outcome = visit.form.get("outcome", "")
     count = _apply(visit, partial(find_subjects, names=[name]), _closing(visit, outcome))
     return visit.redirect(_with_closed(_next(visit), count, outcome))
@@ -147,7 +148,7 @@ def close(visit: UserRequestContext) -> Response:
 def reopen(visit: UserRequestContext) -> Response:
     subject = _subject(visit)
     ward = find_subject(visit.connection, visit.scope, subject)
-    if ward is None:  # a row has open alarms only
+    if ward is None:  # a row has only open alarms
         raise NotFound
     with visit.writing() as connection:
         incident_log.reopen(connection, visit.author, subject, ward)
@@ -201,7 +202,7 @@ SubjectStep = Callable[[Connection, LogAuthor, Subjects], object]
 
 def _apply(visit: UserRequestContext, pick: Callable[..., dict[str, str]], step: SubjectStep) -> int:
     """Record ``step`` for the subjects that ``pick`` finds, MAX_AT_ONCE of them in each transaction, and
-    return their number. ``pick`` does not find subjects again that have the step."""
+    return their number. Subjects that have the step already are not found again by ``pick``."""
     more, count = True, 0
     while more:
         with visit.writing() as connection:
@@ -212,14 +213,14 @@ def _apply(visit: UserRequestContext, pick: Callable[..., dict[str, str]], step:
 
 
 def _closing(visit: UserRequestContext, outcome: str) -> SubjectStep:
-    """Raises BadRequest."""
+    """Return the step that closes with this outcome. Raises BadRequest."""
     if outcome not in set(IncidentOutcome):
         raise BadRequest("outcome must be real, false or handled")
     return partial(incident_log.close_all, outcome=IncidentOutcome(outcome), words=visit.form.get("note", ""))
 
 
 def _seen(text: str) -> SeenUpTo:
-    """Raises BadRequest."""
+    """Return up to where the user has seen the list. Raises BadRequest."""
     cursor, _, alert = text.partition("-")
     if not (is_number(cursor) and is_number(alert)):
         raise BadRequest("seen must be the value that a page of alerts gave")
@@ -227,7 +228,7 @@ def _seen(text: str) -> SeenUpTo:
 
 
 def _subject(visit: UserRequestContext) -> str:
-    """The subject that the form names. Raises NotFound."""
+    """Return the subject that the form names. Raises NotFound."""
     name = visit.form.get("subject", "")[:MAX_NAME_CHARACTERS]
     if not find_subjects(visit.connection, visit.scope, [name], most=1):
         raise NotFound
@@ -243,7 +244,8 @@ def _back(visit: UserRequestContext) -> Response:
 
 
 def _next(visit: UserRequestContext) -> str:
-    """The page of the form; if that is the list, without its notice of earlier closings."""
+    """Return the page from which the form came. If that is the list, its notice of earlier closings is
+    removed."""
     path = safe_redirect_path(visit.form.get("next") or "/alerts")
     page, _, query = path.partition("?")
     return _address(_without_closed(query)) if page == "/alerts" else path

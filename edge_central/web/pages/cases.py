@@ -59,14 +59,15 @@ from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import RETRY_AFTER_S, Page
 
 MAX_ACCESSES = 100
-"""Newest accesses that the page of a case lists; an export has all."""
+"""Number of accesses that the page of a case lists, the newest; an export has all."""
 MAX_BACKGROUNDS = 24
-"""Cameras of a case whose picture is drawn below paths: each is searched among the newest of its camera."""
+"""Maximum number of cameras of a case for which a picture is drawn below paths: each picture must be searched
+among the newest of its camera."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownPassage:
-    """A passage of an item, with what is drawn of it."""
+    """A passage of an item, with what is drawn on its picture."""
 
     facts: PassageFacts
     start_ms: int | None
@@ -80,7 +81,7 @@ class ShownPassage:
 class ShownItem:
     item: CaseItem
     passages: tuple[ShownPassage, ...]
-    links: tuple[tuple[str, ...], ...]  # of a journey: the reasons between each two passages
+    links: tuple[tuple[str, ...], ...]  # of a journey: the reasons between each passage and the next
     event: EventFacts | None
     event_ms: int | None
     file: FileFacts | None
@@ -91,7 +92,8 @@ class ShownItem:
 
 
 def cases_page(visit: UserRequestContext) -> Response:
-    """``closed``: the closed cases. All cases that the account may see; its own ones are marked."""
+    """Return the cases that the account may see; with ``closed``, the closed ones. Its own cases are
+    marked."""
     closed = visit.query("closed") is not None
     rows = files.list_cases(visit.connection, visit.case_author, closed=closed)
     return visit.render("cases.html", rows=rows, closed=closed)
@@ -102,7 +104,7 @@ def case_page(visit: UserRequestContext) -> Response:
 
 
 def render_case(visit: UserRequestContext, refused: str | None = None, status: int = 200) -> Response:
-    """The page of the case of the path; ``refused``: why a form was refused."""
+    """Return the page of the case in the path. ``refused``: why a form was refused."""
     summary = found_case(visit)
     record_view(visit, summary)
     view = files.read_case(visit.connection, visit.case_author, summary.id)
@@ -126,7 +128,7 @@ def render_case(visit: UserRequestContext, refused: str | None = None, status: i
 
 
 def found_case(visit: UserRequestContext) -> CaseSummary:
-    """The case of the path. Raises NotFound."""
+    """Return the case in the path. Raises NotFound."""
     found = files.find_case(visit.connection, visit.case_author, visit.number("id"))
     if found is None:
         raise NotFound("there is no such case, or you may not see it")
@@ -134,7 +136,8 @@ def found_case(visit: UserRequestContext) -> CaseSummary:
 
 
 def record_view(visit: UserRequestContext, case: CaseSummary) -> None:
-    """A further request within SAME_ACCESS_S counts as the same view, because the page reloads itself."""
+    """Record that the account views the case. A further request within SAME_ACCESS_S belongs to the same
+    view, because the page reloads itself."""
     recent, access = (
         visit.services.media_access_log,
         (visit.account.name, visit.address, "case", str(case.id)),
@@ -164,7 +167,7 @@ def _shown_item(cameras: _Cameras, item: CaseItem) -> ShownItem:
 
 
 class _Cameras:
-    """Cameras by gateway and id, and pictures of them to draw on; each is read once."""
+    """Cameras by gateway and id, each with a picture to draw on. Each is read once."""
 
     def __init__(self, visit: UserRequestContext) -> None:
         self._visit = visit
@@ -195,7 +198,7 @@ def _passage(cameras: _Cameras, item: CaseItem, facts: PassageFacts) -> ShownPas
 
 
 def picture_file(visit: UserRequestContext) -> Response:
-    """A picture of a case, or the sealed file; the view of its case is on record."""
+    """Return a picture of a case, or the sealed file. The view of the case is already recorded."""
     case = found_case(visit)
     content = items.read_content(visit.connection, case.id, visit.number("picture"))
     if content is None:
@@ -219,7 +222,7 @@ def open_picture(visit: UserRequestContext) -> Response:
     picture = items.find_picture(visit.connection, case.id, visit.number("picture"))
     if picture is None:
         raise NotFound
-    reader = SearchReader(visit.scope, None)  # the case has rules of access of its own
+    reader = SearchReader(visit.scope, None)  # the case has its own rules of access
     try:
         with visit.writing() as connection:
             who = (connection, visit.search_author, reader)
@@ -234,7 +237,7 @@ def open_picture(visit: UserRequestContext) -> Response:
 
 
 def strike(visit: UserRequestContext) -> Response:
-    """Strike out the item ``item``, because of ``why``."""
+    """Strike out the item ``item`` for the reason ``why``."""
     case, item = found_case(visit), visit.form.get("item", "")
     if not item.isdecimal() or len(item) > 18:
         raise BadRequest("item must be the number of an item")
@@ -252,7 +255,7 @@ def strike(visit: UserRequestContext) -> Response:
 
 
 def export(visit: UserRequestContext) -> Response:
-    """Store an export for the ingest to sign; ``redacted``: with the altered copies that are checked."""
+    """Store an export for the ingest to sign. ``redacted``: it contains the checked altered copies."""
     case, redacted = found_case(visit), "redacted" in visit.form
     wards = searchable_wards(visit.connection)
     author, now_ms = visit.case_author, visit.now_ms
@@ -264,7 +267,8 @@ def export(visit: UserRequestContext) -> Response:
         return render_case(visit, problem_text("case-no-key"), 409)
     wording = PageWording(visit.services.console.timezone, translate_word)
     folder = CaseFolder(visit.services.settings.media_dir)
-    with visit.services.connections.reading() as connection:  # with the record of this export
+    # opened after the commit above, so that the export contains its own access record
+    with visit.services.connections.reading() as connection:
         row = exports.read_export(connection, folder, author, case.id, ward, now_ms, wording, redacted)
     if row is None:
         raise NotFound
@@ -274,7 +278,8 @@ def export(visit: UserRequestContext) -> Response:
 
 
 def export_file(visit: UserRequestContext) -> Response:
-    """The zip of a signed export. Who made it is on record; each download is a view of the case."""
+    """Return the zip of a signed export. The maker of the export is recorded; each download is a view of the
+    case."""
     case = found_case(visit)
     folder = CaseFolder(visit.services.settings.media_dir)
     try:
@@ -352,7 +357,7 @@ def passage_item(visit: UserRequestContext, search: SearchView, match: PassageMa
 
 
 def hold_passage(visit: UserRequestContext) -> Response:
-    """Have the gateway keep a passage for ``days``, or release it (``days`` empty)."""
+    """Have the gateway keep a passage for ``days``, or release it if ``days`` is empty."""
     search, match = found_search(visit), match_of_path(visit)
     text = visit.form.get("days", "")
     if text and (not text.isdecimal() or int(text[:6]) not in passage_holds.HOLD_DAYS):

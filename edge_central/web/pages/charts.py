@@ -1,4 +1,4 @@
-"""Coordinates of the plots and the map for inline SVG; no tile server is used."""
+"""Coordinates of the plots and the map, for inline SVG. No tile server is used."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from edge_central.console.history import Series
 
 WIDTH, HEIGHT = 640, 132
 LEFT, RIGHT, TOP, BOTTOM = 40, 8, 8, 20
-MOST_POINTS = 320  # points drawn of a series; more cannot be distinguished at that width
+MOST_POINTS = 320  # maximum number of points of a series; more cannot be distinguished at that width
 MAP_WIDTH, MAP_MARGIN = 1000.0, 40.0
-FAR_DEGREES = 1.0  # from the middle of all sites, in each direction: some 100 km
+FAR_DEGREES = 1.0  # maximum distance from the middle of all sites, in each direction: some 100 km
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +25,17 @@ class AxisTick:
 
 @dataclass(frozen=True, slots=True)
 class LineChart:
-    """``lines`` are the ``points`` of polylines; a gap in the data is a gap in the line."""
+    """A chart of lines. ``lines``: the ``points`` of polylines; a gap in the data is a gap in the line."""
 
     name: str
     unit: str
     lines: tuple[str, ...]
-    across: tuple[AxisTick, ...]  # at y, value
-    along: tuple[AxisTick, ...]  # at x, milliseconds since 1970
+    across: tuple[AxisTick, ...]  # at y; the value
+    along: tuple[AxisTick, ...]  # at x; milliseconds since 1970
     newest: float | None
     lowest: float | None
     highest: float | None
-    limit: float | None = None  # y of the value from which on it is worth a look
+    limit: float | None = None  # y of the value above which the user should look at it
 
     @property
     def is_empty(self) -> bool:
@@ -51,8 +51,8 @@ def line_chart(
     limit: float | None = None,
     connect_ms: float = 3_600_000,
 ) -> LineChart:
-    """The axis reaches at least from ``floor`` to ``ceiling``, and further if values are beyond. Points
-    further apart than ``connect_ms`` are not connected."""
+    """Draw a series. The axis reaches at least from ``floor`` to ``ceiling``, and further if values are
+    beyond. Points that are further apart than ``connect_ms`` are not connected."""
     values = [value for _, value in series.points if value is not None]
     low = min([floor, *values])
     high = max([ceiling, *values])
@@ -78,7 +78,7 @@ def line_chart(
 
 
 def time_ticks(from_ms: int, to_ms: int) -> tuple[AxisTick, ...]:
-    """The ticks of a time axis: at x, milliseconds since 1970."""
+    """Return the ticks of a time axis: at x, milliseconds since 1970."""
     scale = (WIDTH - LEFT - RIGHT) / (to_ms - from_ms)
     return tuple(
         AxisTick(round(LEFT + (time_ms - from_ms) * scale, 1), time_ms) for time_ms in _times(from_ms, to_ms)
@@ -87,7 +87,7 @@ def time_ticks(from_ms: int, to_ms: int) -> tuple[AxisTick, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ChartBar:
-    """``value`` is what it shows; the rest are coordinates of its rectangle."""
+    """A bar. ``value`` is the value that it shows; the other fields are coordinates of its rectangle."""
 
     x: float
     y: float
@@ -98,15 +98,15 @@ class ChartBar:
 
 @dataclass(frozen=True, slots=True)
 class BarChart:
-    """Bars side by side: one of each series for each label."""
+    """Bars side by side: for each label one bar of each series."""
 
     series: tuple[tuple[ChartBar, ...], ...]
-    across: tuple[AxisTick, ...]  # at y, value
-    labels: tuple[tuple[float, str], ...]  # at x
+    across: tuple[AxisTick, ...]  # at y; the value
+    labels: tuple[tuple[float, str], ...]  # x and text
 
 
 def bar_chart(series: Sequence[Sequence[int]], labels: Sequence[str], label_every: int = 3) -> BarChart:
-    """``series``: as many counts as ``labels`` in each."""
+    """Draw bars. ``series``: each has one count for each of ``labels``."""
     step = max(1.0, _step(max(max(each, default=0) for each in series)))
     most = max(step, math.ceil(max(max(each, default=0) for each in series) / step) * step)
     slot = (WIDTH - LEFT - RIGHT) / len(labels)
@@ -127,7 +127,8 @@ def bar_chart(series: Sequence[Sequence[int]], labels: Sequence[str], label_ever
 
 
 def _step(span: float) -> float:
-    """The distance of three or four grid lines: 1, 2 or 5 times a power of ten."""
+    """Return the distance between grid lines, so that there are three or four: 1, 2 or 5 times a power of
+    ten."""
     rough = max(span, 1e-9) / 3
     power: float = 10.0 ** math.floor(math.log10(rough))
     return next(each * power for each in (1, 2, 5, 10) if each * power >= rough)
@@ -136,7 +137,7 @@ def _step(span: float) -> float:
 def _times(from_ms: int, to_ms: int) -> list[int]:
     hours = (to_ms - from_ms) / 3_600_000
     every_ms = round(3_600_000 * next((h for h in (1, 3, 6, 24, 72, 168) if hours / h <= 8), 168))
-    offset_ms = 7 * 3_600_000  # midnight of the place
+    offset_ms = 7 * 3_600_000  # UTC+7: ticks are at midnight of the place
     first = -(-(from_ms + offset_ms) // every_ms) * every_ms - offset_ms
     return list(range(first, to_ms, every_ms))
 
@@ -151,7 +152,7 @@ def _thinned(points: Sequence[tuple[int, float | None]]) -> Sequence[tuple[int, 
 
 
 def _lines(points: Sequence[tuple[float, float | None]], distance: float) -> tuple[str, ...]:
-    """``distance`` in x: points further apart are not connected."""
+    """Return polylines. ``distance``: points that are further apart in x are not connected."""
     lines: list[list[str]] = [[]]
     before = -math.inf
     for x, y in points:
@@ -160,7 +161,7 @@ def _lines(points: Sequence[tuple[float, float | None]], distance: float) -> tup
         if y is not None:
             lines[-1].append(f"{x:g},{y:g}")
             before = x
-    # A point alone would not be seen.
+    # A single point is drawn twice, because it would not be visible otherwise.
     return tuple(" ".join(line if len(line) > 1 else line * 2) for line in lines if line)
 
 
@@ -183,10 +184,10 @@ class WardLabel:
 class SiteMap:
     width: float
     height: float
-    spots: tuple[SiteMarker, ...]  # sites that need action are drawn last, and so on top
+    spots: tuple[SiteMarker, ...]  # sites that need action are drawn last, so that they are on top
     labels: tuple[WardLabel, ...]
     without_place: int
-    metre: float  # in units of the drawing
+    metre: float  # length of a metre in units of the drawing
 
     @property
     def radius(self) -> float:
@@ -225,7 +226,8 @@ def site_map(now: Fleet) -> SiteMap:
 
 
 def _near_each_other(now: Fleet) -> list[SiteOverview]:
-    """Sites with a location, without those far from all others, which would shrink the map to a dot."""
+    """Return the sites with a location, except those far from all others, which would make the map too
+    small."""
     placed = [site for site in now.sites if site.latitude is not None and site.longitude is not None]
     if not placed:
         return []

@@ -43,14 +43,14 @@ from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
 RULE_TIMES_S = (900, 3_600, 7_200, 28_800, 86_400, 259_200, 604_800, 0)
-"""Times that the form offers for an override of a rule; 0 ends it."""
+"""Durations that the form offers for an override of a rule; 0 ends the override."""
 STORM_TIMES_S = (3_600, 7_200, 21_600, 86_400, 172_800, 0)
 STORM_EVERY_S = (30, 60, 300, 900)
 
 
 @dataclass(frozen=True, slots=True)
 class CommandRule:
-    """A rule that a command can name. ``value``: value of the form's field."""
+    """A rule that a command can name. ``value``: the value in the form's field."""
 
     camera: str
     camera_name: str
@@ -62,8 +62,8 @@ class CommandRule:
 
 
 def commands_page(visit: UserRequestContext) -> Response:
-    """With ``type`` in the query: also the document of that command, to be signed. ``command``: the id of the
-    only command that the log shows."""
+    """Return the page of commands. With ``type`` in the query it has also the document of that command, to be
+    signed. ``command``: the id of the only command that the log shows."""
     site, query = _site(visit), dict(visit.request.query_params)
     if "type" not in query:
         return _page(visit, site, query)
@@ -80,7 +80,7 @@ def commands_page(visit: UserRequestContext) -> Response:
 def show_document(
     visit: UserRequestContext, site: SiteOverview, values: Mapping[str, str], command: GatewayCommand
 ) -> Response:
-    """The page with the document of this command, to be signed. ``values``: the form's. Raises
+    """Return the page with the document of this command, to be signed. ``values``: those of the form. Raises
     InvalidCommand."""
     return _page(
         visit,
@@ -157,7 +157,7 @@ def _page(
 
 
 def _site(visit: UserRequestContext) -> SiteOverview:
-    """Raises NotFound."""
+    """Return the site in the path. Raises NotFound."""
     gateway = visit.path("gateway")
     site = visit.fleet(gateway=gateway).site(gateway)
     if site is None:
@@ -174,7 +174,7 @@ def _author(visit: UserRequestContext) -> CommandAuthor:
 
 
 def _rules(visit: UserRequestContext, site: SiteOverview) -> list[CommandRule]:
-    """The rules of the site's cameras that its gateway has reported."""
+    """Return the rules of the site's cameras that its gateway has reported."""
     scope, found = visit.scope.narrowed(site.ward), []
     for camera in site.cameras:
         known = read_camera_rules(visit.connection, scope, site.id, camera.id).rules

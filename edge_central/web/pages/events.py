@@ -23,7 +23,7 @@ from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
 SEVERITIES = (9, 13, 17)
-MAX_CASES = 20  # open cases whose numbers the page of an event suggests
+MAX_CASES = 20  # maximum number of open cases that the page of an event suggests
 CAUSED_BY_COMMANDS = frozenset({"rule-change", "rule-override"})
 SHOWN_KINDS = tuple(kind for kind in KINDS if kind not in QUIET)
 
@@ -52,7 +52,8 @@ def events_page(visit: UserRequestContext) -> Response:
 
 
 def parse_event_filter(visit: UserRequestContext) -> EventFilter:
-    """Raises BadRequest for values that our forms do not send."""
+    """Return the filter in the query. Raises BadRequest for values that the forms of the console do not
+    send."""
     severity = visit.query("severity") or str(INFO)
     if severity not in map(str, SEVERITIES):
         raise BadRequest("severity must be 9, 13 or 17")
@@ -73,7 +74,7 @@ def event_page(visit: UserRequestContext) -> Response:
 
 
 def shown_story(visit: UserRequestContext) -> EventStory:
-    """The event of the path. Raises NotFound, also if it is hidden from the account."""
+    """Return the event in the path. Raises NotFound, also if the event is hidden from the account."""
     story = visit.story()
     if is_hidden(visit.connection, subject_of(story.first)) and not visit.is_admin:
         raise NotFound
@@ -83,7 +84,7 @@ def shown_story(visit: UserRequestContext) -> EventStory:
 def render_event(
     visit: UserRequestContext, story: EventStory, refused: str | None = None, status: int = 200
 ) -> Response:
-    """``refused``: why the event was not added to a case."""
+    """Return the page of an event. ``refused``: why the event was not added to a case."""
     first = story.first
     subject = subject_of(first)
     officers = acting_accounts(visit.connection, first.ward) if visit.may_act else []
@@ -114,7 +115,8 @@ def render_event(
 
 
 def _causing_command(visit: UserRequestContext, row: EventRow) -> LoggedCommand | None:
-    """The command of this console that changed a rule or masks; None for other events."""
+    """Return the command of this console that changed a rule or masks. None: the event is about something
+    else, or there is no such command."""
     if not row.data.command_id or row.kind not in CAUSED_BY_COMMANDS:
         return None
     found = list_commands(visit.connection, visit.scope, row.gateway, 1, only=row.data.command_id)

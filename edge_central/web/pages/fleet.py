@@ -36,14 +36,14 @@ from edge_central.web.pages.charts import line_chart, site_map
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
-NEWEST = 14  # events on the overview
+NEWEST = 14  # number of events on the overview, the newest
 MOST_TYPED = 100
 DAY_MS = 86_400_000
 RANGES = {"1": 1, "7": 7, "30": 30}
 NEWEST_OF_SITE = 12
-MOST_COMMANDS = 5  # newest commands on the page of one site
+MOST_COMMANDS = 5  # number of commands on the page of one site, the newest
 STALE_MS = 60_000  # a running ingest updates its status row every ten seconds
-MOST_ITEMS = 20  # open items on the page of one site
+MOST_ITEMS = 20  # maximum number of open items on the page of one site
 
 
 def overview_page(visit: UserRequestContext) -> Response:
@@ -76,7 +76,7 @@ def wall_page(visit: UserRequestContext) -> Response:
 
 
 class _IngestRecord(msgspec.Struct):
-    """Fields of the status row of the ingest."""
+    """The fields of the ingest's status row."""
 
     time_ms: int
     connected: bool
@@ -119,7 +119,7 @@ def map_page(visit: UserRequestContext) -> Response:
 
 
 def search_page(visit: UserRequestContext) -> Response:
-    """Search; a single result is opened at once."""
+    """Search the fleet; if there is a single result, redirect to it."""
     text = (visit.query("q") or "")[:MOST_TYPED]
     results = search(visit.fleet(), text)
     if len(results) == 1:
@@ -129,7 +129,7 @@ def search_page(visit: UserRequestContext) -> Response:
 
 
 def sites_of_level(now: Fleet, level: AttentionLevel) -> list[SiteOverview]:
-    """The sites with this level of urgency, the most recent fault first."""
+    """Return the sites with this level of urgency, the most recent fault first."""
 
     def fault_ms(site: SiteOverview) -> int:
         down = [each.since_ms or 0 for each in site.cameras if each.visibility is CameraVisibility.OFFLINE]
@@ -150,7 +150,7 @@ def site_page(visit: UserRequestContext) -> Response:
     folder = MediaFolder(visit.services.settings.media_dir)
 
     def is_picture(media: StoredMedia) -> bool:
-        """Whether it is a picture, by the name of its file; a sealed file may be anything."""
+        """Whether the file is a picture, by its name; a sealed file may be anything."""
         return media.sealed or folder.path(media.gateway, media.sha256, False).suffix == ".jpg"
 
     return visit.render(

@@ -11,13 +11,13 @@ from edge_central.journeys.model import JourneyStep
 from edge_central.web.pages.charts import SiteMap, SiteMarker, site_map
 
 NEAR_DEGREES = 0.012
-"""Sites so far around the route are drawn too: some 1,300 m."""
+"""Sites within this distance of the route are drawn too: some 1,300 m."""
 
 
 @dataclass(frozen=True, slots=True)
 class RouteStop:
-    """A site of the route: ``numbers`` of its steps, from 1, with commas between them, and when the first of
-    them began."""
+    """A site of the route. ``numbers``: the numbers of its steps, from 1, with commas between them; and when
+    the first of these steps began."""
 
     numbers: str
     start_ms: int
@@ -30,11 +30,12 @@ class RouteMap:
     map: SiteMap
     stops: tuple[RouteStop, ...]
     points: str  # of a polyline through the stops, in the order of the steps
-    missing: int  # steps at sites that have no place on the map
+    missing: int  # number of steps at sites without a location
 
 
 def route_map(fleet: Fleet, route: Sequence[JourneyStep]) -> RouteMap | None:
-    """``route``: the confirmed steps by time. None: no site of it has a place."""
+    """Draw the route on a map. ``route``: the confirmed steps by time. None: no site of the route has a
+    location."""
     nearby = _nearby(fleet, {each.match.gateway for each in route})
     drawn = site_map(replace(fleet, sites=nearby)) if nearby else None
     spots = {} if drawn is None else {each.site.id: each for each in drawn.spots}

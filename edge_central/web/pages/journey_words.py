@@ -1,4 +1,5 @@
-"""Reasons of a candidate in words, for pages and for cases. "May be", never "is", and no percentage."""
+"""The reasons of a candidate in words, for pages and for cases. They say "may be", never "is", and no
+percentage."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from edge_central.web.templates import line_text
 
 
 def reason_line(reason: Reason, way: Way, lang: Lang) -> str:
-    """One reason as a sentence, not marked up."""
+    """Return one reason as a sentence, without markup."""
     match reason.kind:
         case ReasonKind.LEARNT_TIME | ReasonKind.MAP_TIME:
             return _time(reason, way, lang)

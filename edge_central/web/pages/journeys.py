@@ -99,7 +99,7 @@ def add_to_case(visit: UserRequestContext) -> Response:
     journey = _journey(visit)
     try:
         case_copy.check_length(journey)
-        links = _links(visit, journey)  # reads all gateways for each passage: not while events wait
+        links = _links(visit, journey)  # not in the transaction: it reads all gateways for each passage
         with visit.writing() as connection:
             case_copy.add_to_case(
                 *(connection, visit.case_author, journey, links),
@@ -111,7 +111,7 @@ def add_to_case(visit: UserRequestContext) -> Response:
 
 
 def _links(visit: UserRequestContext, journey: Journey) -> list[list[str]]:
-    """Between each two passages: who has confirmed, and the reasons."""
+    """Return the lines between each passage and the next: who has confirmed the step, and the reasons."""
     found = []
     for one, later in pairwise(journey.route):
         who = (visit.connection, visit.scope, visit.names)
@@ -126,7 +126,7 @@ def _legend(visit: UserRequestContext, journey: Journey) -> str:
 
 
 def _journey(visit: UserRequestContext) -> Journey:
-    """The journey of the path. Raises NotFound."""
+    """Return the journey in the path. Raises NotFound."""
     found = journeys.read_journey(visit.connection, visit.search_author, visit.path("id"))
     if found is None:
         raise NotFound("there is no such journey, or you may not see it")
@@ -134,8 +134,8 @@ def _journey(visit: UserRequestContext) -> Journey:
 
 
 def _opened(visit: UserRequestContext, journey: Journey, searches: set[str]) -> dict[str, object]:
-    """For templates: the pictures that this account has opened, by search; and the searches that it may see
-    by itself. Searches that are deleted are in neither."""
+    """Return values for templates: by search, the pictures that this account has opened; and the searches
+    that the account may see without the journey. Deleted searches are in neither."""
     found = {
         search: pictures(visit, search, reader_of(visit))
         for search in sorted(searches)
@@ -146,8 +146,8 @@ def _opened(visit: UserRequestContext, journey: Journey, searches: set[str]) -> 
 
 
 def reader_of(visit: UserRequestContext) -> SearchReader:
-    """The reader of the journey's searches: an account that may see the journey may see what they found in
-    its own wards."""
+    """Return the reader for the searches of a journey: an account that may see the journey may see what these
+    searches found in the account's wards."""
     return SearchReader(visit.scope, None)
 
 
@@ -175,7 +175,7 @@ def step_page(visit: UserRequestContext) -> Response:
 
 
 def _step(visit: UserRequestContext, journey: Journey) -> JourneyStep:
-    """The confirmed step of the path. Raises NotFound."""
+    """Return the confirmed step in the path. Raises NotFound."""
     found = journey.step(visit.number("step"))
     if found is None or found.status is not StepStatus.CONFIRMED:
         raise NotFound("there is no such step, or it is not confirmed any more")
@@ -219,7 +219,7 @@ def _candidates(visit: UserRequestContext, journey: Journey, step: JourneyStep, 
 
 
 def _progress(found: CandidateList) -> tuple[int, int, int]:
-    """Three counts of the newest search: gateways that have answered, gateways that were asked, and
+    """Return three counts of the newest search: gateways that have answered, gateways that were asked, and
     gateways that found more than they sent."""
     answers = found.searches[0].answers if found.searches else ()
     answered = sum(each.status is AnswerStatus.ANSWERED for each in answers)
@@ -227,7 +227,7 @@ def _progress(found: CandidateList) -> tuple[int, int, int]:
 
 
 def ask(visit: UserRequestContext) -> Response:
-    """Ask the neighbours. Fields as of NeighbourQuestion."""
+    """Ask the neighbours of a step. The form has the fields of NeighbourQuestion."""
     journey = _journey(visit)
     step = _step(visit, journey)
     given = {name: value for name, value in visit.form.items() if value and name != "csrf"}
@@ -247,7 +247,8 @@ def ask(visit: UserRequestContext) -> Response:
 
 
 def decide(visit: UserRequestContext) -> Response:
-    """``decision``: confirmed or rejected; ``search``, and ``passage`` as ``gateway/number``."""
+    """Confirm or reject a candidate. Form fields: ``decision``, confirmed or rejected; ``search``; and
+    ``passage`` as ``gateway/number``."""
     journey = _journey(visit)
     step = _step(visit, journey)
     decision = visit.form.get("decision", "")

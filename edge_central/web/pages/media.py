@@ -1,4 +1,4 @@
-"""Snapshots, clips and files, and the log of who opened them.
+"""Snapshots, clips and files, and the log of the accounts that opened them.
 
 ``/media/...`` is for a page, ``/api/media/...`` for a program. Each access is recorded before the file is
 sent.
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 SEALED = "application/octet-stream"
 HEAD_BYTES = 64
-"""Enough to recognise the content type of a file."""
+"""Number of bytes that is enough to recognise the content type of a file."""
 ACCESS_OF_TYPE = {"image/jpeg": AccessKind.SNAPSHOT, "video/mp4": AccessKind.CLIP}
 
 
@@ -53,7 +53,7 @@ def media_file(visit: UserRequestContext) -> Response:
 
 
 def record_opened(visit: UserRequestContext, found: StoredMedia, what: AccessKind) -> None:
-    """Record that the user opens a file, unless that was recorded just before."""
+    """Record that the user opens a file, unless this access is already recorded."""
     recent = visit.services.media_access_log
     access = (visit.account.name, visit.address, found.gateway, found.media_id, what.value)
     if recent.is_new(access):
@@ -65,7 +65,7 @@ def record_opened(visit: UserRequestContext, found: StoredMedia, what: AccessKin
 
 
 def _is_thumbnail(visit: UserRequestContext) -> bool:
-    """Whether a list has loaded the picture by itself. The address alone does not prove it, because a user
+    """Whether a list has loaded the picture by itself. The address alone does not prove this, because a user
     could open the address. So the header Sec-Fetch-Dest is checked, which the browser sets and no page can
     set (https://www.w3.org/TR/fetch-metadata/)."""
     in_list = visit.query("in") == "list" and visit.session is not None
@@ -73,7 +73,8 @@ def _is_thumbnail(visit: UserRequestContext) -> bool:
 
 
 def _content_type_and_status(path: Path, found: StoredMedia) -> tuple[str, os.stat_result]:
-    """The file's content type and status; read before the access is recorded. Raises NotFound."""
+    """Return the content type and the status of the file; both are read before the access is recorded. Raises
+    NotFound."""
     try:
         with path.open("rb") as file:
             kind = SEALED if found.sealed else content_type_of(file.read(HEAD_BYTES))

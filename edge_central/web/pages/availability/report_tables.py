@@ -26,8 +26,8 @@ class RequestedReport:
 
 
 def camera_table(visit: UserRequestContext, asked: RequestedReport) -> DataTable:
-    """A row for each camera: its share, the target, what it missed, and minutes by cause; those that missed
-    most first."""
+    """Return a row for each camera: its share, the target, how much it missed, and minutes by cause. The
+    cameras that missed most come first."""
     target, names, month = asked.target, visit.names, datetime(asked.month.year, asked.month.month, 1)
     cameras = [(site, camera) for site in asked.report.sites for camera in site.cameras]
     if target is not None:
@@ -62,7 +62,7 @@ def _camera_columns(visit: UserRequestContext) -> list[TableColumn]:
 
 
 def outage_table(visit: UserRequestContext, asked: RequestedReport) -> DataTable:
-    """A row for each outage, in order of its begin."""
+    """Return a row for each outage, in the order of their begin."""
     lang, names = visit.lang, visit.names
     rows: list[tuple[Cell, ...]] = []
     for each in sorted(asked.report.outages, key=lambda outage: outage.span.from_ms):
@@ -91,7 +91,7 @@ def _column(visit: UserRequestContext, name: str, kind: ColumnKind) -> TableColu
 
 
 def _local(visit: UserRequestContext, time_ms: int) -> datetime:
-    """The wall time at the console, to the second."""
+    """Return the wall time at the console, to the second."""
     local = datetime.fromtimestamp(time_ms // 1000, visit.services.console.timezone)
     return local.replace(tzinfo=None)
 

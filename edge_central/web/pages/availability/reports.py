@@ -39,11 +39,12 @@ from edge_central.web.spreadsheets import table_csv, xlsx_response
 
 _WARD = re.compile(r"[a-z0-9-]{1,63}")
 MAX_OUTAGES = 200
-"""Outages on a page, the longest first; the CSV has all."""
+"""Maximum number of outages on a page, the longest first; the CSV has all."""
 MAX_BELOW = 50
-"""Cameras below the target on the page of all wards; the CSV and the workbook have all."""
+"""Maximum number of cameras below the target on the page of all wards; the CSV and the workbook have all."""
 ON_SUMMARY = 8
-"""Outages, and cameras, on the page to pin up: with two lines for each, they fit one sheet of A4."""
+"""Maximum number of outages, and of cameras, on the page to pin up. Each takes up to two lines, and all fit
+one sheet of A4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class WardAvailability:
     totals: ConditionTotals
     sites: int
     cameras: int
-    below_target: int  # cameras
+    below_target: int  # number of cameras below the target
 
 
 def availability_page(visit: UserRequestContext) -> Response:
@@ -75,7 +76,7 @@ def availability_page(visit: UserRequestContext) -> Response:
 
 
 def summary_page(visit: UserRequestContext) -> Response:
-    """One page of a ward, to print and pin up."""
+    """Return one page about a ward, to print and pin up."""
     ward = visit.path("ward")
     asked = _requested(visit, ward)
     cameras = [camera for site in asked.report.sites for camera in site.cameras]
@@ -107,7 +108,7 @@ def outages_csv(visit: UserRequestContext) -> Response:
 
 
 def report_workbook(visit: UserRequestContext) -> Response:
-    """Both tables as sheets of a workbook."""
+    """Return a workbook with both tables as sheets."""
     ward = visit.query("ward")
     asked = _requested(visit, ward)
     tables = [camera_table(visit, asked), outage_table(visit, asked)]
@@ -115,20 +116,21 @@ def report_workbook(visit: UserRequestContext) -> Response:
 
 
 def _file_name(name: str, ward: str | None, month: Month, ending: str) -> str:
-    """Reports of two wards have different names. A request can name a ward that is not a valid id; the file
-    name then has no ward."""
+    """Return a file name that differs for each ward. If the request names a ward that is not a valid id, the
+    name has no ward."""
     of_ward = f"{ward}-" if ward and _WARD.fullmatch(ward) else ""
     return f"{name}-{of_ward}{month}.{ending}"
 
 
 def requested_sums(visit: UserRequestContext, ward: str | None) -> RequestedReport:
-    """The report of a request without spans and outages, which costs little. Raises NotFound for a ward that
-    the account may not see."""
+    """Return the report of a request without spans and outages, which costs little. Raises NotFound for a
+    ward that the account may not see."""
     return _read(visit, ward, read_summed_availability)
 
 
 def _requested(visit: UserRequestContext, ward: str | None) -> RequestedReport:
-    """The report of a request with its outages. Raises NotFound for a ward that the account may not see."""
+    """Return the report of a request with its outages. Raises NotFound for a ward that the account may not
+    see."""
     return _read(visit, ward, read_summed_with_outages)
 
 

@@ -11,9 +11,10 @@ from edge_central.availability.timeline import ConditionSpan
 from edge_central.web.pages.charts import LEFT, RIGHT, WIDTH, AxisTick, time_ticks
 
 NARROWEST = 1.0
-"""Width of the shortest outage: a narrower one could not be seen."""
+"""Minimum width of an outage; a narrower one could not be seen."""
 MAX_BARS = 400
-"""Bars of one camera: the longest spans; more cannot be told apart at that width."""
+"""Maximum number of bars of one camera, for the longest spans; more could not be distinguished at that
+width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class CameraTimeline:
 
 
 def camera_timelines(site: SiteAvailability, period: TimeSpan) -> list[CameraTimeline]:
-    """A timeline for each camera, drawn over ``period``."""
+    """Return a timeline for each camera, drawn over ``period``."""
     along = time_ticks(period.from_ms, period.to_ms)
     return [
         CameraTimeline(
@@ -50,7 +51,7 @@ def camera_timelines(site: SiteAvailability, period: TimeSpan) -> list[CameraTim
 def _bars(spans: Sequence[ConditionSpan], period: TimeSpan) -> tuple[SpanBar, ...]:
     scale = (WIDTH - LEFT - RIGHT) / (period.to_ms - period.from_ms)
     longest = sorted(spans, key=lambda span: -span.duration_ms)[:MAX_BARS]
-    # Short ones are drawn last, and so on top of the usable time around them.
+    # Short spans are drawn last, so that they are on top of the usable time around them.
     return tuple(
         SpanBar(
             round(LEFT + (span.from_ms - period.from_ms) * scale, 1),

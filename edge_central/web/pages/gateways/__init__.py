@@ -1,1 +1,1 @@
-"""Pages for those who look after the gateways: the table of the fleet, and roll-outs."""
+"""Pages for the people who maintain the gateways: the table of the fleet, and roll-outs."""

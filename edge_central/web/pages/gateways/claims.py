@@ -1,5 +1,5 @@
-"""``/fleet/claims``: claims of boxes, those that wait first, with what does not fit; and their withdrawal,
-which an operator signs in the browser."""
+"""``/fleet/claims``: claims of boxes, those that wait first, with what does not fit. An operator can withdraw
+a claim here, with a signature made in the browser."""
 
 from __future__ import annotations
 
@@ -38,14 +38,15 @@ def claims_page(visit: UserRequestContext) -> Response:
 
 
 def claim_page(visit: UserRequestContext) -> Response:
-    """One claim. With ``reason`` in the query: also the document of its withdrawal, to be signed."""
+    """Return the page of one claim. With ``reason`` in the query it has also the document of the withdrawal,
+    to be signed."""
     reason = reason_of({"reason": visit.query("reason") or ""})
     return _page(visit, _claim(visit), reason)
 
 
 def withdraw_page(visit: UserRequestContext) -> Response:
-    """Store a withdrawal that the browser has signed: for the control machine, and for the box if it is the
-    gateway of its site by this claim."""
+    """Store a withdrawal that the browser has signed. It is for the control machine, and also for the box if
+    the box is the gateway of its site by this claim."""
     judged, reason = _claim(visit), reason_of(visit.form)
     try:
         if not reason:
@@ -71,7 +72,7 @@ def withdraw_page(visit: UserRequestContext) -> Response:
 
 
 def _submitted(visit: UserRequestContext, stored: StoredClaim) -> SubmittedCommand:
-    """The signed command, if it withdraws this claim. Raises InvalidCommand."""
+    """Return the signed command, if it withdraws this claim. Raises InvalidCommand."""
     claim = stored.claim
     submitted = read_signed(visit.form.get("signed", "").encode(), claim.site, (), visit.now_ms)
     args = submitted.command.args
@@ -108,7 +109,8 @@ def _page(
 
 
 def _judged(visit: UserRequestContext) -> list[JudgedClaim]:
-    """The claims of the user's wards. Another box's claim for the same site is of the same ward."""
+    """Return the claims of the user's wards. A claim of another box for the same site belongs to the same
+    ward."""
     boxes = visit.services.boxes.boxes()
     claims = read_claims(visit.connection, visit.scope, boxes)
     active = reporting_gateways(visit.connection, visit.scope) if claims else []
@@ -116,7 +118,7 @@ def _judged(visit: UserRequestContext) -> list[JudgedClaim]:
 
 
 def _claim(visit: UserRequestContext) -> JudgedClaim:
-    """Raises NotFound."""
+    """Return the claim in the path. Raises NotFound."""
     number = visit.number("id")
     found = next((each for each in _judged(visit) if each.stored.number == number), None)
     if found is None:

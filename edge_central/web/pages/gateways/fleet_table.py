@@ -31,14 +31,14 @@ from edge_central.web.templates import line_text
 
 PAGE_ROWS = 100
 MAX_COUNTED = 8
-"""Versions and models that are listed with their counts; of the others there is one number."""
+"""Number of versions and models that are listed with their counts; the others are counted together."""
 MAX_TYPED = 500
 MAX_PAGE_DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class CountedText:
-    """A version or model, how many gateways have it, and the address of these."""
+    """A version or model, the number of gateways that have it, and the address that lists these gateways."""
 
     text: str
     count: int
@@ -76,7 +76,7 @@ def fleet_page(visit: UserRequestContext) -> Response:
 
 
 def fleet_csv(visit: UserRequestContext) -> Response:
-    """The rows of the page with the same filters, all of them."""
+    """Return all rows that match the filters of the page."""
     asked = _asked(visit)
     found = _comparison(visit, asked.ward)
     say = partial(translate, lang=visit.lang)
@@ -88,7 +88,7 @@ def fleet_csv(visit: UserRequestContext) -> Response:
 
 
 def cameras_csv(visit: UserRequestContext) -> Response:
-    """A row for each camera of the gateways that the page shows with the same filters."""
+    """Return a row for each camera of the gateways that match the filters of the page."""
     asked = _asked(visit)
     say = partial(translate, lang=visit.lang)
     columns = ("gateway", "site", "ward", "camera", "camera-name", "state", "manufacturer", "camera-model")
@@ -113,14 +113,15 @@ def _camera_cells(visit: UserRequestContext, site: SiteOverview, camera: CameraO
 
 
 def _comparison(visit: UserRequestContext, ward: str) -> FleetComparison:
-    """The gateways of the user's wards, or of one of them. Raises NotFound for a ward of others."""
+    """Return the gateways of the user's wards, or those of ``ward``. Raises NotFound for a ward that the user
+    may not see."""
     scope = visit.ward(ward) if ward else visit.scope
     alerts = visit.services.settings.alerts
     return read_comparison(visit.connection, visit.names, scope, alerts, visit.now_ms)
 
 
 def fleet_link(asked: FleetFilter, page: int = 1, path: str = "/fleet") -> str:
-    """The address of the rows that ``asked`` selects."""
+    """Return the address of the rows that ``asked`` selects."""
     fields = {key: str(int(value)) if value is True else value for key, value in asdict(asked).items()}
     query = {key: value for key, value in fields.items() if value}
     if page > 1:
@@ -129,7 +130,7 @@ def fleet_link(asked: FleetFilter, page: int = 1, path: str = "/fleet") -> str:
 
 
 def deviation_text(deviation: Deviation, names: Names, visit: UserRequestContext) -> str:
-    """A deviation in words, without marks."""
+    """Return a deviation in words, without marks."""
     detail = deviation.detail
     if deviation.kind is DeviationKind.OTHER_WARD:
         detail = names.ward(detail)
@@ -159,7 +160,7 @@ def _counted(counts: Counter[str], asked: Callable[[str], FleetFilter]) -> Itera
 
 
 def _wards(visit: UserRequestContext, found: FleetComparison) -> list[str]:
-    """The wards that can be chosen."""
+    """Return the wards that can be chosen."""
     there = {row.site.ward for row in found.rows}
     return sorted(there | {ward for ward in visit.names.wards if visit.scope.admits(ward)})
 

@@ -1,7 +1,7 @@
 """``/sites/.../papers/...``: the commissioning report of a site, or its later examination, as a page.
 
-The page is HTML from a gateway, so it is hostile: the browser gives it an origin of its own, runs no scripts
-and sends no forms of it, and loads nothing but what is in it.
+The page is HTML from a gateway, so it may be hostile: the browser gives it a separate origin, runs no scripts
+and sends no forms of it, and loads nothing that is not in the page.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
 MAX_BYTES = 8_000_000
-"""Of a page, uncompressed: at most 1.9 MB arrive, of which most are pictures, and they hardly shrink."""
+"""Maximum size of a page when uncompressed. At most 1.9 MB arrive; most of this are pictures, which are
+hardly compressed."""
 HEADERS = {
     "Content-Security-Policy": (
         "sandbox; default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; "
         "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
     ),
-    # The HTML standard refuses a sandboxed page that has same-origin here (finalSandboxFlags).
+    # The HTML standard refuses a sandboxed page if this header is same-origin (finalSandboxFlags).
     "Cross-Origin-Opener-Policy": "unsafe-none",
     "Referrer-Policy": "no-referrer",
 }
@@ -43,7 +44,7 @@ def paper_page(visit: UserRequestContext) -> Response:
 
 
 def _content(visit: UserRequestContext, found: StoredMedia) -> bytes:
-    """The page, uncompressed. Raises NotFound for a file that is gone, damaged or too large."""
+    """Return the page, uncompressed. Raises NotFound if the file is missing, damaged or too large."""
     path = MediaFolder(visit.services.settings.media_dir).path(found.gateway, found.sha256, False)
     unzip = zlib.decompressobj(zlib.MAX_WBITS | 16)  # gzip
     try:

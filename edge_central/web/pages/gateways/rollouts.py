@@ -35,7 +35,7 @@ def rollouts_page(visit: UserRequestContext) -> Response:
 
 
 def stop_page(visit: UserRequestContext) -> Response:
-    """Stop a roll-out before its next batch; the stop is in the access log."""
+    """Stop a roll-out before its next batch, and record this in the access log."""
     why = " ".join(visit.form.get("why", "").split())[:MAX_REASON]
     if not why:
         raise BadRequest("say why the roll-out is stopped")

@@ -11,7 +11,7 @@ from edge_central.web.request_context import UserRequestContext
 def read_overrides(
     visit: UserRequestContext, site: SiteOverview | None
 ) -> dict[tuple[str, str], OverrideInForce]:
-    """By camera and rule."""
+    """Return the overrides of this site, by camera and rule."""
     if site is None:
         return {}
     commands = last_overrides(visit.connection, visit.scope.narrowed(site.ward), site.id)

@@ -221,7 +221,8 @@ def _offered_wards(visit: UserRequestContext, account: Account) -> tuple[str, ..
 
 
 def _role_and_wards(visit: UserRequestContext, offered: Collection[str]) -> tuple[Role, tuple[str, ...]]:
-    """Raises BadRequest for what the form does not offer, AccountChangeRefused."""
+    """Return the role and the wards of the form. Raises BadRequest for a value that the form does not offer,
+    and AccountChangeRefused if an officer or viewer gets no ward."""
     try:
         role = Role(visit.form.get("role", ""))
     except ValueError:
