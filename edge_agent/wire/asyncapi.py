@@ -34,22 +34,22 @@ class Channel:
     """One topic, and the messages that are published to it."""
 
     name: str
-    subtopic: str  # the rest of the topic, below the gateway's or the centre's
+    subtopic: str  # the rest of the topic, after the levels of the gateway, the box or the centre
     summary: str
     messages: tuple[str, ...]  # names of ``message_types``, or of ``FILES``
     qos: int = 1
     retain: bool = False
     from_gateway: bool = True
-    of_centre: bool = False  # published by the centre for any subscriber
-    of_box: bool = False  # of a box that is not the gateway of a site yet
+    of_centre: bool = False  # True: the centre publishes it for any subscriber
+    of_box: bool = False  # True: it belongs to a box that is not the gateway of a site yet
 
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """A message that is not JSON. Its example is its user properties where it has some, else its payload."""
+    """A message that is not JSON. Its example shows its user properties; without any, its payload."""
 
     summary: str
-    properties: tuple[str, ...] = ()  # of MQTT, each a text
+    properties: tuple[str, ...] = ()  # names of its MQTT user properties; each value is a text
 
 
 CONFIG = "The desired configuration: a command set-config as a compact JWS."
@@ -116,7 +116,7 @@ def _of_box() -> Iterator[Channel]:
 
 
 def document(examples: Mapping[str, Any]) -> Document:
-    """The AsyncAPI document. ``examples``: payloads by the name of their message."""
+    """Return the AsyncAPI document. ``examples``: payloads by the name of their message."""
     names = {name for channel in channels() for name in channel.messages}
     types = {name: kind for name, kind in message_types().items() if name in names}
     references, schemas = msgspec.json.schema_components(list(types.values()), ref_template=REFERENCES)
@@ -212,7 +212,8 @@ def _opaque_message(name: str, opaque: Opaque, example: Any) -> Document:
 
 
 def _to_draft_7(node: object) -> None:
-    """Convert tuples: AsyncAPI uses draft 7 of JSON Schema, which writes them differently."""
+    """Rewrite the schemas of tuples in place: AsyncAPI uses draft 7 of JSON Schema, which describes tuples
+    differently."""
     if isinstance(node, dict):
         if "prefixItems" in node:
             node["items"], node["additionalItems"] = node.pop("prefixItems"), False

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct, UnsetType
 from edge_agent.core.problems import CodedProblem
 
 END = r"$(?!\n)"
-"""The end of a pattern: nothing may follow. Python's ``$`` alone also matches before a last line feed."""
+"""Matches only the end of a text. Python's ``$`` alone also matches before a line feed at the end."""
 
 Id = Annotated[str, Meta(pattern=rf"^[a-z0-9-]{{1,63}}{END}")]
 Time = Annotated[
@@ -54,5 +54,5 @@ class Arguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def decode_error_text(error: Exception) -> str:
-    """The text of a msgspec error, with the pattern as a schema shows it."""
+    """Return the text of a msgspec error; a pattern in it is written as in a schema, without ``END``."""
     return str(error).replace(repr(END)[1:-1], "$")

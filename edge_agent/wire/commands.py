@@ -137,8 +137,8 @@ class SentFile(Struct, frozen=True, kw_only=True):
     bytes: int
     sha256: Sha256
     content_type: str
-    media_id: str | None = None  # its id on up/media or up/part; null: it was uploaded
-    etags: list[str] | None = None  # of the parts, as the server returned them
+    media_id: str | None = None  # the file's id on up/media or up/part; null: it was uploaded
+    etags: list[str] | None = None  # the ETag of each uploaded part, as the server returned it
 
 
 class NoArguments(Arguments, frozen=True, kw_only=True):
@@ -240,7 +240,7 @@ ARGUMENTS: dict[str, type[Struct]] = {
     "update": UpdateArguments,
     "update-piece": UpdatePieceArguments,
 }
-"""The arguments of each type of command."""
+"""Type of a command -> the type of its arguments."""
 
 Args = TypeVar("Args")
 

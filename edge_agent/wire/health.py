@@ -46,8 +46,8 @@ class OutboxHealth(Message, frozen=True, kw_only=True):
     degraded: str | None = None  # why events are queued in memory, or null
     shed: Count = 0
     damaged: Count = 0  # events discarded since start because the disk had changed them
-    media_shed: Count = 0  # pictures
-    unconfirmed: Count = 0  # of ``depth``: sent, not confirmed by the centre; 0 unless it has to confirm
+    media_shed: Count = 0  # pictures that a full outbox dropped
+    unconfirmed: Count = 0  # events sent but not confirmed by the centre; 0 with ``delivery`` broker
     oldest_unconfirmed_s: float = 0.0
 
 
@@ -70,10 +70,10 @@ class MqttHealth(Message, frozen=True, kw_only=True):
     no_subscriber: bool = False  # the latest event of some camera, or the latest picture, had no subscriber
     no_retain: bool = False  # the broker keeps no retained messages: later subscribers miss state and birth
     last_error: str | None = None
-    delivery: Literal["broker", "confirmed"] = "broker"  # whose acknowledgement an event waits for
-    confirmed_age_s: float | None = None  # since the centre last confirmed something that waited
-    resends: Count = 0  # events and pictures, since start
-    ignored_acks: Count = 0  # of the centre, since start
+    delivery: Literal["broker", "confirmed"] = "broker"  # whose confirmation events wait for
+    confirmed_age_s: float | None = None  # time since the centre last confirmed something that waited
+    resends: Count = 0  # events and pictures that were sent again, since start
+    ignored_acks: Count = 0  # confirmations of the centre that were ignored, since start
     bytes_today: BytesByClass = BytesByClass()
     bytes_month: BytesByClass = BytesByClass()
 
@@ -102,10 +102,10 @@ class CameraHealth(Message, frozen=True, kw_only=True):
     last_frame_age_s: float | None = None
     reconnects: Count = 0
     gear: Literal["full", "idle", "catch-up"] = "full"  # idle: only keyframes are decoded
-    idle_share: float = 0.0  # of the time with pictures since the agent started, 0..1
-    wake_ups: Count = 0  # from idle, since the agent started
-    kept_awake: str | None = None  # why it cannot go idle, where an operator could change it
-    main_trouble: str | None = None  # why ``clip.main_url`` is not available; clips come from ``url``
+    idle_share: float = 0.0  # share of idle in the time with pictures since the agent started, 0..1
+    wake_ups: Count = 0  # how often it left idle, since the agent started
+    kept_awake: str | None = None  # why it cannot become idle, if an operator can change that
+    main_trouble: str | None = None  # why ``clip.main_url`` is not available; clips then come from ``url``
     view: list[str] = field(default_factory=list)  # what is wrong with its view: states of ``camera-view``
 
 
@@ -114,7 +114,7 @@ class EvidenceHealth(Message, frozen=True, kw_only=True):
 
     bytes: Count = 0
     clips: Count = 0  # since the agent started
-    missed: Count = 0  # clips that could not be made, since then
+    missed: Count = 0  # clips that could not be made since the agent started
     oldest: Time | None = None
     held: Count = 0  # events whose media are protected from rotation
     degraded: str | None = None
@@ -135,12 +135,12 @@ class UplinkHealth(Message, frozen=True, kw_only=True):
     monthly_bytes: Count | None = None
     period_from: Day | None = None
     resets_on: Day | None = None
-    used_bytes: Count = 0  # all of ``used``
+    used_bytes: Count = 0  # sum of ``used``
     used: BytesByClass = BytesByClass()
-    forecast_bytes: Count | None = None  # at the end of the period, at this rate
+    forecast_bytes: Count | None = None  # bytes at the end of the period, if the average rate continues
     step: Annotated[int, Meta(ge=0, le=3)] = 0
     since: Time | None = None
-    held: list[HeldBack] = field(default_factory=list)  # what waits for more budget
+    held: list[HeldBack] = field(default_factory=list)  # what is held back until the budget recovers
     heartbeat_s: float | None = None  # present interval of heartbeats
 
 
@@ -160,7 +160,7 @@ class ModemHealth(Message, frozen=True, kw_only=True):
     registration: str = "unknown"  # idle, home, searching, denied, roaming, emergency
     operator: str = ""
     operator_code: str = ""  # MCC and MNC
-    technology: str | None = None  # the fastest in use: 5G, LTE, HSPA+, ...
+    technology: str | None = None  # the fastest technology in use: 5G, LTE, HSPA+, ...
     signal_percent: Annotated[int, Meta(ge=0, le=100)] | None = None
     # In the billing period, as the modem counts them: the traffic of all programs.
     sent_bytes: Count = 0
@@ -188,18 +188,18 @@ class CommandsHealth(Message, frozen=True, kw_only=True):
 
     waiting: Count = 0  # accepted and not finished
     rejected: Count = 0  # since the agent started
-    unanswerable: Count = 0  # commands without an id, since then
+    unanswerable: Count = 0  # commands without an id, since the agent started
     degraded: str | None = None  # why the journal cannot be written: most commands are refused
     rules: list[RuleOverride] = field(default_factory=list)
-    relearning: list[str] = field(default_factory=list)  # cameras that learn their view again, as requested
+    relearning: list[str] = field(default_factory=list)  # cameras that learn their view again by command
     switched_off: list[SwitchedOffRule] = field(default_factory=list)
 
 
 class CertificatesHealth(Message, frozen=True, kw_only=True):
     """Certificates of the broker connection, with TLS and a synchronised clock; else null."""
 
-    client_days: int | None = None  # days left of the gateway's own; below 0: it has expired
-    ca_days: int | None = None  # of the CA in ``mqtt.ca_file`` that expires last
+    client_days: int | None = None  # days left of the gateway's certificate; below 0: it has expired
+    ca_days: int | None = None  # days left of the CA in ``mqtt.ca_file`` that expires last
     next_trouble: str | None = None  # why the certificate in the next slot is not in force
 
 
@@ -207,10 +207,10 @@ class UpdateHealth(Message, frozen=True, kw_only=True):
     """The state of updates, which a program of root installs, and the last reverted release until another
     one is tried."""
 
-    version: str | None = None  # being installed or tried; null: none
+    version: str | None = None  # the release that is being installed or tried; null: none
     phase: Literal["fetching", "installing", "trial"] | None = None
     until: Time | None = None  # latest time of the verdict on the trial
-    reverted: str | None = None  # version
+    reverted: str | None = None  # version of the release that was reverted last
     reverted_at: Time | None = None
     why: str | None = None
 
@@ -220,7 +220,7 @@ class HealingHealth(Message, frozen=True, kw_only=True):
 
     since: Time | None = None
     without_s: float = 0.0
-    tried: list[HealingStep] = field(default_factory=list)  # the last steps
+    tried: list[HealingStep] = field(default_factory=list)  # the latest steps
 
 
 class Heartbeat(Message, frozen=True, kw_only=True):
@@ -239,10 +239,10 @@ class Heartbeat(Message, frozen=True, kw_only=True):
     evidence: EvidenceHealth = EvidenceHealth()
     thermal: ThermalHealth = ThermalHealth()
     config: ConfigHealth = ConfigHealth()
-    storm: StormHealth | None = None  # storm mode, while it goes on
-    collection: CollectionHealth | None = None  # while frames are taken for training, or are on the gateway
+    storm: StormHealth | None = None  # null: storm mode is not active
+    collection: CollectionHealth | None = None  # null: no frames are collected or on the gateway
     uplink: UplinkHealth = UplinkHealth()
-    modem: ModemHealth | None = None  # where ModemManager runs
+    modem: ModemHealth | None = None  # null: ModemManager does not run
     commands: CommandsHealth = CommandsHealth()
     certificates: CertificatesHealth = CertificatesHealth()
     update: UpdateHealth = UpdateHealth()

@@ -26,7 +26,7 @@ Mac = Annotated[str, Meta(pattern=rf"^{_MAC_PATTERN}{END}")]
 
 
 def plain_mac(text: str) -> str | None:
-    """The form of ``Mac``; None for anything else and for zeros."""
+    """Return a MAC address in the form of ``Mac``; None if ``text`` is no MAC address or has only zeros."""
     mac = text.strip().lower().replace("-", ":")
     return mac if re.fullmatch(_MAC_PATTERN, mac) and mac.strip("0:") else None
 

@@ -25,7 +25,7 @@ Schema = dict[str, Any]
 
 
 def message_types() -> dict[str, Any]:
-    """Every message by the name of its schema."""
+    """Return the type of every message by the name of its schema."""
     types: dict[str, Any] = {
         "state": wire.State,
         "birth": wire.Birth,
@@ -50,7 +50,7 @@ def message_types() -> dict[str, Any]:
 
 
 def schema_of(name: str) -> Schema:
-    """The self-contained schema of that message. Raises ``KeyError``."""
+    """Return the self-contained schema of a message. Raises ``KeyError`` for an unknown name."""
     (reference,), parts = msgspec.json.schema_components(
         [message_types()[name]], ref_template="#/$defs/{name}"
     )
@@ -65,7 +65,7 @@ def schema_of(name: str) -> Schema:
         root["properties"]["type"] = {"const": kind}
         root["title"] = f"Command {kind}"
     if "specversion" in root["properties"]:
-        # They have defaults because they never change, but they are always on the wire.
+        # These fields have defaults only because they never change; the messages always contain them.
         root["required"] = [*root["required"], "specversion", "datacontenttype"]
     if "schema" in root["properties"]:
         root["required"] = ["schema", *root["required"]]
@@ -76,10 +76,10 @@ def schema_of(name: str) -> Schema:
 
 
 def simplify(node: object) -> None:
-    """Normalise descriptions and patterns.
+    """Normalise the descriptions and patterns of a schema in place.
 
-    Python 3.13 removes the indentation of docstrings, 3.11 does not: both must give one text. In a schema's
-    pattern, which is ECMA-262, ``$`` matches at the end only.
+    Python 3.13 removes the indentation of docstrings, 3.11 does not; both must give the same schema. ``END``
+    becomes ``$``, because in ECMA-262, the language of a schema's patterns, ``$`` matches at the end only.
     """
     if isinstance(node, dict):
         if isinstance(node.get("description"), str):

@@ -65,11 +65,11 @@ class ModelData(Message, frozen=True, kw_only=True):
 class ModelHealth(Message, frozen=True, kw_only=True):
     """State of the models from the centre; the defaults where there is none."""
 
-    name: str | None = None  # of the model in shadow mode or on probation
+    name: str | None = None  # name of the model in shadow mode or on probation
     sha256: Sha256 | None = None
     phase: ModelPhase | None = None
     until: Time | None = None  # end of the shadow mode or of the probation
-    objects: Count = 0  # detected in shadow mode, by either model
+    objects: Count = 0  # objects that either model detected in shadow mode
     agreement: Unit | None = None  # share of the present model's objects that the new model detected too
     refusal: str | None = None  # why a switch to the new model would be refused
     reverted: Sha256 | None = None  # the model that was reverted last, until another one is tried
@@ -96,7 +96,7 @@ class ShadowReport(Message, frozen=True, kw_only=True):
     """How far a new model and the model in force agree so far."""
 
     in_force_sha256: Sha256 | None
-    in_force_ms: float | None = None  # median of one inference
+    in_force_ms: float | None = None  # median time of one inference of the model in force
     new_ms: float | None = None
     failures: Count = 0  # inferences of the new model that failed
     cameras: dict[str, ShadowCamera] = field(default_factory=dict)
@@ -163,6 +163,6 @@ class CollectionHealth(Message, frozen=True, kw_only=True):
     frames: Count
     sent: Count = 0
     left: Count = 0
-    bytes: Count = 0  # on the disk
-    until: Time  # no frame is taken later
-    paused: str | None = None  # why none is taken now
+    bytes: Count = 0  # size of the frames on the disk
+    until: Time  # end of the collection
+    paused: str | None = None  # why no frame is collected now; null: frames are collected

@@ -1,5 +1,5 @@
-"""``passage-times``: when objects passed each camera, without pictures, paths and ids. The centre learns
-travel times between cameras from it, see docs/design/journeys.md."""
+"""The command ``passage-times`` and its result: when objects passed each camera, without pictures, paths and
+ids. The centre learns travel times between cameras from it, see docs/design/journeys.md."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_agent.wire.base import Arguments, CommandTime, Count, Id, Time
 from edge_agent.wire.searches import MAX_CAMERAS, AskedBy, Case, ColourTerm, Group, Purpose, Wards
 
 MAX_TIMES = 4_500
-"""Rows in one reply: 48 kB of base64 of the 64 kB that a result may have."""
+"""Most rows in one reply: 48 kB of base64, where a result may have 64 kB."""
 PassageSide = Literal["left", "right", "top", "bottom", "inside"]
 
 GROUP_ORDER: tuple[str, ...] = get_args(Group)
@@ -71,23 +71,24 @@ class PassageTimes(Struct, frozen=True, kw_only=True):
 
 
 class PassageTimeRow(NamedTuple):
-    """One passage as it is sent; times in seconds, rounded to tenths."""
+    """One passage as it is sent; its times are in seconds and are sent in tenths."""
 
-    start_s: float  # after ``from_at``
+    start_s: float  # seconds from ``from_at`` to the start of the passage
     duration_s: float
     group: str | None
-    colour: str | None  # the first that was named
+    colour: str | None  # the first of the passage's colours
     entry: str
     exit: str
 
 
 def pack_rows(rows: Sequence[PassageTimeRow]) -> str:
-    """The rows as base64. A value that does not fit its field is set to the largest that does."""
+    """Return the rows as base64. A value that does not fit into its field is set to the nearest that does."""
     return base64.b64encode(b"".join(map(_pack, rows))).decode()
 
 
 def unpack_rows(text: str) -> list[PassageTimeRow]:
-    """Raises ValueError for what ``pack_rows`` cannot have made; the sender may be hostile."""
+    """Return the rows that ``pack_rows`` encoded. Raises ValueError for any other text, because the sender
+    may be hostile."""
     try:
         data = base64.b64decode(text, validate=True)
         return [_unpack(*values) for values in _ROW.iter_unpack(data)]

@@ -12,13 +12,13 @@ MAX_ROWS = 50
 MIN_ROW_BYTES, MAX_ROW_BYTES = 2_000, 40_000
 """Bounds of ``max_bytes``."""
 MAX_PICTURES = 12
-"""At most 4 kB each: the result of a command has 64 kB."""
+"""Most pictures in one result: each has at most 4 kB, and the result of a command may have 64 kB."""
 MAX_HOLDS_AT_ONCE = 50
-"""Passages that one command keeps or releases."""
+"""Most passages that one command keeps or releases."""
 MAX_CAMERAS, MAX_WARDS = 64, 500
 FIRST_LASTING_ID = 100_000_000
-"""Ids of passages from here on are never used again by a gateway. Agents that gave smaller ones do not know
-``sha256`` of ``passage-pictures`` and would refuse it."""
+"""A gateway never uses an id of a passage again if it is at least this number. Smaller ids come from older
+agents, which would refuse ``sha256`` in ``passage-pictures``, because they do not know it."""
 NOT_BLANK = r"\S"
 
 Group = Literal["person", "two-wheeler", "vehicle"]

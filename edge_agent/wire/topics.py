@@ -1,8 +1,8 @@
-"""Every topic string of the agent and of the centre; no other code spells a topic.
+"""Makes and parses every topic string of the agent and of the centre; no other code spells a topic.
 
-``docs/reference/topics.md`` explains them to subscribers. ``GatewayTopics`` are those of one gateway;
-``CentralTopics`` are the centre's own, and those of all gateways of its wards; ``ClaimTopics`` are those of a
-box that is not the gateway of a site yet.
+``docs/reference/topics.md`` explains them to subscribers. ``GatewayTopics`` has the topics of one gateway;
+``CentralTopics`` has those of the centre, and those of all gateways of its wards; ``ClaimTopics`` has those
+of a box that is not the gateway of a site yet.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ class DownMessage:
     acknowledge: Callable[[], None] = lambda: None
     """Call this once the message is stored: the broker may then forget it. Any thread may call it. Without
     this call the broker sends a command again. The default is for a message that is acknowledged already."""
-    expires_in_s: int | None = None  # what is left of the message's own expiry
-    retained: bool = False  # the broker stores it and sends it again at every connection
+    expires_in_s: int | None = None  # time left until the message expires; None: it does not expire
+    retained: bool = False  # True: the broker stores the message and sends it again at every connection
 
 
 class GatewayTopics:
     """The topics of one gateway below ``root/ward/gateway``.
 
-    Raises ValueError for an id that is not ``[a-z0-9-]{1,63}``: it would name another topic.
+    Raises ValueError for an id that is not ``[a-z0-9-]{1,63}``, because it could name another topic.
     """
 
     def __init__(self, root: str, ward: str, gateway: str) -> None:
@@ -58,12 +58,12 @@ class GatewayTopics:
 
     @property
     def state(self) -> str:
-        """Retained; also the last will."""
+        """Return the topic of the state, which is retained. The last will is sent to it too."""
         return f"{self._up}/state"
 
     @property
     def birth(self) -> str:
-        """Retained."""
+        """Return the topic of the birth, which is retained."""
         return f"{self._up}/birth"
 
     @property
@@ -72,56 +72,56 @@ class GatewayTopics:
 
     @property
     def probe(self) -> str:
-        """The topic at which ``edge-agent doctor`` tests whether the gateway may write; empty, not
-        retained."""
+        """Return the topic at which ``edge-agent doctor`` tests whether the gateway may publish. The test
+        messages are empty and not retained."""
         return f"{self._up}/probe"
 
     @property
     def foreign_probe(self) -> str:
-        """The same topic with an id that no gateway has: a client that may write there may write for all
-        gateways."""
+        """Return the same topic for an id that no gateway has. A client that may publish to it may publish
+        for all gateways, which is a fault."""
         return self._foreign_up + "/probe"
 
     def event(self, camera_id: str) -> str:
-        """Events of one camera; ``gateway`` for those of the gateway itself."""
+        """Return the topic of one camera's events; ``camera_id`` is ``gateway`` for events of the gateway."""
         return f"{self._up}/event/{_checked(camera_id)}"
 
     def media(self, media_id: str) -> str:
-        """The topic of one file; the id is one topic level."""
+        """Return the topic of one file. Raises ValueError if the id is not one topic level."""
         if _LEVEL.fullmatch(media_id) is None:
             raise ValueError(f"media id {media_id!r} is not one topic level")
         return f"{self._up}/media/{media_id}"
 
     def part(self, media_id: str) -> str:
-        """The topic of the parts of one file; the id is one topic level."""
+        """Return the topic of the parts of one file. Raises ValueError if the id is not one topic level."""
         if _LEVEL.fullmatch(media_id) is None:
             raise ValueError(f"media id {media_id!r} is not one topic level")
         return f"{self._up}/part/{media_id}"
 
     def command(self, type_: str) -> str:
-        """The topic on which the centre publishes a command."""
+        """Return the topic to which the centre publishes a command."""
         return f"{self._down}/cmd/{_checked(type_)}"
 
     @property
     def all_up(self) -> str:
-        """Everything that the gateway publishes: for a program that follows one gateway."""
+        """Return the filter for all topics of the gateway's messages, for a program that observes it."""
         return f"{self._up}/#"
 
     def reply(self, command_id: str) -> str:
-        """Progress and result of a command."""
+        """Return the topic of a command's progress and result."""
         return f"{self._up}/reply/{_checked(command_id)}"
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
-        """The topics that the gateway subscribes to.
+        """Return the topics that the gateway subscribes to.
 
-        Exactly these, not ``down/#``: a message of a later kind stays with the broker until an agent that
-        knows the kind subscribes.
+        They do not include ``down/#``. So the broker keeps a retained message of a later kind until an agent
+        that knows the kind subscribes.
         """
         return f"{self._down}/cmd/+", f"{self._down}/config", f"{self._down}/ack"
 
     def parse_down(self, topic: str, payload: bytes) -> DownMessage | None:
-        """The message behind a received topic, or None when it matches none of ``subscriptions``."""
+        """Return the message; None if its topic matches none of ``subscriptions``."""
         prefix, _, rest = topic.partition(f"{self._down}/")
         kind, _, name = rest.partition("/")
         if prefix or kind not in set(DownKind):
@@ -139,7 +139,7 @@ def _checked(name: str) -> str:
 
 DEFAULT_ID = "central"
 WARD_ITSELF = "_ward"
-"""Replaces a gateway's id, which never contains an underscore."""
+"""Replaces the gateway's id in the topic of an alert about a ward. No gateway's id has an underscore."""
 
 
 class UpKind(StrEnum):
@@ -159,7 +159,7 @@ _NAMED = (UpKind.EVENT, UpKind.MEDIA, UpKind.REPLY, UpKind.PART)
 
 @dataclass(frozen=True, slots=True)
 class UpTopic:
-    """A parsed topic. ``name``: the camera of an event, the id of a picture, file or command, or empty."""
+    """A parsed topic of a gateway. ``name``: camera of an event, id of a file or command, or empty."""
 
     ward: str
     gateway: str
@@ -182,42 +182,44 @@ class CentralTopics:
         self._root = root
         own = f"{root}/central" if central_id == DEFAULT_ID else f"{root}/central/{central_id}"
         self.state = f"{own}/state"
-        """Retained; also the last will. Of a second centre beside ``central`` one level below."""
+        """Topic of the centre's state, which is retained; its last will is sent to it too. The topic of a
+        centre with another id than ``central`` is one level deeper."""
 
     def presence(self, ward: str, gateway: str) -> str:
-        """Retained."""
+        """Return the topic of a gateway's presence, which is retained."""
         return f"{self._root}/central/presence/{ward}/{gateway}"
 
     def outage(self, ward: str) -> str:
-        """Retained while the outage lasts."""
+        """Return the topic of a ward's outage, which is retained while the outage lasts."""
         return f"{self._root}/central/outage/{ward}"
 
     def alert(self, ward: str, gateway: str, rule: str, camera: str) -> str:
-        """Retained while the alert is open. ``gateway`` empty: the ward; ``camera`` empty: the gateway."""
+        """Return the topic of an alert, which is retained while the alert is open. An alert about a ward has
+        an empty ``gateway``, an alert about a gateway an empty ``camera``."""
         about = f"{self._root}/central/alert/{ward}/{gateway or WARD_ITSELF}/{rule}"
         return f"{about}/{camera}" if camera else about
 
     def onvif_event(self, ward: str, gateway: str, local: str) -> str:
-        """A notification for programs that read ONVIF events. ``local``: topic and source, as ONVIF Core
-        forms them."""
+        """Return the topic of a notification for programs that read ONVIF events. ``local``: the topic and
+        the source of the event, as ONVIF Core forms them."""
         return f"{self._root}/central/onvif/{ward}/{gateway}/onvif-ej/{local}"
 
     def claim(self, number: int) -> str:
-        """A claim that the control machine has to answer; retained until then."""
+        """Return the topic of a claim, which is retained until the control machine has answered it."""
         return f"{self._root}/central/claim/{number}"
 
     @property
     def all_claims(self) -> str:
-        """What the control machine subscribes to."""
+        """Return the filter for all claims, to which the control machine subscribes."""
         return f"{self._root}/central/claim/+"
 
     @property
     def claim_subscriptions(self) -> tuple[str, str]:
-        """Claims of boxes without a site, and the answers of the control machine."""
+        """Return the filters for the claims of boxes without a site, and for the answers to them."""
         return ClaimTopics.all_claims(self._root), ClaimTopics.all_answers(self._root)
 
     def parse_box(self, topic: str) -> BoxTopic | None:
-        """Parse a topic of ``claim_subscriptions``; None for another one."""
+        """Parse a topic that matches ``claim_subscriptions``; return None for any other topic."""
         serial = topic.removeprefix(f"{self._root}/{UNCLAIMED}/").partition("/")[0]
         if SERIAL.fullmatch(serial) is None:
             return None
@@ -226,12 +228,13 @@ class CentralTopics:
         return BoxTopic(serial, kinds[topic]) if topic in kinds else None
 
     def subscriptions(self, ward: str) -> tuple[str, ...]:
-        """The kinds that the centre stores; the broker does not queue unknown kinds of a later version."""
+        """Return the filters for the messages of a ward's gateways that the centre stores. There is one for
+        each kind, so that the broker does not queue kinds of a later version."""
         base = f"{self._root}/{ward}/+/up"
         return tuple(f"{base}/{kind}/+" if kind in _NAMED else f"{base}/{kind}" for kind in UpKind)
 
     def parse_up(self, topic: str) -> UpTopic | None:
-        """Parse a topic of a gateway; None when it matches none of ``subscriptions``."""
+        """Parse a topic of a gateway; return None if it matches none of ``subscriptions``."""
         if not topic.startswith(self._root + "/"):
             return None
         levels = topic[len(self._root) + 1 :].split("/")
@@ -264,16 +267,16 @@ class ClaimTopics:
         base = f"{root}/{UNCLAIMED}/{serial}"
         self.claim = f"{base}/up/claim"
         self.answer = f"{base}/down/answer"
-        """Retained; the centre's side clears it."""
+        """Topic of the answer, which is retained; the control machine clears it by an empty message."""
 
     @staticmethod
     def all_claims(root: str) -> str:
-        """What the program that answers claims subscribes to."""
+        """Return the filter for the claims of all boxes, to which the centre subscribes."""
         return f"{root}/{UNCLAIMED}/+/up/claim"
 
     @staticmethod
     def all_answers(root: str) -> str:
-        """What the centre subscribes to, beside the claims."""
+        """Return the filter for the answers to all boxes, to which the centre subscribes too."""
         return f"{root}/{UNCLAIMED}/+/down/answer"
 
 

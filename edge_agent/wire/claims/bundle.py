@@ -1,4 +1,4 @@
-"""The file with all sites of the sheet, which lies on every box."""
+"""The file with all sites of the sheet; every box has a copy of it."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from edge_agent.wire.base import END, Count, Id, Message, Sha256, Time
 
 MAX_CAMERAS_OF_CLAIM = 64
 MAX_CLAIM_BYTES = 65_536
-"""Of the JWS of a claim."""
+"""Largest size of the JWS of a claim."""
 SERIAL = re.compile(r"box-[a-z0-9]{8,32}")
 
 BoxSerial = Annotated[str, Meta(pattern=rf"^box-[a-z0-9]{{8,32}}{END}", description="the box's own id")]

@@ -1,4 +1,4 @@
-"""Reads messages of any gateway, also of older and newer releases: lenient types, bounded values.
+"""Reads messages of gateways of any release, older or newer: lenient types, bounded values.
 
-The centre and ``edge-agent gateways`` use it. Nothing is sent from here.
+The centre and ``edge-agent gateways`` use it. It sends nothing.
 """

@@ -1,8 +1,8 @@
 """Bounds for the values that a gateway sends. Pure.
 
-A value beyond them, such as an uptime of 1e308 s or a time in the year 9999, must not break a page, a list or
-an alert of another gateway. The received bytes are stored unchanged; only the values that the centre reads
-from them are bounded. Problems, as a gateway of any release sends them, are bounded too.
+A value beyond the bounds, such as an uptime of 1e308 s or a time in the year 9999, must not break a page, a
+list or an alert of another gateway. The centre stores the received bytes unchanged; only the values that it
+reads from them are bounded, including coded problems.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from edge_agent.core.problems import CodedProblem, ProblemText
 from edge_agent.core.problems.problem import Param
 
 HIGHEST_SEQUENCE = 10**16 - 1
-"""Sixteen digits on the wire."""
+"""Highest sequence of an event, which has sixteen digits on the wire."""
 
 
 MAX_NUMBER = 1e13
-"""Of a float. The clock of a gateway that booted in 1970 is 1.8e12 ms off."""
+"""Largest float. It allows an offset of 1.8e12 ms: that of the clock of a gateway that booted in 1970."""
 MAX_INTEGER = 2**53
 MAX_TEXT = 500
-"""Characters; longer texts are cut."""
+"""Most characters of a text; longer texts are cut."""
 MAX_ITEMS = 64
-"""Of a list or a mapping, such as the cameras of a gateway; further items are dropped."""
+"""Most items of a list or a mapping, such as the cameras of a gateway; further items are dropped."""
 EARLIEST_MS, LATEST_MS = 0, 4_102_444_800_000
-"""Of times: 1970, where a gateway without a clock starts, and 2100."""
+"""Bounds of times in milliseconds since 1970: 1970, when a gateway without a clock starts, and 2100."""
 
 
 def bounded_number(number: float | None) -> float | None:
-    """The number; None where it is beyond the bounds."""
+    """Return the number; None if it is None, not finite or beyond ``MAX_NUMBER``."""
     if number is None or not math.isfinite(number) or abs(number) > MAX_NUMBER:
         return None
     return number
 
 
 def bounded_time(time_ms: float) -> int:
-    """The time, moved to the nearer bound where it is beyond them."""
+    """Return the time; if it is beyond the bounds, return the nearer bound."""
     return round(min(max(time_ms, EARLIEST_MS), LATEST_MS))
 
 
@@ -50,9 +50,9 @@ def bounded_text(text: str) -> str:
 
 
 def bound_fields(struct: msgspec.Struct) -> bool:
-    """Bound every field in place, nested ones too; return whether any value was out of bounds.
+    """Bound every field in place, also of nested structs; return whether any value was out of bounds.
 
-    A number out of bounds is replaced by its field's default.
+    A number out of bounds is replaced by the default of its field; texts, lists and mappings are cut.
     """
     found = False
     for name, default in _defaults(type(struct)):
@@ -69,7 +69,8 @@ def bound_fields(struct: msgspec.Struct) -> bool:
 
 
 def _within(value: Any, default: Any) -> Any:
-    """Return ``value`` if it is within the bounds; the items of a list or mapping are not checked here."""
+    """Return ``value`` itself if it is within the bounds, else a bounded one. Of a list or mapping only the
+    length is checked, not the items."""
     match value:
         case None | bool():
             return value
@@ -89,7 +90,7 @@ def _within(value: Any, default: Any) -> Any:
 
 
 def _whole(value: Any) -> Any:
-    """Return one item of a list or mapping within the bounds."""
+    """Return a bounded item of a list or mapping."""
     if isinstance(value, msgspec.Struct):
         bound_fields(value)
         return value
@@ -109,7 +110,7 @@ def _bound_items(items: list[Any] | dict[Any, Any]) -> bool:
 
 @cache
 def _defaults(of: type[msgspec.Struct]) -> tuple[tuple[str, Any], ...]:
-    """Each field with the value that replaces an unusable one."""
+    """Return each field's name with the value that replaces one that is out of bounds."""
     return tuple((field.name, _default(field)) for field in msgspec.structs.fields(of))
 
 
@@ -120,17 +121,17 @@ def _default(field: msgspec.structs.FieldInfo) -> Any:
 
 
 MAX_PARAMS, MAX_CODE, MAX_DEPTH = 16, 63, 8
-"""Parameters of a problem, characters of a code, and problems inside problems."""
+"""Most parameters of a problem, characters of a code, and levels of problems inside problems."""
 
 
 def with_problem(text: str, received: object) -> str:
-    """``text`` with the code that came beside it, if there is a usable one."""
+    """Return ``text`` together with its coded problem ``received``; only ``text`` if that is not usable."""
     problem = received_problem(received)
     return text if problem is None else ProblemText(text, problem)
 
 
 def with_problems(texts: Iterable[str], received: object) -> list[str]:
-    """Lines with the problems of the same places."""
+    """Return each of ``texts`` with the coded problem at the same position in the list ``received``."""
     problems = received if isinstance(received, list) else []
     return [
         with_problem(text, each) for text, each in zip(texts, chain(problems, repeat(None)), strict=False)
@@ -138,7 +139,7 @@ def with_problems(texts: Iterable[str], received: object) -> list[str]:
 
 
 def received_problem(value: object, depth: int = 0) -> CodedProblem | None:
-    """Parse a problem; None if it is not one, or is beyond the bounds."""
+    """Parse a coded problem; return None if ``value`` is not one or is beyond the bounds."""
     if not isinstance(value, dict) or depth >= MAX_DEPTH:
         return None
     code, params = value.get("code"), value.get("params", {})

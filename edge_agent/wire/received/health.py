@@ -142,15 +142,15 @@ class ReceivedHealth(msgspec.Struct):
     commands: ReceivedCommandsHealth = msgspec.field(default_factory=ReceivedCommandsHealth)
     cameras: Mapping[str, ReceivedCameraHealth] = msgspec.field(default_factory=dict)
     degraded: list[str] = msgspec.field(default_factory=list)
-    problems: object = None  # what the lines of ``degraded`` say
+    problems: object = None  # the lines of ``degraded`` as coded problems, not checked yet
 
 
 _HEALTH = msgspec.json.Decoder(ReceivedHealth)
 
 
 def read_health(payload: bytes) -> ReceivedHealth:
-    """Decode a heartbeat and bound its values; its lines carry their codes. Raises msgspec.DecodeError,
-    RecursionError."""
+    """Decode a heartbeat and bound its values. Each line of ``degraded`` gets its coded problem, if there is
+    one. Raises msgspec.DecodeError, RecursionError."""
     health = _HEALTH.decode(payload)
     bound_fields(health)
     health.degraded = with_problems(health.degraded, health.problems)

@@ -1,7 +1,7 @@
 """Parses and checks a received message: an event, a picture, a heartbeat, a birth, a state or a reply.
 
-Pure, and strict about what the centre relies on: sender, number and time. The ``data`` of an event is stored
-whatever it is: a newer agent has kinds that this version does not know.
+Pure, and strict about the values that the centre relies on: sender, number and time. Any ``data`` of an event
+is accepted, because a newer agent has kinds that this version does not know.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ MAX_BYTES = {
     UpKind.PART: 1_048_576,
 }
 MAX_FILE_BYTES = 67_108_864
-"""Of a file in parts; a gateway sends half as much, unless its configuration says otherwise."""
+"""Largest file in parts. By default a gateway sends at most half as much; that can be configured."""
 MIN_PART_BYTES = 65_536
-"""A file has at most 1,024 parts."""
+"""Least size of a part, except the last one. So a file has at most 1,024 parts."""
 _JPEG = b"\xff\xd8\xff"
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 _MEDIA_ID = re.compile(r"[a-z0-9-]{1,128}")
@@ -73,7 +73,8 @@ class _Loss(msgspec.Struct):
 
 
 class EventMessage(msgspec.Struct, frozen=True, gc=False):
-    """A struct, because the centre makes one for each event: a frozen dataclass takes ten times as long."""
+    """A received event. It is a msgspec struct, because the centre makes one for each event, and a frozen
+    dataclass takes ten times as long to make."""
 
     ward: str
     gateway: str
@@ -86,7 +87,7 @@ class EventMessage(msgspec.Struct, frozen=True, gc=False):
     event_id: str | None
     phase: str | None
     payload: bytes
-    odd: str = ""  # what was out of bounds, for humans; empty: nothing
+    odd: str = ""  # a text for people on what was out of bounds; empty: nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +104,18 @@ class MediaMessage:
 
 @dataclass(frozen=True, slots=True)
 class PartMessage:
-    """A part of a file. All parts have ``part_bytes``, but the last has the rest."""
+    """A part of a file. Each part has ``part_bytes`` bytes, except the last, which has the rest."""
 
     ward: str
     gateway: str
     media_id: str
     event_id: str
     camera: str
-    sha256: str  # of the whole file
+    sha256: str  # digest of the whole file
     file_bytes: int
     part_bytes: int
     parts: int
-    number: int  # from 1
+    number: int  # number of the part, from 1
     payload: bytes
 
 
@@ -146,7 +147,8 @@ class BirthDocument(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class BirthMessage:
-    """``inventory`` is None where the retained message was cleared: decommissioned or moved."""
+    """A birth. ``inventory`` is None if the retained message was cleared, because the gateway was
+    decommissioned or moved."""
 
     ward: str
     gateway: str
@@ -159,12 +161,12 @@ class StateDocument(msgspec.Struct):
     session: str
     time: str
     reason: str = ""
-    problem: object = None  # what ``reason`` says
+    problem: object = None  # ``reason`` as a coded problem, not checked yet
 
 
 @dataclass(frozen=True, slots=True)
 class StateMessage:
-    """``document`` is None where the retained message was cleared."""
+    """A state message. ``document`` is None if the retained message was cleared."""
 
     ward: str
     gateway: str
@@ -177,12 +179,12 @@ class ReplyDocument(msgspec.Struct):
     code: object = ""
     text: str = ""
     result: msgspec.Raw = msgspec.Raw(b"{}")
-    problem: object = None  # what ``text`` says
+    problem: object = None  # ``text`` as a coded problem, not checked yet
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyMessage:
-    """Progress or result of a command, whoever sent the command."""
+    """Progress or result of a command, also of a command that another program sent."""
 
     ward: str
     gateway: str
@@ -206,13 +208,13 @@ STATUSES = frozenset(get_args(wire.ReplyStatus))
 
 
 def parse_message(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, str], ...]) -> GatewayMessage:
-    """Parse a message by its topic. Raises MalformedMessage."""
+    """Parse a message of the kind that its topic names. Raises MalformedMessage."""
     max_bytes = MAX_BYTES[topic.kind]
     if len(payload) > max_bytes:
         raise MalformedMessage(f"{len(payload)} bytes, at most {max_bytes} are taken")
     try:
         if topic.kind not in (UpKind.MEDIA, UpKind.PART):
-            payload.decode()  # msgspec does not check the fields that it skips, and they are stored
+            payload.decode()  # the payload is stored whole, and msgspec checks no UTF-8 in fields it skips
         match topic.kind:
             case UpKind.EVENT:
                 return _event(topic, payload)
@@ -229,12 +231,13 @@ def parse_message(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, s
             case UpKind.REPLY:
                 return _reply(topic, payload)
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
-        # msgspec names the key and the type, and never quotes a value.
+        # The text of msgspec's error names the key and the type, and never quotes a value.
         raise MalformedMessage(f"not what is expected of {topic.kind}: {error}"[:300]) from error
 
 
 def parse_loss(event: EventMessage) -> wire.LossData | None:
-    """The events that a ``loss`` event announces; None when it cannot be parsed or its ranges are invalid."""
+    """Return the data of a ``loss`` event; None if it cannot be parsed, or its epoch, reason or ranges are
+    invalid."""
     try:
         loss = _LOSS.decode(event.payload).data
     except (msgspec.DecodeError, RecursionError):
@@ -271,8 +274,10 @@ def _event(topic: UpTopic, payload: bytes) -> EventMessage:
 
 
 def _envelope_problem(topic: UpTopic, found: _Envelope) -> str:
-    """What is wrong with the envelope of an event; empty: nothing. Not with ``_require``: that would take a
-    third of the time in which an event is parsed."""
+    """Return what is wrong with the envelope of an event; empty if nothing is.
+
+    It does not use ``_require``, which would take a third of the time of parsing an event.
+    """
     if found.specversion != "1.0":
         return "specversion is not 1.0"
     if found.source != f"/tb/{topic.gateway}":
@@ -291,13 +296,13 @@ def _envelope_problem(topic: UpTopic, found: _Envelope) -> str:
 
 
 def has_file_type(head: bytes) -> bool:
-    """Whether a file that begins with these bytes is of a type that a gateway may send."""
+    """Return whether a file that begins with ``head`` is of a type that a gateway may send."""
     # ``content_type_of`` returns image/jpeg for unknown content.
     return head.startswith(_JPEG) or content_type_of(head) != "image/jpeg"
 
 
 def _file_properties(topic: UpTopic, named: dict[str, str]) -> tuple[str, str, str]:
-    """The event, the camera and the digest of a file."""
+    """Return event id, camera and SHA-256 of a file. Raises MalformedMessage if one is missing or invalid."""
     event_id, camera, sha256 = (named.get(key, "") for key in ("event_id", "camera", "sha256"))
     _require(_matches(_MEDIA_ID, topic.name), "the id is not of a-z, 0-9 and -")
     _require(_matches(_EVENT_ID, event_id), "the property event_id is missing or no id")
@@ -336,7 +341,7 @@ def _heartbeat(topic: UpTopic, payload: bytes) -> HeartbeatMessage:
     health = read_health(payload)
     milliseconds(health.time)
     _require(_matches(_WORD, health.session), "session is not a word")
-    # A camera's name is used as a key by the pages.
+    # The web pages use the name of a camera as a key.
     _require(all(map(_ID.fullmatch, health.cameras)), "a camera's name is not an id")
     return HeartbeatMessage(topic.ward, topic.gateway, health, payload)
 
@@ -371,7 +376,7 @@ def _reply(topic: UpTopic, payload: bytes) -> ReplyMessage:
 
 
 def milliseconds(time: str) -> int:
-    """Milliseconds since 1970 of a time of the wire. Raises MalformedMessage for any other text."""
+    """Return a time of the wire as milliseconds since 1970. Raises MalformedMessage for any other text."""
     try:
         if _TIME.fullmatch(time) is not None:
             return round(datetime.fromisoformat(time).timestamp() * 1000)
@@ -385,7 +390,7 @@ def _matches(pattern: re.Pattern[str], text: str) -> bool:
 
 
 def _matched_or_none(pattern: re.Pattern[str], found: object) -> str | None:
-    """The text if it matches: for values that are shown and not relied on."""
+    """Return ``found`` if it is a text that matches, else None. For values that the centre only shows."""
     return found if isinstance(found, str) and pattern.fullmatch(found) else None
 
 
