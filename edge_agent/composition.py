@@ -64,15 +64,15 @@ class SharedParts:
     clock_sync: ClockSync
 
     def current_settings(self) -> Settings:
-        """The settings in force, which a reload replaces."""
+        """Return the settings in force; a reload replaces them."""
         return self.configuration.settings
 
     def synced(self) -> bool:
-        """Whether the clock is synchronised now."""
+        """Return whether the clock is synchronised now."""
         return self.clock_sync.synced
 
     def has_been_synced(self) -> bool:
-        """Whether the clock was synchronised at any time since the boot."""
+        """Return whether the clock was synchronised at any time since the boot."""
         return self.clock_sync.has_been_synced
 
 

@@ -139,7 +139,7 @@ class RunningCamera:
         return self.pipeline_thread.loop, self.reader.loop, *main
 
     def status(self) -> CameraStatus:
-        """The reader's status, with what the pipeline adds. Thread-safe."""
+        """Return the reader's status, with what the pipeline adds. Thread-safe."""
         thread = self.pipeline_thread
         main_trouble = None if self.main is None else self.main.problem
         status = dataclasses.replace(self.reader.status(), view=thread.view, main_trouble=main_trouble)
@@ -269,7 +269,7 @@ class Cameras:
         return running is not None
 
     def relearning(self, camera_id: str) -> bool:
-        """Whether ``relearn`` was called and the view is not learned yet. Thread-safe."""
+        """Return whether ``relearn`` was called and the view is not learned yet. Thread-safe."""
         running = self._running.get(camera_id)
         return running is not None and running.pipeline_thread.relearning
 
@@ -329,7 +329,7 @@ class Cameras:
         yield from self._leaving
 
     def statuses(self) -> list[CameraStatus]:
-        """The status of each camera, in the order of the configuration."""
+        """Return the status of each camera, in the order of the configuration."""
         running, since = self._running, self._waits_since
         return [
             running[id_].status() if id_ in running else CameraStatus(id_, CameraState.STARTING, None, *since)

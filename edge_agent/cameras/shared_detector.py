@@ -99,14 +99,14 @@ class SharedDetector:
         return None if self._worker is None else self._worker.failing
 
     def health(self) -> DetectorHealth:
-        """Figures for the heartbeat. Thread-safe."""
+        """Return the figures for the heartbeat. Thread-safe."""
         if self._worker is None:
             return DetectorHealth(name="none", queue=0, latency_ms=None, degraded=self._choice.degraded)
         health = self._worker.health()
         return msgspec.structs.replace(health, degraded=health.degraded or self._choice.degraded)
 
     def birth(self) -> BirthDetector:
-        """What the birth message says about the detector."""
+        """Return what the birth message says about the detector."""
         detector = self._choice.detector
         return BirthDetector(
             name=detector.name if detector else "none",

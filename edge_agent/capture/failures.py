@@ -80,7 +80,7 @@ class CameraFault(Exception):
 
 
 def fault_of_status(status: int, *, has_credentials: bool) -> Fault:
-    """The fault for an RTSP or HTTP answer that is not a success."""
+    """Return the fault for an RTSP or HTTP answer that is not a success."""
     if status in (401, 403):
         return Fault.WRONG_LOGIN if has_credentials else Fault.NO_LOGIN
     if status == 404:
@@ -93,7 +93,7 @@ def fault_of_status(status: int, *, has_credentials: bool) -> Fault:
 
 
 def fault_of_errno(number: int | None) -> Fault:
-    """The fault for the errno of a failed connection."""
+    """Return the fault for the errno of a failed connection."""
     by_errno = {
         errno.ECONNREFUSED: Fault.REFUSED,
         errno.EHOSTUNREACH: Fault.NO_ROUTE,
@@ -107,21 +107,21 @@ def from_fault(camera_id: str, fault: Fault) -> CaptureError:
 
 
 def open_failed(error: Exception, camera_id: str) -> CaptureError:
-    """The error to raise when ``av.open`` raised ``error`` for a file or device."""
+    """Return the error to raise when ``av.open`` raised ``error`` for a file or device."""
     cause, detail = _classified(error) or (Cause.UNSUPPORTED, problem_text("file-no-video"))
     return failure(camera_id, cause, detail)
 
 
 def read_failed(camera_id: str, error: Exception) -> CaptureError:
-    """The error to raise when a running stream failed with ``error``."""
+    """Return the error to raise when a running stream failed with ``error``."""
     known = _BY_ERRNO.get(getattr(error, "errno", None) or 0)
     cause, detail = known or (Cause.ENDED, problem_text("connection-broke"))
     return failure(camera_id, cause, detail)
 
 
 def unexpected(camera_id: str, error: Exception) -> CaptureError:
-    """The error to raise for an unexpected exception: the connection is closed and opened again. The
-    exception's text may contain the password, so only its type is reported."""
+    """Return the error to raise for an unexpected exception, so that the connection is closed and opened
+    again. The exception's text may contain the password, so only its type is reported."""
     detail = problem_text("stream-agent-failed", error=type(error).__name__)
     return failure(camera_id, Cause.DECODE_ERROR, detail)
 

@@ -257,7 +257,7 @@ class FrameFeed:
     def _newest(
         self, decoder: StreamDecoder, packets: Sequence[RingPacket], in_turn_mono: float | None
     ) -> Frame | None:
-        """Full mode: decode the waiting packets and return the newest due frame. Frames that leave the
+        """Decode the waiting packets in full mode and return the newest due frame. Frames that leave the
         decoder together are delivered in order. With ``in_turn_mono``, return the first frame that is due
         from that time on."""
         begun_mono = self._clock.monotonic()
@@ -286,7 +286,7 @@ class FrameFeed:
         return self._ready.popleft() if due else None
 
     def _in_time(self, packets: Sequence[RingPacket]) -> Sequence[RingPacket]:
-        """If decoding cannot keep up, skip to the newest keyframe; without a keyframe, skip all packets."""
+        """Skip to the newest keyframe if decoding cannot keep up; without a keyframe, skip all packets."""
         now_mono = self._clock.monotonic()
         if not self._behind or now_mono - packets[0].arrived_mono <= MAX_LAG_S:
             return packets
@@ -311,7 +311,7 @@ class FrameFeed:
         return packets[first:]
 
     def _keyframe(self, decoder: StreamDecoder, packets: Sequence[RingPacket]) -> Frame | None:
-        """Idle mode: decode the newest keyframe on its own."""
+        """Decode the newest keyframe on its own, in idle mode."""
         newest = packets[-1]
         if self._mode_control.must_resume:
             self._delivered_mono = newest.stamp_mono

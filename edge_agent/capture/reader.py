@@ -56,7 +56,7 @@ class CaptureSession:
         return self.connection.decoder.codec
 
     def online_s(self) -> float | None:
-        """Seconds since the first picture; None when there was none."""
+        """Return the seconds since the first picture; None if there was none."""
         online_mono = self.connection.online_mono
         return None if online_mono is None else self._clock.monotonic() - online_mono
 

@@ -70,7 +70,7 @@ class RingTap(Protocol):
     def take(self, connection: StreamConnection, packets: Sequence[RingPacket]) -> None: ...
 
     def lost(self) -> None:
-        """The connection was lost or closed."""
+        """Note that the connection was lost or closed."""
 
 
 class WakeUp:
@@ -176,7 +176,7 @@ class PacketRing:
                 self._changed.call()
 
     def end(self) -> None:
-        """The connection is lost: drop its packets, which would only give old pictures."""
+        """Drop the packets of a lost connection, because they would only give old pictures."""
         with self._lock:
             self._lost()
             self._clear()

@@ -49,7 +49,7 @@ class PacketSizeAlarm:
             self.limit_bytes = LIMIT_FACTOR * float(np.quantile(self._quiet, QUIET_QUANTILE))
 
     def alarms(self, recent_bytes: float, mono: float) -> bool:
-        """Whether a packet that came in idle mode raises an alarm."""
+        """Return whether a packet that arrived in idle mode raises an alarm."""
         limit = self.limit_bytes
         return limit is not None and recent_bytes > limit and mono >= self._not_before_mono
 

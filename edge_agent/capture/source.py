@@ -49,7 +49,7 @@ class FrameSource(Protocol):
         ``StreamTimeouts.stall_s``. Raises ``CaptureError``, at the end of the source with cause ENDED."""
 
     def decoder(self) -> VideoDecoder:
-        """A new decoder for these packets."""
+        """Return a new decoder for these packets."""
 
     def close(self) -> None:
         """Close the connection. Only the reading thread may call it."""

@@ -64,8 +64,8 @@ class PacketStream:
         return self._recipe.live
 
     def decoder(self) -> VideoDecoder:
-        """A decoder with its own context: the container flushes the stream's context when it seeks, and
-        packets are decoded on another thread than they are read on."""
+        """Return a decoder with its own context. The stream's context cannot be used: the container flushes
+        it when it seeks, and packets are read on another thread than they are decoded on."""
         original = self._video.codec_context
         context = cast("VideoCodecContext", CodecContext.create(original.name, "r"))
         context.extradata = original.extradata

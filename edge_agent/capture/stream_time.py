@@ -82,7 +82,7 @@ class Sampler:
         self._next_s: float | None = None
 
     def set_rate(self, fps: float) -> None:
-        """Change the rate; the next due time stays."""
+        """Change the rate; the next due time does not change."""
         self._period_s = 1.0 / fps
 
     @property
@@ -91,7 +91,7 @@ class Sampler:
         return -math.inf if self._next_s is None else self._next_s - self.EARLY * self._period_s
 
     def due_after(self, stream_s: float, frames: int) -> float:
-        """The earliest time by which ``frames`` frames after ``stream_s`` are due."""
+        """Return the earliest time by which ``frames`` frames after ``stream_s`` are due."""
         if self._next_s is None:
             return -math.inf
         next_s = self._next_s
@@ -104,7 +104,7 @@ class Sampler:
         self._next_s = stream_s + self._period_s
 
     def due(self, stream_s: float) -> bool:
-        """Whether the frame at ``stream_s`` (seconds, rising) is to be analysed."""
+        """Return whether the frame at ``stream_s`` (seconds, rising) is to be analysed."""
         if not self._period_s:
             return True
         if self._next_s is None or self._next_s - stream_s > 2 * self._period_s:
@@ -138,7 +138,8 @@ class WindowedRate:
         self._amount += amount
 
     def per_second(self, mono: float) -> float:
-        """The mean over the window that ends at ``mono``; 0 while it is shorter than half a second."""
+        """Return the mean over the window that ends at ``mono``; 0 while the window is shorter than half a
+        second."""
         amount = self.amount(mono)
         if self._since is None:
             return 0.0
@@ -146,7 +147,7 @@ class WindowedRate:
         return amount / span_s if span_s >= 0.5 else 0.0
 
     def amount(self, mono: float) -> float:
-        """The sum over the window that ends at ``mono``."""
+        """Return the sum over the window that ends at ``mono``."""
         self._turn_to(int(mono))
         first = int(mono) - int(WINDOW_S)
         while self._buckets and self._buckets[0][0] < first:

@@ -110,7 +110,7 @@ class RecoveryControl:
         self._health = self._state(now_mono)
 
     def end(self) -> None:
-        """The agent stops: withdraw the requests to root."""
+        """Withdraw the requests to root, because the agent stops."""
         for request in self._requests.values():
             request.withdraw()
         if self._ladder.is_out:

@@ -68,7 +68,7 @@ class ThermalControl:
             self._event.report(change, self._facts())
 
     def end(self) -> None:
-        """The agent stops: end the open event."""
+        """End the open event, because the agent stops."""
         if self._ladder is not None and self._event.is_open:
             self._limiter.current = WorkloadLimits()
             change = StepChange(self._ladder.step, 0, "the agent is stopped")

@@ -89,7 +89,7 @@ class UplinkControl:
         return max(usual_s, SLOW_HEARTBEAT_S) if self.pace.step >= TOP_STEP else usual_s
 
     def end(self) -> None:
-        """The agent stops: end the open event. What was held back stays in the outbox."""
+        """End the open event, because the agent stops. What was held back remains in the outbox."""
         if self._event.is_open:
             change = StepChange(self.pace.step, 0, "the agent is stopped")
             self._event.report(change, self._facts(0, self._usage.period()), "restart")

@@ -109,7 +109,7 @@ class DecodeModeControl:
         return max(self._intervals) if len(self._intervals) == MIN_INTERVALS else None
 
     def connected(self) -> None:
-        """A new connection began: forget the keyframes of the old one."""
+        """Forget the keyframes of the old connection, because a new one began."""
         self._intervals.clear()
         self._keyframe_mono = self._idle_disabled = self._motion_mono = self._counted_mono = None
         self._had_motion, self._damaged, self._false_alarms = True, 0, 0
@@ -117,7 +117,7 @@ class DecodeModeControl:
         self._mode = DecodeMode.FULL
 
     def lost(self) -> None:
-        """The connection was lost: start in full mode with the next one."""
+        """Return to full mode for the next connection, because this one was lost."""
         self._mode = DecodeMode.FULL
 
     def keyframe(self, stamp_mono: float) -> None:
@@ -129,7 +129,7 @@ class DecodeModeControl:
             self._keyframe_mono = stamp_mono
 
     def overdue(self, newest_mono: float) -> bool:
-        """Whether, in idle mode, the next keyframe is late."""
+        """Return whether, in idle mode, the next keyframe is late."""
         if not self.can_escalate or self._keyframe_mono is None:
             return False
         return newest_mono - self._keyframe_mono > MAX_INTERVAL_S + 2 * TOLERANCE_S

@@ -89,16 +89,17 @@ class YuvPicture:
         return int(self._frame.height)
 
     def luma(self) -> Gray:
-        """Luma, uint8, read-only. For pictures up to ``max_width``: shape (height, width), a view of the
-        decoder's buffer with rows ``line_size`` bytes apart; the buffer lives as long as the view. For wider
-        ones: the whole picture scaled to that width, computed once. Limited-range streams keep 16..235."""
+        """Return the luma, uint8, read-only. For pictures up to ``max_width``: shape (height, width), a view
+        of the decoder's buffer with rows ``line_size`` bytes apart; the buffer lives as long as the view. For
+        wider pictures: the whole picture scaled to that width, computed once. Limited-range streams keep
+        16..235."""
         if self._luma is None:
             frame = self._planar_frame()
             self._luma = _limited_width(_plane(frame, 0)[: frame.height, : frame.width], self._max_width)
         return self._luma
 
     def bgr(self, region: Box = FULL_PICTURE) -> Colour:
-        """A fresh (height, width, 3) uint8 BGR copy of the pixels that ``region`` touches."""
+        """Return a fresh (height, width, 3) uint8 BGR copy of the pixels that ``region`` touches."""
         frame = self._planar_frame()
         x1, y1, x2, y2 = region.to_pixels(frame.width, frame.height)
         if frame.format.name == "gray":
@@ -154,7 +155,7 @@ class ArrayPicture:
         return int(self._bgr.shape[0])
 
     def luma(self) -> Gray:
-        """Full-range BT.601 luma, uint8, read-only, at most ``max_width`` wide; computed once."""
+        """Return full-range BT.601 luma, uint8, read-only, at most ``max_width`` wide; computed once."""
         if self._luma is None:
             luma: Gray = cv2.cvtColor(self._bgr, cv2.COLOR_BGR2GRAY)  # type: ignore[assignment]
             luma = _limited_width(luma, self._max_width)

@@ -55,7 +55,8 @@ class AnnouncedFormat:
     metadata_per_pixel: float = 0  # bytes that the decoder stores with each picture that it keeps
 
     def total_bytes(self, pictures: int) -> float:
-        """Bytes of ``pictures`` pictures, one of which has left the decoder and is being analysed."""
+        """Return the bytes of ``pictures`` pictures, one of which has left the decoder and is being
+        analysed."""
         per_pixel = pictures * self.bytes_per_pixel + (pictures - 1) * self.metadata_per_pixel
         return self.width * self.height * per_pixel
 

@@ -55,7 +55,7 @@ class RotatedPicture:
         return self._luma
 
     def bgr(self, region: Box = FULL_PICTURE) -> Colour:
-        """A fresh copy of the pixels that ``region`` touches."""
+        """Return a fresh copy of the pixels that ``region`` touches."""
         return np.ascontiguousarray(np.rot90(self._picture.bgr(self._there(region)), self._turns))
 
     def scaled(self, size: tuple[int, int]) -> Colour:

@@ -212,8 +212,8 @@ def _aggregated(payload: bytes, header: int) -> Iterator[bytes]:
 
 
 def _is_recovery_point(sei: bytes) -> bool:
-    """Whether a supplemental message marks a recovery point (H.264, D.1.8), where decoding can start: in open
-    groups of pictures, and with intra refresh."""
+    """Return whether a supplemental message marks a recovery point (H.264, D.1.8). There decoding can start:
+    in open groups of pictures, and with intra refresh."""
     at, end = 1, min(len(sei), 512)
     while at + 2 < end:
         numbers = []
