@@ -78,7 +78,7 @@ class SharedParts:
 
 @dataclass(frozen=True, slots=True)
 class DetectionParts:
-    """The detector, and what limits and replaces it."""
+    """The detector, the limiter of its workload, and the store of its models."""
 
     limiter: WorkloadLimiter
     models: ModelStore
@@ -87,7 +87,7 @@ class DetectionParts:
 
 @dataclass(frozen=True, slots=True)
 class EventParts:
-    """What makes events, and what stores them."""
+    """The factory that makes events, and the store that keeps them."""
 
     factory: EventFactory
     store: EventStore
@@ -105,7 +105,7 @@ class EventParts:
 
 @dataclass(frozen=True, slots=True)
 class UplinkParts:
-    """The data budget and the certificates of the connection to the broker."""
+    """The parts for the connection to the broker: data usage and budget, modem, certificates."""
 
     usage: DataUsage
     control: UplinkControl

@@ -84,7 +84,7 @@ class PassageStage(Protocol):
     """Stores a searchable row about each object once the object is gone. The rows stay on the gateway."""
 
     def observe(self, frame: Frame, tracks: Tracks) -> None:
-        """Note where the objects are and how they look; store those that have ended."""
+        """Note where the objects are and how they look; store the rows of objects whose track has ended."""
 
     def reported(self, observation: Observation) -> None:
         """Note that a rule has reported an object."""
@@ -96,8 +96,8 @@ class PassageStage(Protocol):
 
 class RuleStage(Protocol):
     def update(self, frame: Frame, tracks: Tracks) -> Iterable[Observation]:
-        """Yield what to report now. An observation counts as reported when the next one is requested: if the
-        sink fails, the rule yields it again with the next frame."""
+        """Yield the observations to report now. An observation counts as reported when the next one is
+        requested: if the sink fails, the rule yields it again with the next frame."""
 
     def finish(self, reason: str, continuing: Collection[str] = ()) -> Iterable[Observation]:
         """End all open events, because no more frames come, except those of tracks whose ids are in
@@ -128,7 +128,7 @@ class FrameResult:
 
 
 class Pipeline:
-    """The stages of one camera. Not thread-safe: one thread calls it."""
+    """Runs the stages of one camera. Not thread-safe: one thread calls it."""
 
     def __init__(
         self,

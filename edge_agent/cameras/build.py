@@ -123,8 +123,8 @@ def use_one_opencv_thread() -> None:
 def use_portable_opencv() -> None:
     """Use OpenCV's own code on the calling thread, and not Intel's IPP library, which only x86 has.
 
-    So a picture gives the same results on x86 and ARM, and 2.5 MB of IPP's functions are not resident. It
-    needs the same CPU time."""
+    So a picture gives the same results on x86 and ARM, and 2.5 MB of IPP's functions are not resident. The
+    CPU time is the same."""
     cv2.ipp.setUseIPP(False)
 
 

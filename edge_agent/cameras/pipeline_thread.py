@@ -1,4 +1,4 @@
-"""The thread of one camera that takes the next frame and runs the pipeline on it."""
+"""Runs the pipeline of one camera on a thread, which waits for the next frame and analyses it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOST_AFTER_S = 10.0
 LOST_AFTER_FRAMES = 3.0
 MAX_VIEWERS = 8
 """Callbacks that may wait for a frame of a camera. One more drops the oldest, which is never called."""
-MANY_FAILURES = 5  # failed frames in a row after which the state of a stage is at fault, not the frame
+MANY_FAILURES = 5  # after so many failed frames in a row, the state of a stage is at fault, not the frame
 
 
 class FrameQueue(Protocol):
@@ -66,7 +66,7 @@ class CameraPipelineThread:
 
     def __init__(self, camera_id: str, frames: FrameQueue, build: Callable[[], Pipeline]) -> None:
         self.camera_id = camera_id
-        self.failures = 0  # frames, since start
+        self.failures = 0  # failed frames since the start
         self.problem: str | None = None  # one line for health while frames fail
         self._frames = frames
         self._build = build

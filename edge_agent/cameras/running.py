@@ -126,7 +126,7 @@ class RunningCamera:
             self.main.stop()
 
     def change(self, camera: Camera, *, rules_only: bool) -> None:
-        """Apply new settings for the same stream. With ``rules_only``, tracks and background stay."""
+        """Apply new settings for the same stream. With ``rules_only``, tracks and background are kept."""
         old, self.camera = self.camera, effective_settings(camera, self._context.detection)
         adapt = partial(change_rules, old=old, new=self.camera, context=self._context, folder=self._folder)
         self.pipeline_thread.change(

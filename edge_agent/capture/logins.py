@@ -41,7 +41,8 @@ class LimitedLogins:
         endpoint = endpoint_of(camera)
         if endpoint is None:
             return open_source(camera, clock, wait, limits, repeat=repeat)
-        # With the port: a router may forward several cameras at one address, whose failures count together.
+        # The port tells apart the cameras that a router forwards at one address; their failures count
+        # together.
         login = self._journal.login(endpoint.host, camera.credentials, f"stream {endpoint.port}")
         try:
             source = open_source(

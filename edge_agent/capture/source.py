@@ -66,7 +66,7 @@ class StreamTimeouts:
 
 
 class Opener(Protocol):
-    """``open_source``, or a fake of it."""
+    """The signature of ``open_source``, which tests replace by a fake."""
 
     def __call__(
         self,

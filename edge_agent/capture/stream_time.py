@@ -69,10 +69,11 @@ class StreamTime:
 
 
 class Sampler:
-    """Picks frames so that ``fps`` of them are due a second of stream time.
+    """Picks frames so that ``fps`` of them are due a second of stream time. With ``fps`` None it picks every
+    frame.
 
     Due times form a grid, so that 5 a second out of 12.5 are 5 on average. A frame up to a tenth of a period
-    early still counts, because cameras jitter by milliseconds. ``None`` picks every frame.
+    early still counts, because cameras jitter by milliseconds.
     """
 
     EARLY = 0.1  # of a period

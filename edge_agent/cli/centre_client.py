@@ -51,7 +51,8 @@ def _address(url: str) -> SplitResult:
 
 
 class CentreClient:
-    """Sends the token with each request, over https or to this machine only."""
+    """A client of the centre's API. Sends its token with each request, and only over https or to this
+    machine."""
 
     def __init__(self, url: str, token: str, ca_file: Path | None) -> None:
         """Raises UsageError for a URL that is wrong or not encrypted, OSError if ``ca_file`` cannot be

@@ -81,14 +81,14 @@ class Collector:
         self._outbox = outbox
         self._online = online
         self._uplink = uplink
-        self._lock = threading.Lock()  # protects what is below, and the record's file
+        self._lock = threading.Lock()  # protects the fields below, and the record's file
         self._record: Collection | None = None  # replaced, never changed
         self._left = 0  # frames on the disk
         self._paused: str | None = None
         self._until_mono = self._saved_mono = self._review_mono = 0.0
         self.loop = SupervisedThread("collect", self._run, max_silence_s=MAX_SILENCE_S)
 
-    # --- life ---
+    # --- start ---
 
     def restore(self) -> bool:
         """Continue the collection of an earlier run. False: there is nothing to do for ``loop``."""

@@ -27,7 +27,7 @@ EXPORTED = "exported"
 
 
 class Collection(Struct, frozen=True, kw_only=True):
-    """The state file of one collection."""
+    """The content of the state file of one collection."""
 
     event_id: str
     command_id: str
@@ -128,7 +128,7 @@ class FrameNote(Struct, frozen=True, kw_only=True):
     clock: Literal["synced", "unsynced"]
     width: int
     height: int
-    light: Annotated[str, Meta(pattern="^[a-z]{1,16}$")]  # a level of ``selection.LIGHT_LEVELS``
+    light: Annotated[str, Meta(pattern="^[a-z]{1,16}$")]  # a level of ``offers.LIGHT_LEVELS``
     brightness: float  # mean luma, 0 to 255
     grey: bool  # no colour: infrared light
     active: bool  # a tracked object moved

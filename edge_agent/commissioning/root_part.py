@@ -22,7 +22,7 @@ WAIT_S = 120.0
 """Longest wait for an answer. ``edge-agent check`` on a slow board with a cold card takes most of it."""
 POLL_S = 0.1
 DISK_ERRORS = ("No space left", "Read-only file system", "Input/output error")
-"""ENOSPC, EROFS and EIO, strerror(3)."""
+"""Texts of the errors of a disk, as strerror(3) gives them: ENOSPC, EROFS and EIO."""
 
 
 class RootPartAnswer(msgspec.Struct, frozen=True):

@@ -1,4 +1,5 @@
-"""Decisions about the gateway once a second: heat, uplink budget, recovery, certificates, updates.
+"""Makes decisions about the gateway once a second: heat, uplink budget, recovery, certificates, updates.
 
-Each file is one control, or the pure ladder of steps that it follows. Root's programs do what needs root.
+Each file is one control, or the ladder of steps that a control follows. Root's programs do what needs root's
+rights.
 """

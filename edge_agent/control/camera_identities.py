@@ -1,6 +1,6 @@
 """Reads the identity of each camera: when it first connects, once a day, and after it reconnects.
 
-Cameras without a login or a web page get only the MAC that the gateway's network has.
+If a camera has no login or no web page, only its MAC is known, from the gateway's table of neighbours.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class OpenCertificateEvent(Struct, frozen=True):
 
 
 class _Record(Struct, frozen=True):
-    """The state file."""
+    """The content of the state file."""
 
     client: OpenCertificateEvent | None = None
     ca: OpenCertificateEvent | None = None

@@ -1,4 +1,4 @@
-"""What a gateway does by itself while it cannot reach a broker: reconnect, reset the modem, reboot."""
+"""Acts while the gateway cannot reach a broker: reconnects, resets the modem, reboots the gateway."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class _PendingRequest:
 class RecoveryControl:
     """Takes the steps of the recovery ladder, and reports them once the broker is back.
 
-    The main thread calls ``tick`` about once a second; any thread may call ``health``. It never blocks:
-    probes run on a thread of their own, and root answers in a file.
+    The main thread calls ``tick`` about once a second; any thread may call ``health``. ``tick`` never blocks:
+    probes run on a separate thread, and root answers in a file.
     """
 
     def __init__(
@@ -146,7 +146,7 @@ class RecoveryControl:
     def _ask_root(self, step: RecoveryStep, now_mono: float) -> None:
         request = self._requests[step]
         before = request.answer()
-        # On disk before it is done: a reboot leaves no time to write.
+        # Stored before the request is made, because a reboot leaves no time to write.
         self._note(step, RecoveryOutcome.ASKED, "", now_mono)
         try:
             request.ask()

@@ -61,7 +61,7 @@ class BrokerOutage(msgspec.Struct):
 class RecoveryLadder:
     """Decides which recovery step is due while the broker is not reached.
 
-    ``every_s``: interval of each step; a step that is not in it is never due. Not thread-safe.
+    ``every_s``: interval of each step; a step without an interval is never due. Not thread-safe.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class RecoveryLadder:
     def note(
         self, step: RecoveryStep, outcome: RecoveryOutcome, detail: str, now_mono: float, label: str
     ) -> None:
-        """Record the outcome of a step. It replaces the entry of a step that waited for root's answer."""
+        """Record the outcome of a step. If the step waited for root's answer, this replaces its entry."""
         tried = self.outage.tried
         after_s = round(self.outage_s(now_mono), 1)
         entry = HealingStep(step=step.value, at=label, after_s=after_s, outcome=outcome.value, detail=detail)

@@ -1,4 +1,5 @@
-"""Reduces the workload while the gateway is hot: reads sensors, applies the thermal ladder, reports it."""
+"""Reduces the workload while the gateway is hot: reads sensors, applies the thermal ladder, reports its
+steps."""
 
 from __future__ import annotations
 

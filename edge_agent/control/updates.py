@@ -1,6 +1,6 @@
 """The agent's side of updates: its commands, the cache of wheels, and the event about each result.
 
-Root's program installs them; ``host/system/root_requests.py`` reads what it reports.
+Root's program installs releases; ``host/system/root_requests.py`` reads what that program reports.
 """
 
 from __future__ import annotations

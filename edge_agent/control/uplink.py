@@ -1,4 +1,4 @@
-"""Keeps the uplink within its budget: reads the usage, applies the budget ladder, reports it."""
+"""Keeps the uplink within its budget: reads the usage, applies the budget ladder, reports its steps."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HELD_BACK: tuple[HeldBack, ...] = ("media", "info", "heartbeat")
 
 
 class _InForce(msgspec.Struct, frozen=True):
-    """The state file: the step, and the billing period that it belongs to."""
+    """The content of the state file: the step, and the billing period to which it belongs."""
 
     step: int
     first_day: date | None

@@ -95,7 +95,7 @@ class DecodeModeControl:
 
     @property
     def stays_full(self) -> bool:
-        """Whether the mode stays full however long nothing moves."""
+        """Whether the mode remains full even if nothing moves for a long time."""
         return self._choice is GearChoice.FULL or self._full_reason is not None
 
     @property

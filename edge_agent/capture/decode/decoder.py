@@ -110,7 +110,7 @@ class VideoDecoder:
             self._clean = clean = False
             self._broken_pts = frame.pts
         elif not clean and frame.key_frame and not self._older_than_break(frame):
-            # A truncated JPEG is a keyframe too: it stays unclean, and the next one is judged by itself.
+            # A truncated JPEG is a keyframe too: it is not clean, and the next JPEG is judged by itself.
             self._clean = True
             clean = not self._jpeg
         self.corrupt += not clean

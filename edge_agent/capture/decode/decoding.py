@@ -142,7 +142,7 @@ class StreamDecoder:
         self.reordered = self.reordered or stamp_mono < self._newest_mono
         self._newest_mono = max(self._newest_mono, stamp_mono)
         self._stamps[pts] = stamp_mono
-        if len(self._stamps) > MAX_REORDERED:  # the oldest is of a field, or its picture never came
+        if len(self._stamps) > MAX_REORDERED:  # the oldest belongs to a field, or its picture never came
             del self._stamps[next(iter(self._stamps))]
 
     def _stamp(self, frame: VideoFrame, item: RingPacket) -> float:

@@ -1,8 +1,8 @@
 """Decoded pictures: luma as a view of the decoder's buffer, colour converted only for the requested part.
 
-The conversion matrices follow ITU-R BT.601-7 and BT.709-6 (and BT.2020-2 for completeness), in limited
-("TV", luma 16..235) or full ("JPEG", 0..255) range, as the stream says. For a stream that says nothing,
-BT.601 is assumed, as libswscale does, and so do the tools with which models are trained.
+The conversion matrices follow ITU-R BT.601-7 and BT.709-6 (and BT.2020-2 for completeness), in limited ("TV",
+luma 16..235) or full ("JPEG", 0..255) range, as the stream says. If the stream says nothing, BT.601 is
+assumed: libswscale and the tools with which models are trained assume it too.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ class YuvPicture:
     """
 
     def __init__(self, frame: VideoFrame, max_width: int | None = None) -> None:
-        """``max_width``: largest width of ``luma``, in pixels; ``width``, ``height`` and ``bgr`` stay the
-        camera's."""
+        """``max_width``: largest width of ``luma``, in pixels; it does not limit ``width``, ``height`` and
+        ``bgr``."""
         self._frame = frame
         self._max_width = max_width
         self._luma: Gray | None = None

@@ -66,7 +66,8 @@ class PictureLimits:
 
     def __init__(self, codec: str, extradata: bytes) -> None:
         self._read = {"h264": self._read_h264, "hevc": self._read_h265, "mjpeg": self._read_jpeg}[codec]
-        self._announced = self._largest = AnnouncedFormat(0, 0, 0, 0)  # of the newest parameter set; of all
+        # from the newest parameter set; from the largest of all
+        self._announced = self._largest = AnnouncedFormat(0, 0, 0, 0)
         self._announcement = extradata  # checked with the first packet
         self._max_units_seen = 0  # most NAL units of a packet
         self._parameters: dict[tuple[int, int], float] = {}  # bytes of parameter sets, by kind and number

@@ -1,7 +1,8 @@
-"""``reboot`` of the gateway, and ``camera-reboot`` of a camera that hangs. docs/design/commands.md.
+"""``reboot``: reboots the gateway; ``camera-reboot``: reboots a camera that hangs. See
+docs/design/commands.md.
 
-Root's program reboots the gateway, and the agent replies at its next start. A camera reboots over ONVIF,
-with the login of its streams.
+Root's program reboots the gateway, and the agent replies at its next start. A camera reboots over ONVIF, with
+the login of its streams.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ TAKEN_WITHIN_S = 15.0
 """systemd starts root's program at once. If the request is still there after this time, the path unit does
 not run."""
 ANSWERED_WITHIN_S = 5.0
-"""Root's program removes the request before it decides. If it reboots, the agent is stopped meanwhile."""
+"""Longest wait for the decision of root's program, which removes the request first. If root's program reboots
+the gateway, the agent is stopped meanwhile."""
 POLL_INTERVAL_S = 0.1
 WITHIN_S = 180.0
 

@@ -49,7 +49,7 @@ class StormMode:
         self._clock = clock
         self._cameras = cameras
         self._send_snapshot = take
-        self._lock = threading.Lock()  # protects what is below
+        self._lock = threading.Lock()  # protects the fields below
         self._storm = read_record(path, _Storm)
         self._until_mono = self._next_mono = clock.monotonic()
         self._number = 0

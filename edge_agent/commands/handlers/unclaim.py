@@ -23,7 +23,8 @@ PICKED_UP_WITHIN_S = 15.0
 """systemd starts root's program at once. If the request is still there after this time, the path unit does
 not run."""
 ANSWERED_WITHIN_S = 5.0
-"""Root's program deletes the request, then answers. It stops the agent some seconds later."""
+"""Longest wait for the answer of root's program, which deletes the request first. It stops the agent some
+seconds later."""
 POLL_INTERVAL_S = 0.1
 MAX_WHY = 200
 """Longest reason in the request, in characters; root's program reads at most 2000 bytes."""
