@@ -1,4 +1,4 @@
-"""The section ``alerts:`` of the centre's configuration: changed rules of those that ship, and new rules."""
+"""The section ``alerts:`` of the centre's configuration: changes of shipped rules, and new rules."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ class AlertRule:
         return measurement.value > 0
 
     def text_for(self, measurement: Measurement) -> str:
-        """The alert's text: one line for operators."""
+        """Return the alert's text, one line for operators."""
         if self.above:
             return problem_text("above", why=measurement.text, limit=self.above)
         if self.below:
@@ -174,7 +174,7 @@ ALERTS = AlertRules(RULE, "alert rules", most=MAX_RULES)
 
 
 def default_rules() -> tuple[AlertRule, ...]:
-    """The shipped rules. Raises ConfigError when the file in the package is damaged."""
+    """Return the shipped rules. Raises ConfigError if their file in the package is damaged."""
     reading = ReadContext(ConfigFiles(DEFAULTS.parent, None), SystemClock())
     rules = ALERTS.read(tree.Sequence(tree.SourcePosition(str(DEFAULTS), 1, 1), ()), reading)
     if rules is INVALID:
@@ -259,7 +259,7 @@ def _of(measure: Measure) -> str:
 
 
 def reference() -> Iterator[str]:
-    """The measures, and the rules that ship, for ``docs/reference/central.md``."""
+    """Return the lines about measures and shipped rules for ``docs/reference/central.md``."""
     yield "## Measures\n"
     yield "| measure | of | value | meaning |"
     yield "|---|---|---|---|"

@@ -296,8 +296,8 @@ def overrides(active: set[str]) -> Measurement:
 
 
 FLEET_SHARE = 0.1
-"""Share of the gateways that must have a version before the others count as behind: a version on trial
-does not count."""
+"""Share of the gateways that must have a version before gateways with older ones count as behind. So a
+version on trial does not count."""
 
 
 def newest_version(versions: Mapping[str, int]) -> str:

@@ -173,7 +173,7 @@ class CentralService:
             self._metrics_server.start()
         self._ingest.loop.start()
         self._supervisor.watch(self._ingest.loop)
-        self._embedder.loop.start()  # not supervised: the centre goes on without it
+        self._embedder.loop.start()  # not supervised: the centre also runs without it
         if self._console is not None:
             self._console.start()
         if self._webhook is not None:
@@ -254,7 +254,7 @@ class CentralService:
 
 
 def _search_key(settings: CentralSettings) -> Ed25519PrivateKey | None:
-    """Raises CentralError."""
+    """Return the key that signs searches; None: ``search`` is not configured. Raises CentralError."""
     if settings.search is None:
         return None
     try:

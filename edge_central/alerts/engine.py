@@ -336,7 +336,7 @@ class AlertEngine:
         if version == subject.version:
             return
         self._versions[subject.version] -= 1
-        if self._versions[subject.version] <= 0:  # a changing version text must not fill the memory
+        if self._versions[subject.version] <= 0:  # versions that keep changing must not fill the memory
             del self._versions[subject.version]
         subject.version = version
         self._versions[version] += 1

@@ -39,7 +39,7 @@ class PostFailed(Exception):
 class PostAnswer:
     status: int
     text: str
-    """The beginning of the body, if it was asked for."""
+    """The first bytes of the body, at most as many as the caller wanted."""
     retry_after: str | None
     """Seconds or a date."""
 

@@ -163,7 +163,7 @@ class AlertSubject:
                 yield from self._settle(condition_key, condition, at)
 
     def go_away(self) -> None:
-        """The gateway is away: drop conditions without an alert, because their state is unknown now."""
+        """Note that the gateway is away, and drop conditions without an alert: their state is unknown now."""
         self.away = True
         for condition_key, condition in list(self.conditions.items()):
             if condition.alert is None and condition.rule.measure not in WARD_OR_PRESENCE:
@@ -180,7 +180,7 @@ class AlertSubject:
                 yield from _changed(condition, folded=True)
 
     def has_alert_of(self, measures: Set[Measure]) -> bool:
-        """Whether an alert of one of these measures is open."""
+        """Return whether an alert of one of these measures is open."""
         return any(
             condition.alert is not None and condition.rule.measure in measures
             for condition in self.conditions.values()

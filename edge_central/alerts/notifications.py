@@ -44,7 +44,7 @@ _WORDS: dict[Severity, Literal["info", "warning", "alarm"]] = {
 
 
 def encode_alert(alert: Alert) -> bytes:
-    """The alert as JSON."""
+    """Return the alert as JSON."""
     key = alert.key
     names = [name for name in (key.ward, key.gateway, key.rule, key.camera, str(alert.opened_ms)) if name]
     return encode_json(

@@ -1,4 +1,4 @@
-"""Starts the process that computes embeddings, gives it pictures, and kills it when it takes too long."""
+"""Starts the process that computes embeddings, sends it pictures, and kills it if it is too slow."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from edge_central.appearance.frames import (
 log = logging.getLogger(__name__)
 
 START_S, PICTURE_S = 60.0, 5.0
-"""A process that needs longer to start, or for a picture, is killed."""
+"""A process that needs longer than this to start, or for one picture, is killed."""
 MAX_PICTURES = 200
 """A new process is started after this many pictures, so that harm by a picture does not last."""
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}

@@ -45,7 +45,7 @@ class LabelledVectors:
 
     @property
     def findable(self) -> Flags:
-        """Which pictures show an object that another camera saw too."""
+        """Mask of the pictures whose object another camera saw too."""
         return np.asarray((self.same & self.apart).any(axis=1))
 
     @property

@@ -33,7 +33,8 @@ _BEFORE_PICTURE: dict[str, Condition] = {
     LinkState.ABSENT: Condition.ABSENT,
     LinkState.UNKNOWN: Condition.UNKNOWN,
 }
-"""Gateway states in which the camera's own state says nothing: the gateway does not run, or perhaps not."""
+"""Gateway states in which the camera's state says nothing: the gateway does not run, or it is unknown whether
+it runs."""
 
 
 @dataclass(frozen=True, slots=True)

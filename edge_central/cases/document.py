@@ -146,8 +146,8 @@ def exported_case(
     holds: Iterable[PassageHoldView] = (),
     onvif: Mapping[str, ExportedOnvif] | None = None,
 ) -> ExportedCase:
-    """``copies``: altered copies, by the key of their subject. ``onvif``: the ONVIF Export Files of clips,
-    by the clip's key."""
+    """Make ``case.json``. ``copies``: altered copies, by the key of their subject. ``onvif``: the ONVIF
+    Export Files of clips, by the clip's key."""
     summary = case.summary
     return ExportedCase(
         format=FORMAT,

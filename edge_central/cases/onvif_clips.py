@@ -113,7 +113,7 @@ def _unreadable(file: CaseAttachment) -> Omission | None:
 
 
 def _source(item: CaseItem) -> str:
-    """Name of the camera, where it is one of the city's."""
+    """Return the site, camera and ids of the event; empty for an item that is no event."""
     event = event_of(item.facts)
     if event is None:
         return ""

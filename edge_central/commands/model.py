@@ -11,8 +11,7 @@ from typing import Any
 
 UNCLAIM = "unclaim"
 UNSIGNED_TYPES = frozenset(("clip", "live-pictures", "snapshot", "status"))
-"""These types change nothing on the gateway, so an attacker who takes over the console may be able to send
-them."""
+"""These types change nothing on the gateway: an attacker who takes over the console could send them too."""
 SIGNED_TYPES = frozenset(
     (
         "arm",

@@ -137,8 +137,8 @@ def last_rule_changes(
     connection: Connection, scope: Scope, gateway: str, camera: str
 ) -> dict[str, LoggedCommand]:
     """Return, by rule id, the newest ``set-rule`` of each rule of a camera that the gateway has carried out
-    or is trying: while it tries a change, it already reports the new rules. The id of a command that changes
-    masks is empty."""
+    or is trying: while it tries a change, it already reports the new rules. A command that changes masks has
+    the key ""."""
     columns = tables.request.c
     in_force = columns.status.in_(("running", "succeeded"))
     done = (columns.type == "set-rule", columns.camera == camera, in_force)

@@ -122,7 +122,7 @@ class SiteOverview:
 
     @property
     def model(self) -> str:
-        """The detection model, with the first digits of its sha256."""
+        """The name of the detection model, with the first digits of its SHA-256."""
         return f"{self.birth.detector.name} {(self.birth.detector.model_sha256 or '')[:6]}".strip()
 
 

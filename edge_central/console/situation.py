@@ -8,8 +8,8 @@ from edge_central.console.fleet import RAIN, CameraVisibility, Fleet, SiteOvervi
 from edge_central.store.presence_reports import OutageReport
 
 RAIN_SHARE, RAIN_LEAST = 0.5, 4
-"""Share and minimum number of those cameras of a ward with a picture that report rain: from both limits on,
-the cause is the weather and not a dirty lens."""
+"""If at least this share, and at least this number, of a ward's cameras with a picture report rain, the cause
+is the weather and not a dirty lens."""
 TOGETHER_MS = 180_000  # ward outages that begin within this time are one power cut of the city
 
 

@@ -61,7 +61,7 @@ not measured."""
 
 class ReasonKind(StrEnum):
     LEARNT_TIME = "learnt-time"  # how long objects took between these two cameras
-    MAP_TIME = "map-time"  # how long the distance on the map takes
+    MAP_TIME = "map-time"  # how long objects need for the distance on the map
     COLOUR = "colour"
     LABEL = "label"
     HEADING = "heading"

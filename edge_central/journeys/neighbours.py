@@ -59,7 +59,7 @@ class Neighbour:
     camera: str
     is_yours: bool  # the ward is in the reader's scope
     distance_m: float | None  # in a straight line; None: a site has no place on the map
-    bearing_deg: float | None  # from the passage to this camera, from north; None: same site
+    bearing_deg: float | None  # from the passage; clockwise from north; None: same site
     learnt: TravelTime | None
     low_s: float
     high_s: float

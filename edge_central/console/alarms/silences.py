@@ -32,7 +32,7 @@ class Silence:
     until_ms: int
     set_by: str
     why: str
-    ended_ms: int | None  # None: nobody ended it before ``until_ms``
+    ended_ms: int | None  # None: no officer ended it before ``until_ms``
     ended_by: str | None
 
 

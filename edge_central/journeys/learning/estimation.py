@@ -239,8 +239,8 @@ def _sums(values: Floats, width: int) -> Floats:
 
 
 def _lags() -> Floats:
-    """Return the lag of each index. The true difference of two times can be up to BIN_S more or less; on
-    average it is equal."""
+    """Return the lag of each index. The difference of two times in these bins deviates from it by up to
+    BIN_S; the mean deviation is 0."""
     reach = round(NULL_LAG_S / BIN_S)
     lags: Floats = np.arange(-reach, reach + 1, dtype=np.float64) * BIN_S
     return lags
