@@ -19,7 +19,7 @@ from edge_agent.config.profiles import profile_dir
 
 
 def json_schema(kind: FieldType) -> dict[str, Any]:
-    """Return the schema of ``kind``. Raises ``TypeError`` for a type that no profile has."""
+    """Return the schema of ``kind``. Raises ``TypeError`` for a type that profiles do not use."""
     match kind:
         case Section():
             return {

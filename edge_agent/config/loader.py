@@ -29,7 +29,7 @@ from edge_agent.core.languages import Bilingual
 def over_capacity(profile: Profile, cameras: Sequence[Camera]) -> Iterator[str]:
     """Yield one sentence for each limit of the board's profile that the cameras exceed.
 
-    The load is computed from the analysed frames: at least these are decoded; a camera that decodes only
+    The load is computed from the analysed frames: at least these are decoded. A camera that decodes only
     keyframes costs almost nothing.
     """
     if profile.platform is None:

@@ -226,8 +226,8 @@ class ConfigSource:
     def start(self, since: str) -> Settings:
         """Load the settings when the agent starts, at the time ``since``.
 
-        Counts the starts with a configuration or rules on trial, and rejects them if they cannot be read or
-        the agent has crashed with them. Raises ConfigError as ``load`` does.
+        Counts the starts during a trial of a configuration or of rules. Rejects what is on trial if it cannot
+        be read, or if the agent has crashed with it. Raises ConfigError as ``load`` does.
         """
         settings = self.load()
         for folder in (FOLDER, RULES_FOLDER):

@@ -108,8 +108,8 @@ class LoginJournal:
         return self._path is not None and os.access(self._path.parent, os.W_OK)
 
     def login(self, host: str, credentials: Credentials, form: str) -> CameraLogin:
-        """Return a login at one interface of a camera, which is not begun. ``form``: how the credentials are
-        sent, such as ``stream`` or ``digest /ISAPI``."""
+        """Return a login at one interface of a camera; it counts from ``begin`` on. ``form``: how the
+        credentials are sent, such as ``stream`` or ``digest /ISAPI``."""
         return CameraLogin(self, host.lower(), credentials, form)
 
     def failure(self, login: CameraLogin, login_id: str, *, pending: bool) -> _Failure:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Time as the agent sees it; tests and replay pass their own."""
+    """The source of time for all code; tests and replay pass one of their own."""
 
     def monotonic(self) -> float:
         """Return the seconds since boot, which never jump."""
@@ -38,7 +38,7 @@ def wall_time_of(clock: Clock, mono: float) -> datetime:
 
 
 def resumed_until_mono(clock: Clock, until: datetime, left_s: float) -> float:
-    """Return the monotonic time at which a period ends that a restart interrupted.
+    """Return the monotonic time at which a period ends, if a restart interrupted it.
 
     ``left_s``: the remaining time when it was last stored. The period is never longer than that, even if the
     wall clock jumps back.
@@ -82,7 +82,8 @@ def read_boot_id() -> str:
 
 
 class Backoff:
-    """Delays before the next attempt: full jitter ("Exponential Backoff And Jitter", AWS, 2015), capped.
+    """Computes delays before the next attempt: full jitter ("Exponential Backoff And Jitter", AWS, 2015),
+    capped.
 
     The n-th failure in a row draws from 0..min(cap_s, first_s * 2**n), but never under ``floor_s``.
     ``succeeded(lasted_s)`` forgets the failures only when the connection lasted at least ``good_after_s``: a

@@ -18,8 +18,8 @@ SEALED_MAGIC = b"EASEAL1\n"
 """The first bytes of a sealed file; the rest of the format is in ``evidence/seal.py``."""
 SEALED_TYPE = "application/vnd.edge-agent.sealed"  # docs/reference/topics.md
 REPORT_EVENT, SIGNED_REPORT_EVENT, EXAMINATION_EVENT = "report-", "report-signed-", "examination-"
-"""Event ids that begin with these are: a commissioning report, one that the technician has signed on the
-phone, and a later examination of the same site."""
+"""Beginnings of the event ids of a commissioning report, of a report that the technician has signed on the
+phone, and of a later examination of the same site."""
 MAX_MESSAGE_BYTES = 1_900_000
 """Largest file in one message: the broker accepts messages of 2 MiB (role ``broker``)."""
 
@@ -43,7 +43,7 @@ class PlainContent:
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """Which part of a large file a ``Media`` is; see ``mqtt/publisher/part_queue.py``."""
+    """Says which part of a large file a ``Media`` contains; see ``mqtt/publisher/part_queue.py``."""
 
     media_id: str  # of the whole file
     number: int  # from 1
@@ -67,7 +67,7 @@ class Media:
 
     @property
     def sealed(self) -> bool:
-        """Whether only the centre can open it."""
+        """Whether ``payload`` is sealed, so that only the centre can open it."""
         return self.payload.startswith(SEALED_MAGIC)
 
     @property
@@ -197,14 +197,14 @@ class Confirmation(Enum):
 
 
 class EventAppender(Protocol):
-    """The outbox, as the producers of events use it."""
+    """Stores events one by one: the interface of the outbox for producers of events."""
 
     def append(self, draft: Draft) -> Stamp:
         """Store the event; it is durable when this returns."""
 
 
 class EventBatchAppender(EventAppender, Protocol):
-    """The outbox, as the end of a pipeline uses it."""
+    """Stores several events together: the interface of the outbox for the end of a pipeline."""
 
     def append_all(self, drafts: Sequence[Draft]) -> list[Stamp | None]:
         """Store the events together; they are durable when this returns. A None stands for an event that is

@@ -80,11 +80,11 @@ class CaptureError(EdgeAgentError):
 
 
 class SourceUnavailable(CaptureError):
-    """Retry with backoff."""
+    """The camera cannot be reached: retry with backoff."""
 
 
 class SourceStalled(CaptureError):
-    """Reopen."""
+    """The camera sends no more packets: open the stream again."""
 
 
 class SourceRejected(CaptureError):
@@ -139,7 +139,7 @@ OS_REASONS = {
 
 
 def os_reason(error: OSError) -> str:
-    """Return the system's reason. The common ones carry their Vietnamese for the command line."""
+    """Return the system's reason; for common errors it has a Vietnamese translation."""
     english = error.strerror or str(error)
     vietnamese = OS_REASONS.get(error.errno or 0)
     return english if vietnamese is None else Bilingual(english, vietnamese)

@@ -139,7 +139,8 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class TurnNumbers:
-    """How the objects moved that crossed this line last, since midnight at the site. Numbers are by label."""
+    """Movements of the objects whose last line was this one, since midnight at the site. Numbers are by
+    label."""
 
     only: dict[str, int]  # objects that crossed no other line of the camera
     turns: tuple[Turn, ...]
@@ -161,7 +162,7 @@ class LineCountsObservation:
 
 
 class ViewState(StrEnum):
-    """What has happened to a camera's view. The wire's words."""
+    """What has happened to a camera's view. The values are words of the wire."""
 
     COVERED = "covered"
     DEFOCUSED = "defocused"
@@ -233,8 +234,8 @@ class ChangedMasks:
 
 @dataclass(frozen=True, slots=True)
 class RuleChange:
-    """A lasting change of a rule or of a camera's masks. An operator changed it, reset it to the
-    configuration, or the gateway reverted the change because it did not work as before."""
+    """A lasting change of a rule or of a camera's masks. Either an operator changed it or reset it to the
+    configuration, or the gateway reverted such a change because the gateway did not work as before."""
 
     camera: str
     rule: str | None  # None: the masks

@@ -140,7 +140,8 @@ class Box(msgspec.Struct, frozen=True, gc=False):
 
 
 def _span(begin: float, end: float, length: int) -> tuple[int, int]:
-    """Return the first pixel of a span, and the pixel after the last, in ``length`` pixels; at least one."""
+    """Return the first pixel of a span and the pixel after its last one: at least one of ``length``
+    pixels."""
     first, behind = int(begin * length), int(end * length + 0.999)
     if first < 0:
         first = 0
@@ -313,7 +314,7 @@ class Severity(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a camera gives no pictures. The wire's words."""
+    """Why a camera gives no pictures. The values are words of the wire."""
 
     UNREACHABLE = "unreachable"  # no route, DNS failure, connect timed out
     REFUSED = "refused"  # the host answers, the port is closed
@@ -334,7 +335,7 @@ class CameraState(StrEnum):
 
 
 class DecodeMode(StrEnum):
-    """How much of a camera's stream is decoded. The wire's words."""
+    """How much of a camera's stream is decoded. The values are words of the wire."""
 
     FULL = "full"
     IDLE = "idle"  # keyframes only
@@ -343,7 +344,7 @@ class DecodeMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CameraStatus:
-    """A camera as seen by its reader. Unknown is None."""
+    """The state of a camera as its reader sees it. A value that is not known is None."""
 
     camera_id: str
     state: CameraState

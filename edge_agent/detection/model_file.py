@@ -69,8 +69,8 @@ def read_labels(model: Path, classes: int | None) -> tuple[str, ...]:
     Sources, in this order: the zip that is appended to the model, with TFLite's metadata or the agent's own;
     ``<model's stem>.txt``; ``labels.txt``; and, if ``classes`` is known, a ``*label*.txt`` beside the model,
     if it is the only one with that many lines. If there is no source, a model of 80 classes gets the labels
-    of COCO, as every published model has them. Raises DetectorError when there is no source, when the labels
-    in the model cannot be read, or when the number of lines is not ``classes``.
+    of COCO, which every published model of that size has. Raises DetectorError when there is no source, when
+    the labels in the model cannot be read, or when the number of lines is not ``classes``.
     """
     found = _embedded(model) or _beside(model, classes)
     if found is None:

@@ -93,8 +93,7 @@ def fetch_best(
     source: str | None = None,
     timeout_s: float = 10.0,
 ) -> FetchedModel:
-    """Put the first of ``entries`` that a source has into ``dest``, unless the file with the pinned sha256 is
-    there.
+    """Make sure that ``dest`` contains the first of ``entries`` that is there already or that a source has.
 
     ``source`` replaces the public addresses: a folder, or an http(s) URL with the files below it. Blocks up
     to twice ``timeout_s`` a file. A file appears under its name only when it is complete and correct. Raises

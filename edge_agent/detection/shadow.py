@@ -1,7 +1,7 @@
 """Shadow mode: a new model analyses some frames after the active model, and the results are compared.
 
-Only counts of the new model's detections are reported. It runs on the detector's thread while no camera
-waits, with the budget that the cameras do not use.
+Only counts of the new model's detections are reported. The new model runs on the detector's thread while no
+camera waits, with the budget that the cameras do not use.
 """
 
 from __future__ import annotations

@@ -105,7 +105,8 @@ class UnfinishedEvent(msgspec.Struct, frozen=True):
     def last_at(self, last_alive: LastAlive | None) -> str:
         """Return the last time at which the event is known to have continued, RFC 3339.
 
-        It is the time of its last report or, if it is later, when the agent was last alive in the same boot.
+        It is the time of its last report or, if that is later, the time when the agent was last alive in the
+        same boot.
         """
         if last_alive is None or self.seen_mono is None or last_alive.boot_id != self.boot_id:
             return self.seen_at

@@ -1,4 +1,4 @@
-"""Encodes pictures as JPEG of bounded size, and blacks out private areas before."""
+"""Encodes pictures as JPEG of bounded size, after it has blacked out private areas."""
 
 from __future__ import annotations
 

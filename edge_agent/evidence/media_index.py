@@ -145,7 +145,7 @@ class MediaIndex:
     def to_free(
         self, size: int, severity: int, on_hold: Callable[[MediaEntry], bool]
     ) -> list[MediaEntry] | None:
-        """Return the files to remove so that ``size`` bytes get free. None of them has a higher severity than
+        """Return the files whose removal frees ``size`` bytes. None of them has a higher severity than
         ``severity``.
 
         Returns None if these files are not enough. ``on_hold`` returns whether a file must not be removed.

@@ -193,8 +193,7 @@ class MediaStore:
         sync_folder(folder.parent)
 
     def _free_space(self, size_bytes: int, severity: int) -> None:
-        """Remove files so that ``size_bytes`` get free; remove none if that is not enough. Raises
-        ``StorageError``."""
+        """Remove files to free ``size_bytes``; remove none if that is not enough. Raises ``StorageError``."""
         try:
             removable = self._to_remove(size_bytes, severity)
         except StorageError as error:

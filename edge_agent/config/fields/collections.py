@@ -124,7 +124,7 @@ class TaggedUnion(FieldType):
         return self.sections.get(word, self.unknown).read(node, reading)
 
     def own_fields(self, word: str) -> tuple[Field, ...]:
-        """Return the fields that this section has and at least one other section has not."""
+        """Return the fields of this section that not all sections share."""
         return tuple(each for each in self.sections[word].fields if each not in self.shared)
 
 
@@ -140,8 +140,7 @@ def tagged_union(name: str, doc: str, key: str, sections: Mapping[str, Section])
 
 
 def _optional(sections: Mapping[str, Section], shared: tuple[Field, ...]) -> tuple[Field, ...]:
-    """Return the fields that not all sections have with the same definition: they are read if the word of a
-    section is not valid.
+    """Return the fields that not all sections share, for a section whose word is not valid.
 
     A value is checked only if all sections that have the key agree on its type.
     """
@@ -181,7 +180,8 @@ def _advice(sections: Mapping[str, Section]) -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class _AnyValue(FieldType):
-    """The type of a key whose sections disagree on its type, in a section without a valid word: any value."""
+    """The type of a key in a section without a valid word, if the sections disagree on the type. Any value is
+    valid."""
 
     def describe(self) -> str:
         return "anything"

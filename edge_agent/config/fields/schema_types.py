@@ -76,7 +76,7 @@ class InvalidValue(Exception):
 
 
 class ReadContext:
-    """One walk over one merged tree; collects mistakes and warnings."""
+    """Collects the mistakes and warnings of one walk over one merged tree."""
 
     def __init__(self, files: ConfigFiles, clock: Clock) -> None:
         self.files = files

@@ -46,7 +46,8 @@ def _credentials(values: SectionValues) -> Credentials | None:
 
 
 def _clip(values: SectionValues) -> Clip:
-    """Add the login of the main stream: its own, else that of the camera; none for a file or device."""
+    """Return the clip's settings with the login of the main stream: its own login, else that of the camera. A
+    file or device has no login."""
     clip: Clip = values["clip"]
     if clip.main_url is None or not clip.main_url.startswith(("rtsp", "http")):
         return replace(clip, main_credentials=None)

@@ -128,7 +128,7 @@ class Report:
 
     @property
     def makes_stills(self) -> bool:
-        """Whether stills are made at all. Where no picture leaves the gateway, none are."""
+        """Whether stills are made at all: never if no picture may leave the gateway."""
         return self.stills is not StillPolicy.OFF and self.snapshots is not SnapshotPolicy.NONE
 
     @property

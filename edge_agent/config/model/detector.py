@@ -15,7 +15,7 @@ from edge_agent.core.model import LABELS
 
 @dataclass(frozen=True)
 class ModelName(ScalarType):
-    """The model of this package, none, or a model file."""
+    """The type of ``detector.model``: the model of this package, none, or a model file."""
 
     names = ("auto", "none")
 

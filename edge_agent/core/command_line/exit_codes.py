@@ -19,4 +19,4 @@ GENERAL: Mapping[int, str] = {
     EX_FAILED: "failed; the reason is on stderr",
     EX_USAGE: "wrong usage; nothing was done",
 }
-"""Of every command; one command may give 0 and 1 a narrower meaning."""
+"""Exit codes of every command; a command may give 0 and 1 a narrower meaning."""

@@ -52,7 +52,7 @@ class MediaRef:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What verification needs of one event."""
+    """The fields of one event that verification needs."""
 
     gateway: str
     epoch: str

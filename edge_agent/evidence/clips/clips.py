@@ -185,7 +185,7 @@ class CameraClips:
     def _best_buffer(self) -> tuple[Source, ClipBuffer]:
         """Return the first source with recent pictures, else the last source.
 
-        A stream that has stopped still counts as connected until ``Limits.stall_s``.
+        It looks at pictures, because a stream that has stopped counts as connected for ``Limits.stall_s``.
         """
         fresh_mono = self._clock.monotonic() - STOPPED_S
         for name in self._sources:

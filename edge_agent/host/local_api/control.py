@@ -69,7 +69,8 @@ ControlRequest = ReloadRequest | RelearnRequest | SelfTestRequest
 
 
 class ControlReply(Struct, frozen=True):
-    """``code`` is the command's exit code; None: the request was for the agent of another gateway."""
+    """The agent's reply. ``code`` is the command's exit code; None: the request was for another gateway's
+    agent."""
 
     code: int | None
     text: str
