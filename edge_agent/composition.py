@@ -190,7 +190,7 @@ def build_publisher(
     dispatcher: CommandDispatcher,
     birth: Callable[[str], bytes],
 ) -> Publisher:
-    """Build the publisher. ``birth`` makes the birth message of a session, whose id it gets."""
+    """Build the publisher. ``birth`` makes the birth message for the id of a session."""
     mqtt, gateway = base.settings.mqtt, base.settings.gateway
     return Publisher(
         mqtt,

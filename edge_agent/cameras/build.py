@@ -82,8 +82,9 @@ class PipelineContext:
 
 
 def effective_settings(camera: Camera, detection: DetectorAccess | None) -> Camera:
-    """Return the settings to use: without a detector, keyframes only instead of ``gear: auto``. No track is
-    ever confirmed then, and keyframes are enough to show that the camera works."""
+    """Return the settings to use. Without a detector, ``gear: auto`` becomes ``GearChoice.IDLE``, which
+    decodes keyframes only: no track is ever confirmed then, and keyframes are enough to show that the camera
+    works."""
     if detection is not None or camera.analyse.gear is not GearChoice.AUTO:
         return camera
     return replace(camera, analyse=replace(camera.analyse, gear=GearChoice.IDLE))

@@ -44,7 +44,8 @@ SAME_STAMP_S = 1e-3  # stamps that differ by less belong to the same picture, de
 
 
 class FrameFeed:
-    """Delivers the frames of one camera to its pipeline thread, the only caller except for ``demand``.
+    """Delivers the frames of one camera to its pipeline thread. Only that thread calls it, except for
+    ``demand``, which the capture thread calls.
 
     In full mode only the newest due frame is delivered, and older due frames are counted as dropped; the
     frames of a group, however, are all delivered, in order. In catch-up mode every due frame is delivered, in

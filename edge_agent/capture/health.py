@@ -19,7 +19,8 @@ class _Rates:
 
 
 class CaptureHealth:
-    """Holds the state and the rates of one camera. Its two threads write them, any thread may read them."""
+    """Holds the state and the rates of one camera. The camera's two threads write them, any thread may read
+    them."""
 
     def __init__(self, camera_id: str, clock: Clock, mode_control: DecodeModeControl) -> None:
         self._clock = clock

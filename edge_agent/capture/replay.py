@@ -59,7 +59,7 @@ class ReplayClip(Protocol):
 
 
 class Replay:
-    """Iterates over the frames of one or more clips that are to be analysed. A second iteration starts again.
+    """Iterates over the frames to analyse, from one or more clips. A second iteration starts again.
 
     ``frame.number`` counts every frame from 1, analysed or not (as MOTChallenge does), and continues over
     clips; an unreadable picture in a folder has a number too. ``captured_mono`` is stream seconds from 0,

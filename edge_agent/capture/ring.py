@@ -97,8 +97,8 @@ class WakeUp:
 
 
 RECENT = 3
-"""Number of packets in the mean ``recent_bytes``. Single packets say little: a large one is often a repeated
-parameter set or a refresh."""
+"""Number of packets of which ``recent_bytes`` is the mean. A single large packet says little: it is often a
+repeated parameter set or a refresh."""
 
 
 class PacketRing:

@@ -14,10 +14,10 @@ JUMP_S = 1.0
 """Packets that are out of order step back by a few pictures at most. After a larger step back, the camera's
 clock was set."""
 SLEW_PER_S = 0.001
-"""Seconds a second by which stamps are moved towards the arrival: ten times the drift of a bad crystal (100
-ppm)."""
+"""Seconds by which stamps may move towards the arrival times in each second: ten times the drift of a bad
+crystal (100 ppm)."""
 LATE_S, LATE_FOR_S = 1.0, 5.0
-"""Packets that are late by the first time, for the second: the camera's clock was set. A network jam delays
+"""If packets are late by ``LATE_S`` for ``LATE_FOR_S``, the camera's clock was set. A network jam delays
 packets for a short time only."""
 
 

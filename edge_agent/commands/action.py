@@ -163,7 +163,8 @@ ALWAYS_SIGNED = frozenset(
         "update",
     }
 )
-"""Types that are always signed. Commands of other types are signed if they name a URL or delete something."""
+"""Types that are always signed. Commands of other types must be signed if they have one of
+``_RISKY_ARGUMENTS``, such as a URL."""
 SEARCH_TYPES = frozenset({"passage-hold", "passage-pictures", "passage-times", "rehearse", "search"})
 """Types that a search key of the centre may sign too. They only read, except that a hold delays a deletion,
 within limits."""

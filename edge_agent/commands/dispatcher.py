@@ -245,7 +245,7 @@ class CommandDispatcher:
         self._executor.loop.start()
 
     def stop(self) -> None:
-        """Ask all commands to end; does not wait for it."""
+        """Ask all commands to end; does not wait for them."""
         self._stopping.set()
         self._executor.stop()
 

@@ -24,7 +24,8 @@ MAX_WAITING = 128
 commands."""
 
 MAX_REPLIES, WINDOW_S = 60, 60.0
-"""Limit of refusals in a time window, and of repeated replies. Further ones are counted and not published."""
+"""Limit of refusals, and also of repeated replies, in ``WINDOW_S``. Further ones are counted and not
+published."""
 
 INTERIM = ("accepted", "running")
 MAX_RESULT_BYTES = 64_000

@@ -117,7 +117,7 @@ class DecodeModeControl:
         self._mode = DecodeMode.FULL
 
     def lost(self) -> None:
-        """Return to full mode for the next connection, because this one was lost."""
+        """Start in full mode with the next connection, because this one was lost."""
         self._mode = DecodeMode.FULL
 
     def keyframe(self, stamp_mono: float) -> None:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEGRADED_ABOVE, HEALTHY_BELOW = 0.2, 0.05
-"""Limits of the shares of damaged frames and of skipped packets: the camera becomes degraded when a share
-exceeds the first limit, and healthy when both are at most the second."""
+"""Limits of the shares of damaged frames and of skipped packets. A camera becomes degraded when a share
+exceeds ``DEGRADED_ABOVE``, and healthy when neither exceeds ``HEALTHY_BELOW``."""
 JUDGE_EVERY_S = 1.0
 MAX_REORDERED = 32  # pictures that a decoder holds back at most: 16 frames, or their fields
 
@@ -193,7 +193,8 @@ class StreamDecoder:
             raise failure(self._camera_id, Cause.DECODE_ERROR, detail)
 
     def _degradation(self, mono: float) -> tuple[Cause | None, str] | None:
-        """Return why the camera counts as degraded; None: it does not. No cause: the gateway is too slow."""
+        """Return cause and text if the camera counts as degraded, else None. The cause is None if the gateway
+        is too slow."""
         degraded = self._health.state is CameraState.DEGRADED
         limit = HEALTHY_BELOW if degraded else DEGRADED_ABOVE
         if self._health.damaged_share(mono) > limit:

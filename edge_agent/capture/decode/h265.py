@@ -19,8 +19,8 @@ MAX_PICTURES = 32
 """libavcodec keeps at most this many pictures, half of them for each direction."""
 INVALID = MAX_PICTURES + 1
 VECTOR_BYTES, BLOCK_BYTES = 12, 528
-"""Bytes of metadata that libavcodec stores with each picture: the first for each quarter of a smallest block,
-the second for each largest block (libavcodec, hevc/hevcdec.c: tab_mvf_pool, rpl_tab_pool)."""
+"""Bytes of metadata that libavcodec stores with each picture: ``VECTOR_BYTES`` for each quarter of a smallest
+block, ``BLOCK_BYTES`` for each largest block (libavcodec, hevc/hevcdec.c: tab_mvf_pool, rpl_tab_pool)."""
 MAX_PICTURE_SETS, MAX_SEQUENCES, MAX_SHORT_TERM_SETS = 64, 16, 64
 
 

@@ -20,8 +20,8 @@ stays under 64 MB."""
 IN_FLIGHT = 2
 """Pictures beside those that the stream requires: the one being decoded, and the one being analysed."""
 UNIT_BYTES, UNIT_BYTES_PER_PICTURE = 4_300, 530
-"""Bytes that libavcodec allocates for each NAL unit, however short it is: the first once, the second, for
-H.265, again with each picture that it keeps (h2645_parse.c, hevc/refs.c)."""
+"""Bytes that libavcodec allocates for each NAL unit, however short it is: ``UNIT_BYTES`` once, and for H.265
+``UNIT_BYTES_PER_PICTURE`` again with each picture that it keeps (h2645_parse.c, hevc/refs.c)."""
 MAX_UNITS = MAX_PICTURES_BYTES // UNIT_BYTES + 1
 """A packet with so many NAL units is refused whatever the size of its pictures, so no more are counted."""
 PPS_BYTES_H264, PPS_BYTES_PER_PIXEL_H265, VPS_BYTES_PER_BYTE = 184_000, 0.05, 8_600
@@ -66,7 +66,7 @@ class PictureLimits:
 
     def __init__(self, codec: str, extradata: bytes) -> None:
         self._read = {"h264": self._read_h264, "hevc": self._read_h265, "mjpeg": self._read_jpeg}[codec]
-        # from the newest parameter set; from the largest of all
+        # of the newest parameter set, and the largest of all
         self._announced = self._largest = AnnouncedFormat(0, 0, 0, 0)
         self._announcement = extradata  # checked with the first packet
         self._max_units_seen = 0  # most NAL units of a packet

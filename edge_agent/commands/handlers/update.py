@@ -97,7 +97,8 @@ class UpdateCommands:
         return self._proceed(context, manifest, self._missing(context, manifest))
 
     def _displace_waiting(self) -> None:
-        """End an update that waits for pieces. Raises CommandRefused if root already installs it."""
+        """End the open update if it waits for pieces. Raises CommandRefused if root's program already
+        installs it."""
         with self._lock:
             other = self._open
             if other is None:

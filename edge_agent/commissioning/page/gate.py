@@ -10,8 +10,8 @@ from edge_agent.core.clock import Clock
 from edge_agent.tools.local_page.access import AccessEnd
 
 TRIES, WITHIN_S = 5, 900.0
-"""Wrong codes that are allowed within the seconds: with 100 million codes, an attacker succeeds with a chance
-of one in 57,000 a year."""
+"""Number of wrong codes that are allowed within ``WITHIN_S``. With 100 million possible codes, an attacker
+succeeds with a chance of one in 57,000 a year."""
 
 
 class LabelGate:
