@@ -30,7 +30,7 @@ ABSORB_S = 30.0  # a pixel that is still for this long becomes background
 YOUNG_ABSORB_S = 4.0  # while the background is young: removes objects that moved during learning
 YOUNG_S = 10.0
 STILL_S = 2.0  # a blob that is unchanged for this long may be a ghost
-_GAIN_STEP = 12  # the gain is measured on every 12th pixel both ways: 390 of 320 x 180
+_GAIN_STEP = 12  # the gain is measured on every 12th pixel in both directions: 390 of 320 x 180
 _GAIN_DARK = 16  # darker pixels give no reliable ratio
 _CLIPPED = 250  # neither do clipped ones
 _LIGHT_BLOCK = 8  # block size for local light, in pixels of motion scale
@@ -102,9 +102,9 @@ class Background:
         return np.asarray(cv2.compare(lit, self._threshold[rows, columns], cv2.CMP_GT), np.uint8)
 
     def learn(self, picture: Gray, moving: NDArray[np.uint8] | None, elapsed_s: float) -> bool:
-        """Learn all pixels outside ``moving`` (255 where something moves, None: nowhere).
+        """Learn from all pixels outside ``moving`` (255 where something moves, None: nothing moves).
 
-        ``compare`` was called with the same picture; ``elapsed_s`` is the time since the last frame.
+        Call ``compare`` with the same picture first. ``elapsed_s`` is the time since the last frame.
         Returns True in the calls that also update the thresholds and the still pixels, once in ``TICK_S``.
         """
         self._age_s += elapsed_s
@@ -180,7 +180,7 @@ class Background:
 
 
 def _sampled(plane: NDArray[Any]) -> NDArray[Any]:
-    """Every ``_GAIN_STEP``-th pixel both ways; a view."""
+    """Return every ``_GAIN_STEP``-th pixel in both directions, as a view."""
     return plane[_GAIN_STEP // 2 :: _GAIN_STEP, _GAIN_STEP // 2 :: _GAIN_STEP]
 
 

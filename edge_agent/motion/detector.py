@@ -86,9 +86,9 @@ _MARGIN = 16  # pixels of surroundings that are needed to separate soft light fr
 
 
 class MotionDetector:
-    """Adaptive background subtraction for one camera; ``update`` once per analysed frame.
+    """Finds motion of one camera by adaptive background subtraction. Call ``update`` once per analysed frame.
 
-    ``masks`` are polygons in 0..1 of the picture whose inside is ignored. One thread calls it.
+    ``masks`` are polygons in 0..1 of the picture; motion inside them is ignored. For one thread.
     Rates are in seconds of ``Frame.captured_mono``, so 2 and 25 frames a second behave alike.
     """
 

@@ -50,7 +50,7 @@ class PersistentMotion:
 
     @property
     def box(self) -> Box | None:
-        """The area in 0..1 of the picture; None if there is none, or not for ``AFTER_S`` yet."""
+        """The area in 0..1 of the picture; None without such an area, and in the first ``AFTER_S``."""
         if self._begun_mono is None or self._second_mono - self._begun_mono < AFTER_S:
             return None
         if self._moving < ALWAYS or self._elsewhere > NEVER:

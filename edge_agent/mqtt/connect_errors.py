@@ -171,7 +171,7 @@ _REASONS: dict[int, tuple[ConnectErrorKind, str]] = {
     0x9D: (_Kind.BUSY, "mqtt-moved"),
     0x9F: (_Kind.BUSY, "mqtt-connect-rate"),
 }
-"""The kind, and the code of the sentence."""
+"""Reason code -> the kind, and the code of the sentence."""
 
 
 def qos_1_unsupported(broker: Broker) -> ConnectError:

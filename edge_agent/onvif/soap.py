@@ -90,10 +90,10 @@ class Onvif:
             (local - utc).total_seconds() if local else None,
         )
 
-    # --- with one ---
+    # --- with a login ---
 
     def device(self) -> dict[str, str]:
-        """Manufacturer, Model, FirmwareVersion, SerialNumber, HardwareId, as clean text."""
+        """Return Manufacturer, Model, FirmwareVersion, SerialNumber and HardwareId, as clean text."""
         found = parsers.parse_device_information(
             self._ask_with_login("device", envelopes.device_get_information())
         )
@@ -140,7 +140,7 @@ class Onvif:
             date_time_type=kind, daylight_savings=False, timezone=zone, utc_datetime=utc
         )
         self._ask_with_login("device", body)
-        self._clock_moves = True  # now, or when its NTP server has answered
+        self._clock_moves = True  # the camera's clock changes now, or when its NTP server has answered
 
     def reboot(self) -> None:
         self._ask_with_login("device", envelopes.device_system_reboot())

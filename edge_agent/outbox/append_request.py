@@ -50,7 +50,7 @@ class AppendRequest:
     _waiting: threading.Lock = field(default_factory=_locked)  # locked until ``done`` is set
 
     def encode(self, stamp: Stamp) -> bytes | None:
-        """Return the payload, or None when the draft's encoder failed: ``append`` raises that error."""
+        """Return the payload, or None when the draft's encoder failed; then ``append`` raises its error."""
         self.error = self.stamp = None
         try:
             self.payload = self.draft.encode(stamp)

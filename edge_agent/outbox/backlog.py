@@ -206,8 +206,8 @@ def _numbers(text: str) -> list[int]:
 
 MAX_DEFERRED = 10_000
 RESEND_ALL_AFTER_S = 900.0
-"""With more than ``MAX_DEFERRED`` deferred events, their single times are forgotten and the whole backlog is
-sent again after this time, which is the longest time between two resends of one event anyway. It bounds
+"""With more than ``MAX_DEFERRED`` deferred events, the time of each is forgotten and the whole backlog is
+sent again after this time, which is the longest time between two resends of one event anyway. This bounds
 memory when half a million events meet a broker without subscribers or a centre that confirms nothing."""
 
 RowsBetween = Callable[[int, int], Iterable[int]]

@@ -89,7 +89,7 @@ def new_epoch() -> str:
 @dataclass(frozen=True, slots=True)
 class Epoch:
     name: str
-    base: int  # n of the last event before it
+    base: int  # ``n`` of the last event before the epoch
 
 
 class Epochs:

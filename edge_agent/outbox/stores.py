@@ -27,7 +27,7 @@ class Stores:
 
     def __init__(self) -> None:
         self.disk: DiskStore | None = None
-        self.hangs = False  # the disk does not answer the writer: its events are not read meanwhile
+        self.hangs = False  # True: the disk does not answer the writer, so its events are not read either
         self.memory: MemoryStore | None = None
         self.open_events = OpenEvents()
         self.disk_backlog = Backlog()
@@ -35,7 +35,7 @@ class Stores:
         self.memory_media = MemoryMedia()
         self.media_backlog: MediaBacklog | None = None  # of the disk; None: not yet read from it
         self._counted_deliveries = 0  # deliveries of this disk already passed to the send cursors
-        self._shed_before = 0  # by stores that are closed
+        self._shed_before = 0  # events that were shed by stores that are closed now
         self._media_shed_before = 0
         self._damaged_before = 0
 

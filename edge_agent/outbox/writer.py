@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 MAX_BATCH = 256  # appends of one transaction
 DISK_TIMEOUT_S = 5.0
-"""For a commit. SD cards were seen to block for a second or two; an alarm must not wait longer than this."""
+"""Limit for a commit. SD cards were seen to block for a second or two; an alarm must not wait longer."""
 STOP_TIMEOUT_S = 0.5  # ... while the agent stops
 OPEN_TIMEOUT_S = 30.0  # includes salvaging a damaged database
 MAINTENANCE_TIMEOUT_S = 1.0  # the caller continues after it, and the writer does the work later
@@ -44,7 +44,7 @@ or number. Losing them in a crash only means that events are sent twice."""
 MAX_DELETED = 1000
 """Maximum number of confirmed events that one transaction deletes. Appends wait for the transaction, and
 deleting 10,000 events writes 14 MB."""
-CHECK_FILES_S = 5.0  # three calls of stat(); events appended after a removal are not lost either
+CHECK_FILES_S = 5.0  # a check costs three calls of stat(); no event is lost if the removal is found late
 
 
 class OutboxWriter:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from edge_agent.core.model import PERSON, TWO_WHEELER, VEHICLE, Box
 
 FOLDER = "passages"
-"""Below ``state_dir``."""
+"""Name of the folder below ``state_dir``."""
 
 GROUPS = (PERSON, TWO_WHEELER, VEHICLE)
 """A row stores the index: append only."""
@@ -109,7 +109,7 @@ class PassageScene(NamedTuple):
 
     picture: ScenePicture
     box: Box  # of the object, in 0..1 of the picture
-    quality: float  # of this view of it
+    quality: float  # of this view of the object
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class PathRecorder:
 
     @property
     def direction_deg(self) -> float | None:
-        """Direction of the whole way in degrees, clockwise from the top of the picture; None: it stayed."""
+        """Direction of the whole way in degrees, clockwise from the top of the picture; None: no movement."""
         dx, dy = self._way
         return degrees(atan2(dx, -dy)) % 360 if self.has_moved else None
 

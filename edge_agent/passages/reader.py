@@ -84,7 +84,7 @@ class FoundPassages:
 
 
 class PassageReader:
-    """Opens the files for each call only. Any thread, any process."""
+    """Reads stored passages, in any thread of any process. Opens the files for each call only."""
 
     def __init__(self, state_dir: Path, pause: Callable[[], None] = lambda: None) -> None:
         """``pause`` is called between two slices of rows, so that a search leaves the processor to others."""
@@ -145,7 +145,7 @@ class PassageReader:
     def _matching(
         self, wanted: PassageFilter, *, oldest_first: bool = False, columns: str = _COLUMNS
     ) -> Iterator[_Match]:
-        """Yield the rows that fit, the newest or the oldest first. The last ``columns``: duration, detail."""
+        """Yield the rows that fit, newest or oldest first. ``columns`` must end with duration and detail."""
         conditions = detail_conditions(wanted)
         with self._opened() as (rows, names):
             for where, values in self._slices(rows, wanted, names, oldest_first=oldest_first):

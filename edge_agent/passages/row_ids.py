@@ -20,7 +20,7 @@ _EPOCH_MS = round(datetime(2020, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
 
 class ReservedIds(msgspec.Struct, frozen=True):
-    """The file: the id with which the newest opening began."""
+    """The content of ``FILE``: the first id of the newest opening."""
 
     first: int
 

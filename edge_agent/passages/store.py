@@ -74,7 +74,7 @@ _CROPS_SCHEMA = "CREATE TABLE crop (id INTEGER PRIMARY KEY, jpeg BLOB NOT NULL);
 
 
 class PassageStore:
-    """Writes passages. One thread; ``PassageReader`` reads beside it, also from another process."""
+    """Writes passages. For one thread; ``PassageReader`` may read meanwhile, also in another process."""
 
     def __init__(
         self, state_dir: Path, settings: Passages, keep_free: int, clock: Clock, boot_id: str

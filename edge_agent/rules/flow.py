@@ -1,7 +1,7 @@
 """How many vehicles are in the picture of a camera on average, and how fast they move: for the centre's
 congestion level.
 
-Vehicles and two-wheelers are sampled once a second. One that stood there when it was first seen is parked,
+Vehicles and two-wheelers are sampled once a second. A vehicle that stood when it was first seen is parked,
 and counts only after it has moved.
 """
 
@@ -49,7 +49,7 @@ class SpeedHistogram:
 
 
 class FlowSampler:
-    """The traffic in front of one camera since the last ``reset``. For one thread."""
+    """Samples the traffic in front of one camera since the last ``reset``. For one thread."""
 
     def __init__(self, ground: Ground | None = None) -> None:
         """``ground``: with it, speeds are measured in metres a second too."""

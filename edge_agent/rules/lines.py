@@ -41,7 +41,7 @@ class LineCountsRecord(msgspec.Struct):
     """The content of ``line-counts-<rule>.json``."""
 
     line: str
-    day: str  # the day counted on last
+    day: str  # the day of the last count
     days: dict[str, DayCounts]  # by YYYY-MM-DD, in the order of the last count
 
 

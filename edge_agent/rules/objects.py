@@ -25,7 +25,7 @@ class _OpenObjectEvent:
 
 
 class ObjectReporter:
-    """``object`` observations of one camera: start, update, end. For one thread.
+    """Makes the ``object`` observations of one camera: start, update, end. For one thread.
 
     An object starts when its track is confirmed *and* has a label: "something moved" is no object. A vehicle
     or two-wheeler that was parked before it was first seen starts when it moves. A change of label is
@@ -97,7 +97,7 @@ MAX_COUNTED_IDS = 4096
 
 
 class ObjectCounter:
-    """``counts`` observations of one camera, every ``every_s`` seconds of frame time. For one thread.
+    """Makes the ``counts`` observations of one camera, every ``every_s`` of frame time. For one thread.
 
     An object counts once, in the interval in which it is confirmed and labelled, under the label it has then.
     An object that was parked before it was first seen counts when it moves. An interval without new objects

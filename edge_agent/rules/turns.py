@@ -27,7 +27,7 @@ MAX_TURNS = 64
 
 
 class TurnCounts(msgspec.Struct, omit_defaults=True):
-    """One day's numbers of the objects that crossed one line last, by label."""
+    """One day's numbers, by label, of the objects that crossed a line as their last line."""
 
     only: dict[str, int] = {}
     turns: dict[str, dict[str, int]] = {}
@@ -68,7 +68,7 @@ class PassedLine:
 
 @dataclass(frozen=True, slots=True)
 class LineMovement:
-    """The first and the last counted crossing of one track, which may be the same."""
+    """The first and the last counted crossing of one track; both may be the same crossing."""
 
     first: PassedLine
     last: PassedLine
@@ -82,7 +82,7 @@ class MovementCounter(Protocol):
 
 
 class TurnTracker:
-    """The movements of one camera that are not decided yet. For the camera's thread."""
+    """Holds the movements of one camera until they are decided. For the camera's thread."""
 
     def __init__(self) -> None:
         self.lines: frozenset[str] = frozenset()

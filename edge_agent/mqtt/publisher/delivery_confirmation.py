@@ -43,7 +43,7 @@ class ResendLimits:
     unanswered: int = 100  # after so many resends without any confirmation the ingest counts as dead
     probe_s: float = 60.0  # then one event is tried this often
     pictures: int = 4  # unconfirmed pictures at a time, before the first confirmation
-    picture_bytes: int = 2_000_000  # unconfirmed bytes after it: an ingest confirms once a second
+    picture_bytes: int = 2_000_000  # unconfirmed bytes of pictures after that; ingest confirms once a second
     unanswered_pictures: int = 2
     picture_probe_s: float = 900.0
 
@@ -94,7 +94,7 @@ class DeliveryConfirmation:
         self._confirmed = confirmed
         self.resends = 0
         self.ignored_acks = 0
-        self.confirmed_mono: float | None = None  # when the centre last confirmed something that waited
+        self.confirmed_mono: float | None = None  # when the centre last confirmed a waiting event or file
         self._rate = SendRate(limits.per_s, limits.burst)
         self._outbox = outbox
         self._parts = parts
@@ -103,7 +103,7 @@ class DeliveryConfirmation:
         self._breaker = CircuitBreaker(limits.unanswered, limits.probe_s)
         self._media_breaker = CircuitBreaker(limits.unanswered_pictures, limits.picture_probe_s)
         self._awaited: dict[str, _Awaited] = {}  # pictures at the broker, by id
-        self._pictures_answered = False  # one was confirmed in this session, and none has timed out since
+        self._pictures_answered = False  # a picture was confirmed in this session, and none timed out since
         self._pictures: dict[str, int] = {}  # sent pictures that are not confirmed -> how often each was sent
         self._dead = False  # the centre confirms nothing, and a warning says so
         self._heard_mono = clock.monotonic()  # its last confirmation, or the start

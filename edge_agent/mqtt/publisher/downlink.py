@@ -17,7 +17,7 @@ MAX_ACKS = 16
 
 
 class Downlink:
-    """Used on the publisher's thread.
+    """Passes the centre's messages on, and acknowledges them to the broker. For the publisher's thread.
 
     Each turn processes only one confirmation: one with 10,000 numbers takes some hundredths of a second,
     and many confirmations at once must not delay an alarm.
@@ -35,7 +35,7 @@ class Downlink:
         self._on_down = on_down
         self._confirmation = confirmation
         self._wake = wake
-        self._safe: deque[tuple[str, int]] = deque()  # session and packet id of messages that are stored here
+        self._safe: deque[tuple[str, int]] = deque()  # session and packet id of messages that were stored
         self._acks: deque[bytes] = deque(maxlen=MAX_ACKS)
 
     def receive(self, session: str, arrived: MessageReceived) -> None:

@@ -34,7 +34,8 @@ def make_context(settings: Mqtt) -> ssl.SSLContext:
 
 
 VERDICT_TIMEOUT_S = 2.0
-"""Longest wait for the broker's verdict on the gateway's certificate; most brokers need one round trip."""
+"""Longest wait for the broker's verdict on the gateway's certificate. It usually comes after a round trip; a
+silent broker costs this time."""
 
 
 class _VerdictSocket(ssl.SSLSocket):
@@ -97,7 +98,7 @@ def load_certificate(context: ssl.SSLContext, cert_file: Path, key_file: Path | 
 
 NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, include/openssl/x509_vfy.h; ``ssl`` has no name for it."""
-EXPIRED, NOT_YET_VALID = 10, 9  # X509_V_ERR_*, same place
+EXPIRED, NOT_YET_VALID = 10, 9  # X509_V_ERR_* of the same header file
 HANDSHAKE_TURNS = 4  # for each side; TLS 1.3 needs two, TLS 1.2 three
 
 
@@ -108,7 +109,7 @@ class CertificateValidity:
 
 
 def own_validity(mqtt: Mqtt) -> CertificateValidity:
-    """Validity of the gateway's certificate: the first one in the file, the others are its chain.
+    """Return the validity of the gateway's certificate: the first one in the file, the others are its chain.
 
     Raises CertificateFileError.
     """
@@ -116,8 +117,9 @@ def own_validity(mqtt: Mqtt) -> CertificateValidity:
 
 
 def ca_validity(ca_file: Path) -> CertificateValidity:
-    """Validity of the CA certificate in the file that expires last: while a CA is being replaced, the file
-    holds the old one as well.
+    """Return the validity of the CA certificate that expires last, because the file may hold several.
+
+    While a CA is being replaced, the file holds the old certificate as well.
 
     Raises CertificateFileError.
     """

@@ -108,7 +108,7 @@ class ToolClient:
         self._unanswered: set[int] = set()  # SUBSCRIBEs without their SUBACK
         self._refused: int | None = None  # the reason of a refused subscription
         self._pubacks: dict[int, int] = {}  # packet id -> reason; cleared by the next ``publish``
-        self._connack: int | None = None  # reason of the latest one
+        self._connack: int | None = None  # reason of the latest CONNACK
         self._closed: int | None = None  # reason of the end of a connection that is not made again
         self._client = self._make_client(client_id, connect_s)
 

@@ -281,8 +281,8 @@ class Salvage:
     def _lost_ranges(self, pages: PageFile) -> list[tuple[int, int]]:
         """Return the ranges of numbers that are neither saved nor known to be delivered.
 
-        They may include events that were delivered long ago: the database does not tell. The centre counts
-        only those that it does not have.
+        The ranges may include events that were delivered long ago, which the database does not record. The
+        centre counts only the events that it does not have.
         """
         account, removed = self._account, self._found.meta.get("removed")
         beyond, any_page = self._see_damaged_pages(pages)

@@ -190,7 +190,7 @@ def _with(path: Path, suffix: str) -> Path:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Device and inode; None when there is no such file."""
+    """Return device and inode of the file; None when there is no such file."""
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):

@@ -74,7 +74,7 @@ class DeleteBatch:
     media: frozenset[int] = frozenset()
     ranges: tuple[Rows, ...] = ()  # of rows of events
     sent: str = ""  # ``SendCursors.text``; stored with the deletions
-    sent_count: int = 0  # ``SendCursors.count``; stored with it
+    sent_count: int = 0  # ``SendCursors.count``; stored with the deletions
 
     def __bool__(self) -> bool:
         return bool(self.events or self.damaged or self.media or self.ranges)

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 SCENE_SIDE = 640  # pixels, the longest side of a stored picture
 MAX_SCENE_BYTES = 40_000
-"""Of a JPEG. In base64 and sealed it must fit into the result of a command, 64 kB."""
+"""Limit of a JPEG: sealed and in base64 it must fit into the result of a command, 64 kB."""
 QUALITIES = (50, 30)
 """JPEG qualities, tried in this order; then the picture is halved."""
 GOOD_ENOUGH = 0.5
@@ -31,7 +31,7 @@ a card wears out by what is written to it."""
 
 
 class CameraScenes:
-    """The whole pictures of one camera. Its pipeline's thread calls everything."""
+    """Takes the whole pictures of one camera. The thread of its pipeline calls all methods."""
 
     def __init__(
         self, camera_id: str, privacy_masks: Sequence[Polygon] = (), seal_to: bytes | None = None

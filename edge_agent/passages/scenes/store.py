@@ -87,7 +87,7 @@ class SceneStore:
     """
 
     def __init__(self, folder: Path, settings: Passages, clock: Clock) -> None:
-        """Does not access the disk. ``folder``: that of the rows."""
+        """Does not access the disk. ``folder``: the folder of the rows."""
         self._path = folder / SCENES_FILE
         self._settings = settings
         self._clock = clock
