@@ -186,6 +186,6 @@ class FinalExamination:
         write_paper(page, make_follow_up(found, earlier))
 
     def _end(self) -> None:
-        """Write into the mark: while it is not empty, systemd starts no examination. Root's part deletes the
-        mark together with the site."""
+        """Mark the site as examined: while the file ``confirmed`` is not empty, systemd starts no
+        examination. Root's part deletes the file together with the site."""
         write_paper(self._paths.confirmed, b"examined\n")

@@ -24,8 +24,8 @@ from edge_agent.host.system.network_settings import (
 APN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,98}[A-Za-z0-9])?")
 PIN = re.compile(r"[0-9]{4,8}")
 READ_EVERY_S = 10.0
-"""The modem is read at most so often: the phone asks for the state every few seconds, but ModemManager
-measures the signal less often."""
+"""Least time between two readings of the modem. The phone asks for the state every few seconds, but
+ModemManager measures the signal less often."""
 
 
 def check_settings(settings: NetworkSettings) -> None:

@@ -14,7 +14,7 @@ class CommissioningPaths:
     etc: Path
     state: Path
     run: Path
-    answer: Path  # the file of root's part
+    answer: Path  # written by root's part
     root_state: Path
 
     @classmethod

@@ -58,8 +58,8 @@ def _why_withdrawn(paths: CommissioningPaths, record: ClaimRecord) -> CodedProbl
 
 
 def follow_withdrawal(paths: CommissioningPaths, sysroot: Path, out: TextIO) -> int:
-    """Ask root's part to remove the site if the centre has withdrawn the claim. Root's part checks that it is
-    the claim in force. Raises EdgeAgentError."""
+    """Ask root's part to remove the site if the centre has withdrawn the claim. Root's part checks that the
+    withdrawn claim is the one in force. Raises EdgeAgentError."""
     serial = read_serial(paths.etc / "serial")
     bundle = read_bundle(paths.enrolment, paths.release_key)
     # the agent starts this program, and its user must not write the state of commissioning

@@ -47,7 +47,7 @@ class ReachabilityProbe:
 
     def result(self) -> tuple[str, ...] | None:
         """Return the hosts that answered; None while the probes still run. If no host answered, the network
-        probably fails."""
+        is probably down."""
         return self._result
 
     def _ask(self) -> None:
