@@ -1,7 +1,7 @@
 """``edge-agent evidence``: verify, export and hold evidence, and open sealed media. Any user can run it.
 
 The code is in ``cli`` because it reads the configuration, the outbox and data of the board, which the stage
-``evidence`` must not import.
+``evidence`` does not read.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class CommandRecord(Struct, frozen=True, kw_only=True):
 
     id: str
     type: str
-    digest: str  # SHA-256 of its document
+    digest: str  # SHA-256 of its document without the times
     issued: datetime
     expires: datetime
     received: datetime  # by the gateway's clock, which may have been wrong

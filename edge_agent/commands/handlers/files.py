@@ -42,7 +42,8 @@ class FileService(Protocol):
         CommandFailed if none comes in time."""
 
     def still(self, camera: str, event_id: str, timeout_s: float) -> Media:
-        """Return a picture in full size, from the main stream if possible; otherwise as ``snapshot``."""
+        """Return a picture in full size, of the main stream if possible; blocks, and raises as ``snapshot``
+        does."""
 
     def record_clip(self, camera: str, event_id: str, last_s: float, next_s: float) -> None:
         """Start a clip; ``clip_of`` returns it some seconds after its end. Raises CommandRefused."""
