@@ -82,7 +82,7 @@ class RejectedConfig(msgspec.Struct, frozen=True):
     command: str
     reason: str
     since: str
-    problem: CodedProblem | None = None  # what ``reason`` says
+    problem: CodedProblem | None = None  # the code of ``reason``
 
     @property
     def sentence(self) -> str:

@@ -139,7 +139,7 @@ class SelfTestReport:
     """The results so far of the self-test that ``edge-agent doctor`` requested from the agent."""
 
     own: bool | None = None  # whether the gateway may write its own topics; None: not known
-    foreign: bool | None = None  # whether it may write another gateway's
+    foreign: bool | None = None  # whether it may write topics of another gateway; None: not known
     event: str | None = None  # epoch/sequence of the test event; None: not stored yet
     progress: EventProgress = "waiting"
 

@@ -321,7 +321,7 @@ class Cause(StrEnum):
     UNAUTHORIZED = "unauthorized"  # 401/403: retried at the slowest pace only, cameras lock accounts
     NOT_FOUND = "not_found"  # 404, missing file or device
     NO_VIDEO = "no_video"  # connected, but no video stream in it
-    UNSUPPORTED = "unsupported"  # a codec or size we cannot take
+    UNSUPPORTED = "unsupported"  # a codec or size that the agent cannot decode
     STALLED = "stalled"  # no packet for 10 s
     ENDED = "ended"  # EOF of a live stream
     DECODE_ERROR = "decode_error"  # packets arrive, but no picture can be decoded
@@ -381,7 +381,7 @@ class CameraChange:
     detail: str  # one human line, without secrets
     since_mono: float  # when this state began; may be minutes before it is reported
     down_s: float | None = None  # with ONLINE, after an outage whose start is known
-    kept_back: int = 0  # unreported changes since then: the camera flaps
+    kept_back: int = 0  # changes that were not reported since the last report: the camera flaps
 
 
 @dataclass(frozen=True, slots=True)

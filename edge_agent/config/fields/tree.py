@@ -39,7 +39,7 @@ class SourcePosition:
 class Scalar:
     place: SourcePosition
     text: str
-    plain: bool  # without quotes, so that other YAML readers may read another type
+    plain: bool  # True: without quotes, so other YAML readers may read another type
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,8 @@ WIDE = 9 / 16
 class _Sort:
     """A kind of thing that a rule can name: a zone or a line."""
 
-    name: str  # the key of a rule
-    key: str  # the key of the camera
+    name: str  # the key in a rule
+    key: str  # the key in a camera's section
 
 
 _SORTS = (_Sort("zone", "zones"), _Sort("line", "lines"))
@@ -89,7 +89,7 @@ def _scalars(rules: tree.Node | None, key: str) -> Iterator[tree.Scalar]:
 
 
 def _unknown(sort: _Sort, name: str, written: tree.Mapping) -> str:
-    # A key without a mapping is a mistake. It is not quoted: it may be half of a password with a comma.
+    # A key without a mapping is a mistake. Its message does not quote it: it may be half of a password.
     known = [id_ for id_, entry in written.entries.items() if isinstance(entry.value, tree.Mapping)]
     if not known:
         return message(f"{sort.name}-none", name=quoted(name))

@@ -41,7 +41,7 @@ LABELS = {
     "something": "vật chưa rõ",
 }
 SYSTEM = {os.strerror(number): text for number, text in OS_REASONS.items()} | {
-    # Of getaddrinfo, netdb.h.
+    # Errors of getaddrinfo, netdb.h.
     "Name or service not known": "tên này không có trong DNS",
     "Temporary failure in name resolution": "DNS không trả lời được, có thể chưa có mạng",
     "No address associated with hostname": "tên này không có địa chỉ trong DNS",

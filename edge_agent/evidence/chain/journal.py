@@ -57,7 +57,7 @@ class EventJournal:
         self._writing = 0  # number of events at the left of _waiting that are being written
         self._failure: str | None = None
         self._complete: Path | None = None  # a file that is known to end with a complete line
-        self._mentions: dict[str, tuple[frozenset[str], bool]] = {}  # file name -> (ids on hold, found one)
+        self._mentions: dict[str, tuple[frozenset[str], bool]] = {}  # file name -> (holds, is any in it)
 
     @property
     def degraded(self) -> str | None:

@@ -29,7 +29,7 @@ from edge_agent.core.problems import problem_text
 from edge_agent.wire import TYPE_PREFIX, ChainHeadData, LossData
 
 SOURCE_PREFIX = "/tb/"
-MAX_EVENT_BYTES = 1_000_000  # the largest of an agent, a loss event of 500 ranges, has 16 kB
+MAX_EVENT_BYTES = 1_000_000  # an agent's largest event, a loss event of 500 ranges, has 16 kB
 MAX_LOSS_RANGES = 250_000  # limit for all loss events that are verified together
 _TOPIC = re.compile(rb'([^\s"{]+/[^\s"{]+) (.*)', re.DOTALL)
 _EVENT_TOPIC = b"/up/event/"

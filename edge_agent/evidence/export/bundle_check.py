@@ -83,7 +83,7 @@ def _rank(event: VerificationFinding) -> int:
     return _BEST_FIRST.index(event.verdict) if event.verdict in _BEST_FIRST else len(_BEST_FIRST)
 
 
-MAX_TEXT_BYTES = 16_000_000  # of manifest and sums: enough for a line for each file of the largest bundle
+MAX_TEXT_BYTES = 16_000_000  # limit of manifest and sums, with a line for each file of the largest bundle
 MAX_SMALL_BYTES = 4_000  # limit of a head, a signature or a key
 MAX_KEYS = 100
 

@@ -1,8 +1,8 @@
 """Measures how wrong each camera's clock is: the time shown in the pictures comes from that clock.
 
 ONVIF's GetSystemDateAndTime needs no login, so a request cannot lock an account. Each camera is asked every
-six hours while the gateway's clock is synchronised; a camera that does not answer is skipped. Standard
-library only, so that the agent does not keep an ONVIF library in memory for one request.
+six hours while the gateway's clock is synchronised; a camera that does not answer is skipped. The module uses
+only the standard library, so that no ONVIF library stays in memory for one request.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from edge_agent.wire import ClockHealth
 
 log = logging.getLogger(__name__)
 
-BUILD_YEAR = 2026  # this code did not exist before; raised with each year's first release
+BUILD_YEAR = 2026  # this code did not exist in an earlier year; raised with each year's first release
 SAVE_EVERY_S = 600.0
 STA_UNSYNC = 0x0040  # linux/timex.h
 STA_NANO = 0x2000

@@ -1,7 +1,8 @@
-"""One line of text for each problem of the gateway.
+"""Makes one line of text for each problem of the gateway.
 
-They are shown in the heartbeat's ``degraded``, in ``edge-agent status`` and in systemd's STATUS. The most
-serious come first: cameras without a picture, then what delays or loses events, then the gateway's hardware.
+The lines are shown in the heartbeat's ``degraded``, in ``edge-agent status`` and in systemd's STATUS. The
+most serious come first: cameras without a picture, then what delays or loses events, then the gateway's
+hardware.
 """
 
 from __future__ import annotations

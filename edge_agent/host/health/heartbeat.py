@@ -148,7 +148,7 @@ def _plain(part: _Part, field: str) -> _Part:
 def with_wall_time(status: CameraStatus, clock: Clock) -> CameraStatus:
     """Return ``status`` with ``since_at`` corrected if the clock has jumped since.
 
-    Only after a jump ``since_at`` is computed again from ``since_mono``, in whole seconds: the two clocks
+    Only after a jump, ``since_at`` is computed again from ``since_mono``, in whole seconds: the two clocks
     cannot be read at the same instant, and a time that moves by a millisecond per heartbeat looks like a
     change.
     """

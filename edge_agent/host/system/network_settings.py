@@ -1,7 +1,7 @@
 """Asks root's program to write the gateway's network settings: SIM card, static address, cameras' network.
 
-It serves the page that a technician opens on a phone. Root's program is ``edge_network.py`` of the role base.
-It checks each setting by itself; edge-agent-network.path starts it when a request is written.
+This module serves the page that a technician opens on a phone. Root's program is ``edge_network.py`` of the
+role base. It checks each setting by itself; edge-agent-network.path starts it when a request is written.
 """
 
 from __future__ import annotations
