@@ -17,8 +17,8 @@ FILE = "access.jsonl"
 _LOCK = threading.Lock()
 """Two commands run at once: the second must not replace the full file by the one that the first has begun."""
 MAX_BYTES = 8_000_000
-"""About 20,000 entries; then the file replaces ``access.1.jsonl``. A day of as many searches as are answered
-removes no older entry."""
+"""About 20,000 entries; then the file replaces ``access.1.jsonl``. Even a day with the most searches that are
+answered removes no older entry."""
 
 
 def record_access(

@@ -149,7 +149,7 @@ def term_table() -> Terms:
 
 
 def _lab(b: Numbers, g: Numbers, r: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-    """Lightness, chroma and hue in degrees of linear sRGB under D65 (IEC 61966-2-1, CIE 15)."""
+    """Return lightness, chroma and hue in degrees of linear sRGB under D65 (IEC 61966-2-1, CIE 15)."""
     x = (0.412453 * r + 0.357580 * g + 0.180423 * b) / 0.950456
     y = 0.212671 * r + 0.715160 * g + 0.072169 * b
     z = (0.019334 * r + 0.119193 * g + 0.950227 * b) / 1.088754

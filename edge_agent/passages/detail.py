@@ -30,7 +30,7 @@ _Value = TypeVar("_Value")
 
 
 class _Detail(msgspec.Struct, array_like=True, omit_defaults=True):
-    """The part of a row that no query filters, as MessagePack. Fields are appended only."""
+    """The part of a row that no SQL condition reads, as MessagePack. New fields are only appended."""
 
     label: str
     score: int  # hundredths

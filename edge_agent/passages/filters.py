@@ -172,7 +172,7 @@ def _crosses(line: PictureLine, detail: PassageDetail) -> bool:
 
 
 def _side(a: Point, b: Point, point: Point) -> float:
-    """Positive on one side of the line through a and b, negative on the other, 0 on it."""
+    """Return a number that is positive on one side of the line through a and b, negative on the other."""
     return (b[0] - a[0]) * (point[1] - a[1]) - (b[1] - a[1]) * (point[0] - a[0])
 
 

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 MARK_ERROR = 0.003
-"""Standard error of a mark, of the picture's width or height: 2 pixels of 640."""
+"""Standard error of a mark, as a share of the picture's width or height: 2 pixels of 640."""
 FOOT_ERROR = 0.0016
-"""Least standard error of a foot point, of the picture's width: a pixel of 640."""
+"""Least standard error of a foot point, as a share of the picture's width: a pixel of 640."""
 FOOT_SHARE = 0.04
 """Standard error of a foot point as a share of the box's height."""
 BODY_M = {PERSON: 0.15, TWO_WHEELER: 0.3, VEHICLE: 0.6}

@@ -20,7 +20,7 @@ from edge_agent.passages.store import CROPS_FILE, ROWS_FILE, open_file
 
 MAX_HOLDS = 500
 MAX_HOLD_BYTES = 4_000_000
-"""Of the pictures of all holds. ``passages.max_bytes`` is at least 10 MB, half of it for pictures."""
+"""Limit of the pictures of all holds. ``passages.max_bytes`` is at least 10 MB, half of it for pictures."""
 
 
 @dataclass(frozen=True, slots=True)

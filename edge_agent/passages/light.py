@@ -23,8 +23,7 @@ GREY_BELOW = 4.0
 """Mean spread of the channels, of 255. Grey infrared pictures have 0 to 2, a foggy day has 6."""
 COLOURFUL_FROM = 6.0  # from here on a picture counts as coloured again
 VIVID, VIVID_SHARE = 40, 0.08
-"""An object is coloured if at least this share of its pixels has at least this spread of the channels, of
-255."""
+"""From ``VIVID_SHARE`` of its pixels with a channel spread of ``VIVID``, of 255, an object is coloured."""
 DUSK_BELOW, DAY_FROM = 50.0, 60.0  # mean luma of the picture
 MAX_GAIN = 1.25
 GREY_SPREAD = (

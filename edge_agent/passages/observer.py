@@ -134,7 +134,7 @@ class PassageObserver:
         self._pending_bytes = 0
 
     def observe(self, frame: Frame, tracks: Tracks) -> None:
-        """Note the places and views of all confirmed tracks; save the passages of those that ended."""
+        """Note the positions and views of all confirmed tracks; save the passages of those that ended."""
         now_mono = frame.captured_mono
         for track in tracks.active:
             self._follow(track, frame, tracks)

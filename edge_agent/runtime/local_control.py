@@ -133,7 +133,7 @@ class LocalControl:
         path: Path | None,
         self_tests: SelfTests,
     ) -> None:
-        """``settings`` returns those in force; ``path`` is the file they were read from."""
+        """``settings`` returns the settings in force; ``path`` is the file from which they were read."""
         self._settings = settings
         self._relearning = relearning
         self._reloads = reloads

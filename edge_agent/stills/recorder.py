@@ -79,7 +79,7 @@ class StillRecorder:
         self._limiter = limiter
         self._clock = clock
         self._seal_to = seal_to
-        self._changed = threading.Condition()  # protects the two below
+        self._changed = threading.Condition()  # protects the next two lines
         self._waiting: deque[_Waiting] = deque()
         self.made = self.missed = 0  # stills
         self._stopping = threading.Event()

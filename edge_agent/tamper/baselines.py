@@ -42,7 +42,7 @@ class Baseline:
     ) -> None:
         self._extractor = extractor
         self.mean = mean  # float32, at the scale of ``FrameFeatureExtractor.size``
-        self.samples = samples  # number of pictures it has learned from
+        self.samples = samples  # number of pictures from which the baseline has learned
         self.kept = kept  # usual ``BaselineComparison.matching``; None: not known yet
         self.fine_energy = fine_energy  # usual ``BaselineComparison.fine_energy``, with noise and traffic
         self.features: FrameFeatures = extractor.extract(mean)

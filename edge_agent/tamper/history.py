@@ -139,7 +139,7 @@ class ViewLossHistory:
         self._dark_mono: float | None = None  # when it became dark
         self._lately: deque[float] = deque(maxlen=RECENT_ANALYSES)
         self.light_before = 0.0  # mean luma of the last good view
-        self.own_light_before = False  # whether that was by the camera's own infrared light
+        self.own_light_before = False  # whether the camera's own infrared light lit the last good view
 
     def update(
         self, structure: float, usual: float, features: FrameFeatures, mono: bool, now_mono: float

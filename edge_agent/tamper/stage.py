@@ -129,8 +129,8 @@ DEGRADED_WEIGHT = 0.75
 
 
 class CameraView:
-    """The view stage of one camera: observations with start and end. For one thread, except ``states``,
-    ``features``, ``relearn`` and ``relearning``, which are thread-safe.
+    """The view stage of one camera: makes observations with start and end. For one thread, but ``states``,
+    ``features``, ``relearn`` and ``relearning`` are thread-safe.
 
     Baselines are stored in ``folder`` and survive restarts; None: they are not stored.
     """
