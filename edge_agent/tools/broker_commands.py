@@ -41,7 +41,7 @@ def add_conformance(commands: Commands) -> None:
 PRESENCES = ("offline", "cut", "unstable", "unknown", "stopped", "booting", "online")
 """States of a gateway in the table, worst first: those that the centre publishes, and ``unknown``."""
 STANDINGS = ("offline", "silent", "trouble", "unknown", "stopped", "fine")
-"""What an operator should check, worst first."""
+"""Words that tell an operator what to check about a gateway, worst first."""
 
 
 def add_gateways(commands: Commands) -> None:

@@ -10,7 +10,7 @@ from edge_agent.core.model import PERSON, VEHICLE, Box, TrackState
 from edge_agent.tracking.tracked_object import TrackedObject
 
 # Confirmation. Larger numbers: fewer false tracks, later events.
-MIN_HIT_SHARE = 0.34  # share of inferences of it that saw it; small models see a rider in every second one
+MIN_HIT_SHARE = 0.34  # share of inferences that saw the track; small models see a rider in half of them
 GOOD_VEHICLE = 0.5  # best score; reflections are often called car, but only with low scores
 MOVED, MOVED_HITS = 0.5, 2  # path in object sizes, and sightings; a false box stays, or jumps and disappears
 NUDGED, NUDGED_HITS, NUDGED_FRAMES = 0.15, 3, 2  # for a shorter path: also frames with motion in the box
@@ -30,7 +30,7 @@ EMPTY_MISSES, EMPTY_S = 4, 2.0
 UNCHECKED_S = 20.0  # for a parked object that its patch does not show, and that no inference has checked
 
 # Inferences
-ROUTINE_S = 45.0  # between two inferences of a parked object
+ROUTINE_S = 45.0  # time between two inferences of a parked object
 IDLE = 10  # inferences without motion after which an unconfirmed track gets no further ones
 
 

@@ -17,7 +17,7 @@ SAME_OBJECT_IOU = 0.6  # two boxes of one frame above this IoU are one object, w
 SAME_GROUP_IOU = 0.45  # two boxes of one group above this IoU are one object
 PART_INSIDE = 0.6  # two boxes of two-wheelers are one object if this share of one is inside the other
 WHOLE_INSIDE = 0.85  # the same share for two boxes of vehicles, or of two-wheelers with their riders
-CLEARLY_WEAKER = 0.7  # a duplicate's score is below this share; two people in a row score about the same
+CLEARLY_WEAKER = 0.7  # a duplicate has less than this share of the score; two people score about the same
 TALL = 1.35  # height over width in pixels; no vehicle with four wheels looks so narrow
 TALL_VEHICLE_WEIGHT = 0.25
 TALL_SCORE = 0.75
@@ -128,7 +128,7 @@ def _pair(
             for i, m in enumerate(machines)
             if _is_machine(m)
             and (person.box.iou(m.box) > SAME_OBJECT_IOU or is_rider_on(person.box, m.box))
-            and not apart(person, m)  # last: it compares the boxes with all tracks
+            and not apart(person, m)  # tested last, because it compares the boxes with all tracks
         ]
         same = [i for i in near if person.box.iou(machines[i].box) > SAME_OBJECT_IOU]
         below = [i for i in near if i not in same]

@@ -87,7 +87,7 @@ class KalmanBox:
 
     @property
     def uncertainty(self) -> float:
-        """Standard deviation of the position, in own sizes."""
+        """Return the standard deviation of the position, in own sizes."""
         return sqrt(self._place)
 
     def predict(self, dt: float, moves: bool = True) -> None:
@@ -99,7 +99,8 @@ class KalmanBox:
         self._speed += ACCELERATION * dt
 
     def correct(self, measured: Box, noise: float = MEASURED, size_blend: float = SIZE_BLEND) -> None:
-        """Correct the state by a measured box whose centre has the variance ``noise``, own sizes squared."""
+        """Correct the state by the box ``measured``. ``noise``: variance of its centre, in own sizes squared;
+        ``size_blend``: share of its size in the new size."""
         place_gain = self._place / (self._place + noise)
         speed_gain = self._both / (self._place + noise)
         (x, y), (mx, my) = self.box.centre, measured.centre

@@ -24,7 +24,7 @@ NEAR_REACH, LEAP_REACH, MAX_REACH = 0.4, 1.0, 1.6
 """Largest distance of a sighting from a track's prediction, in own sizes: in the first assignment; in the
 second, of tracks and sightings that the first left; in any case."""
 MOTION_MISSES = 4  # after this many misses in a row, motion alone no longer supports a track
-REGION_NOISE = 0.2**2  # variance of a motion region's centre, own sizes squared: it includes the shadow
+REGION_NOISE = 0.2**2  # variance of a motion region's centre, own sizes squared; a region includes the shadow
 SAME_IOU, SAME_INSIDE = 0.45, 0.75  # above one of these, a sighting is a duplicate of a track with a sighting
 MAX_TRACKS = 200
 """Largest number of tracks at once. Like ``MAX_DETECTIONS``, it limits the time that a frame can take."""
@@ -50,7 +50,7 @@ class Tracker:
 
     @property
     def tracks(self) -> tuple[Track, ...]:
-        """Live tracks as of the last update, oldest first."""
+        """Return the live tracks as of the last update, oldest first."""
         return self._tracks
 
     def update(self, frame: Frame, motion: Motion, inferences: Inferences) -> Tracks:

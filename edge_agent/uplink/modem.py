@@ -84,7 +84,7 @@ class BearerCount:
 class ModemReading:
     """One modem at one moment."""
 
-    state: str  # of STATES, ``unknown``, or ``missing``: ModemManager runs and has no modem
+    state: str  # one of STATES, ``unknown``, or ``missing``: ModemManager runs and has no modem
     port: str = ""  # name of the control port, such as cdc-wdm0
     failed: str | None = None  # why the state is ``failed``
     lock: str | None = None  # ``sim-pin``, ``sim-puk`` or ``other``

@@ -37,7 +37,7 @@ class SnapshotRef(Message, frozen=True, kw_only=True):
     sha256: Annotated[Sha256, Meta(description="of the JPEG, before sealing")]
     bytes: Count
     box: Annotated[WireBox, Meta(description="where the object is, in 0..1 of the snapshot")]
-    sealed_sha256: Sha256 | None = None  # of the bytes that are sent, where media are sealed
+    sealed_sha256: Sha256 | None = None  # digest of the sent bytes if media are sealed, else null
 
 
 class ObjectData(Message, frozen=True, kw_only=True):

@@ -170,8 +170,8 @@ class ClipRef(Message, frozen=True, kw_only=True):
         ),
     ]
     duration_s: Annotated[float, Meta(ge=0)]
-    sealed_sha256: Sha256 | None = None  # of the file on the gateway, where media are sealed
-    cut_short: str | None = None  # why it ends before the event and its post-roll, or null
+    sealed_sha256: Sha256 | None = None  # digest of the file on the gateway if media are sealed, else null
+    cut_short: str | None = None  # why the clip ends before the event and its post-roll; null: it does not
 
 
 class FileRef(Message, frozen=True, kw_only=True):
@@ -209,7 +209,7 @@ class StillRef(Message, frozen=True, kw_only=True):
         ),
     ]
     lag_ms: Annotated[int, Meta(description="by how much the main stream is later than the sub-stream")] = 0
-    sealed_sha256: Sha256 | None = None  # of the bytes that are sent, where media are sealed
+    sealed_sha256: Sha256 | None = None  # digest of the sent bytes if media are sealed, else null
 
 
 class EvidenceData(Message, frozen=True, kw_only=True):

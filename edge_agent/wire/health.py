@@ -189,7 +189,7 @@ class CommandsHealth(Message, frozen=True, kw_only=True):
     waiting: Count = 0  # accepted and not finished
     rejected: Count = 0  # since the agent started
     unanswerable: Count = 0  # commands without an id, since the agent started
-    degraded: str | None = None  # why the journal cannot be written: most commands are refused
+    degraded: str | None = None  # why the journal cannot be written, so that most commands are refused
     rules: list[RuleOverride] = field(default_factory=list)
     relearning: list[str] = field(default_factory=list)  # cameras that learn their view again by command
     switched_off: list[SwitchedOffRule] = field(default_factory=list)

@@ -267,7 +267,7 @@ class ClaimTopics:
         base = f"{root}/{UNCLAIMED}/{serial}"
         self.claim = f"{base}/up/claim"
         self.answer = f"{base}/down/answer"
-        """Topic of the answer, which is retained; the control machine clears it by an empty message."""
+        """Topic of the answer, which is retained; an empty message clears it."""
 
     @staticmethod
     def all_claims(root: str) -> str:

@@ -340,7 +340,7 @@ def _written(figure: str | float | timedelta, lang: Lang) -> str | float:
 
 
 def setup_text(key: str, **figures: str | float) -> Bilingual:
-    """A sentence of ``CAMERAS`` in both languages, as the text of an error."""
+    """Return a sentence of ``CAMERAS`` in both languages, as the text of an error."""
     said = fact(key, **figures)
     return Bilingual(said.text("en").rstrip(), said.text("vi").rstrip())
 

@@ -74,7 +74,7 @@ class Ports:
 
 
 def own_addresses() -> list[str]:
-    """IPv4 addresses of this gateway's interfaces, without loopback."""
+    """Return the IPv4 addresses of this gateway's interfaces, without loopback."""
     found = [each.address for each in addresses.own_addresses()]
     return [str(address) for address in found if address.version == 4 and not address.is_loopback]
 
@@ -93,7 +93,7 @@ def parse_subnet(text: str) -> ipaddress.IPv4Network:
 
 
 def usable_host(text: str, loopback: bool) -> str | None:
-    """Return ``text`` if it is an IPv4 address that a camera can have, else None.
+    """Return ``text`` if it is an IPv4 address in one of ``SITE_NETWORKS``, else None.
 
     A host name gives None, because it would need a DNS query. ``loopback``, for tests, allows 127.0.0.0/8;
     otherwise a device could make the search query services of this gateway.

@@ -185,7 +185,7 @@ def _from_vendor(found: DiscoveredCamera, panel: SetupInterface, vendor: Vendor)
 
 
 def _rtsp_port(found: DiscoveredCamera) -> int:
-    """The RTSP port that answered in the search."""
+    """Return the RTSP port in the URLs that the search found; 554 if it found none."""
     port = re.match(r"rtsp://[^/]*:(\d+)/", found.streams[0].url) if found.streams else None
     return int(port[1]) if port else 554
 

@@ -43,7 +43,7 @@ class StreamSettings:
 class ClockSettings:
     offset_s: float  # camera minus gateway
     zone_wrong: bool  # the camera's local time is not the site's, although its UTC may be right
-    ntp: bool  # the camera follows an NTP server, or is set to
+    ntp: bool  # the camera is set to follow an NTP server
     ntp_server: str  # one printable line; empty or 0.0.0.0: none
 
 
@@ -63,7 +63,7 @@ class SetupInterface(Protocol):
     def identity(self) -> CameraIdentity: ...
 
     def stream(self, url: str) -> StreamSettings:
-        """Settings of the stream at the configuration's ``url``. Raises ``NoSuchStream``."""
+        """Return the settings of the stream at the configuration's ``url``. Raises ``NoSuchStream``."""
 
     def set_stream(self, url: str, gov_length: int | None) -> None:
         """Set the codec to H.264, switch the smart codec off where possible, and set the keyframe interval
@@ -185,7 +185,7 @@ def _change_media1(element: ET.Element, gov_length: int | None) -> None:
         h264 = ET.Element(f"{_TT}H264")
         ET.SubElement(h264, f"{_TT}GovLength").text = str(gov_length or 50)
         ET.SubElement(h264, f"{_TT}H264Profile").text = "Main"
-        # The order of the schema: after RateControl (and MPEG4), before Multicast.
+        # ONVIF's schema requires this order: after RateControl (and MPEG4), before Multicast.
         names = [child.tag for child in element]
         at = names.index(f"{_TT}Multicast") if f"{_TT}Multicast" in names else len(names)
         element.insert(at, h264)

@@ -63,7 +63,7 @@ class SetupChange:
 class SetupPlan:
     changes: tuple[SetupChange, ...]
     by_hand: Facts  # what cannot be changed from here, and where to find it on the web page
-    gov_length: int | None  # of the stream; None: unchanged
+    gov_length: int | None  # keyframe interval of the stream to set, in frames; None: unchanged
 
 
 @dataclass(frozen=True, slots=True)

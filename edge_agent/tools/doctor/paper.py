@@ -179,7 +179,8 @@ def _local_time(document: Doctor) -> datetime:
 
 
 def _heads(document: Doctor, report: DoctorReport, words: _Words) -> str:
-    """The two columns at the top: the organisation and the number; state name, motto, place and date."""
+    """Return the two columns at the top. Left: organisation and number; right: state name, motto, place and
+    date."""
     superior = f"{escape(report.authority.upper())}<br>" if report.authority else ""
     organisation = escape(report.organisation.upper()) or _DOTS
     also = None if words.also is None else _date(words.also, document)

@@ -35,7 +35,8 @@ SHORT_S = 10.0  # timeout of checks that read and write only on the gateway
 
 @dataclass(frozen=True, slots=True)
 class DoctorEnvironment:
-    """Where the doctor reads clock, files and kernel of the gateway, and its timeouts; tests replace them."""
+    """The sources of the gateway's clock, files and kernel state, and the doctor's timeouts; tests replace
+    them."""
 
     clock: Clock = field(default_factory=SystemClock)
     sysroot: Path = Path("/")

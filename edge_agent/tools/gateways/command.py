@@ -71,7 +71,7 @@ class TerminalScreen:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Current number of columns and rows."""
+        """Return the current number of columns and rows."""
         try:
             size = os.get_terminal_size(self._stdout.fileno())
         except OSError:
@@ -143,7 +143,7 @@ class LiveTable:
         return gateway_rows(self.status, time.monotonic(), _now_ms(), connected_mono, states)
 
     def complete(self) -> bool:
-        """Whether every gateway whose state is online has sent a heartbeat."""
+        """Return whether every gateway with the state online has sent a heartbeat."""
         boxes = self.status.gateways.values()
         settled = time.monotonic() - self._began_mono > SETTLE_S
         return settled and bool(boxes) and all(box.health or box.state != "online" for box in boxes)

@@ -24,7 +24,7 @@ from edge_agent.wire.received.messages import (
 from edge_agent.wire.topics import CentralTopics, UpKind
 
 USUAL_INTERVAL_S = 30.0
-MISSED = 3.3  # missed heartbeats after which a gateway is silent, as at the centre
+MISSED = 3.3  # missed heartbeats after which a gateway is silent; the centre has the same number
 OLD_S = 120.0  # an event that waits longer is a problem
 MAX_GATEWAYS = 20_000
 MAX_CHARACTERS = 300

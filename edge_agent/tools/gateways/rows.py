@@ -21,7 +21,7 @@ class GatewayRow(msgspec.Struct, frozen=True, kw_only=True):
     gateway: str
     ward: str
     state: str  # as the centre publishes it, or by the gateway's own messages
-    since: str | None  # in this state
+    since: str | None  # when this state began
     standing: str  # what an operator should check
     since_s: float | None
     why: str
@@ -148,7 +148,7 @@ def duration(seconds: float | None) -> str:
 
 
 def text_width(text: str) -> int:
-    """Width of a text on a terminal: East Asian letters take two columns, combining marks none."""
+    """Return the width of a text on a terminal: East Asian letters take two columns, combining marks none."""
     return sum(_width(each) for each in text)
 
 

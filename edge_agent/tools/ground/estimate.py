@@ -58,7 +58,7 @@ MAX_ERROR = 0.5  # relative error of lengths (two standard errors) above which a
 
 
 class EstimateError(EdgeAgentError):
-    """There is no estimate."""
+    """No estimate is possible, or it would be too uncertain; the text says why."""
 
 
 class RulerKind(StrEnum):

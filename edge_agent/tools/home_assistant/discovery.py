@@ -71,7 +71,7 @@ class AnnouncementState:
 
     @property
     def gateways(self) -> int:
-        """Number of gateways with a birth that can be read."""
+        """Return the number of gateways with a birth that can be read."""
         return sum(each is not None for each in self._births.values())
 
     @property

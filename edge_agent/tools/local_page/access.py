@@ -1,5 +1,6 @@
-"""Controls access to a page: only the first browser with the right code, until the time is over. Also finds
-the addresses at which the page is served and the networks that may reach them."""
+"""Controls access to a page: it admits only the first browser with the right code, until the time is over.
+
+It also finds the addresses at which the page is served and the networks that may reach them."""
 
 from __future__ import annotations
 
@@ -112,7 +113,7 @@ class PageAddress:
 
     @property
     def host(self) -> str:
-        """The address as it is written in a URL."""
+        """Return the address as it is written in a URL."""
         return f"[{self.address}]" if self.address.version == 6 else str(self.address)
 
     def admits(self, source: str) -> bool:

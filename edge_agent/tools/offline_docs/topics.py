@@ -22,12 +22,12 @@ class OfflinePage:
 
     @property
     def text(self) -> str:
-        """The page, as Markdown. Raises OSError."""
+        """Return the page as Markdown. Raises OSError."""
         return (FOLDER / self.file).read_text(encoding="utf-8")
 
     @property
     def title(self) -> str:
-        """The first heading of the page. Raises OSError."""
+        """Return the first heading of the page. Raises OSError."""
         return next(line.removeprefix("# ") for line in self.text.splitlines() if line.startswith("# "))
 
 

@@ -235,7 +235,8 @@ class SimulatedDay:
 
     def times(self, per_day: float, rng: random.Random) -> Iterator[float]:
         """Yield the times of events that happen ``per_day`` times a simulated day, in seconds since the
-        beginning. The only chance is ``rng``. Algorithm: thinning, Lewis and Shedler, 1979."""
+        beginning. Equal arguments and random numbers give equal times. Algorithm: thinning, Lewis and
+        Shedler, 1979."""
         at_s, most_per_s = 0.0, per_day / DAY_S * self._factor * MOST
         while True:
             at_s += rng.expovariate(most_per_s)

@@ -64,7 +64,7 @@ class SimulatedCable(ReconnectSchedule):
 
 @dataclass(frozen=True)
 class SearchAccess:
-    """Whose searches the gateways of a process accept, and how many run at once."""
+    """Which signed searches the gateways of a process accept, and how many run at once."""
 
     keys: tuple[Path, ...] = ()  # public keys that may sign
     turns: SearchTurns = field(default_factory=SearchTurns)

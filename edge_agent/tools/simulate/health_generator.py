@@ -33,7 +33,7 @@ class HealthGenerator:
         self._boot_id, self._boot_reason = "", ""
         self._booted_mono = clock.monotonic()
         self._booted_at = rfc3339(clock.now())
-        self._lost: dict[str, tuple[float, str]] = {}  # camera -> since
+        self._lost: dict[str, tuple[float, str]] = {}  # offline camera -> since when (monotonic, and as text)
         self.config_hash = hashlib.sha256(f"{SIMULATED} {site.id}".encode()).hexdigest()
 
     def booted(self, boot_id: str, boot_reason: str) -> None:

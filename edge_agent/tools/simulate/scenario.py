@@ -25,7 +25,7 @@ from edge_agent.core.errors import ConfigError
 
 CITY_SITES, CITY_CAMERAS = 465, 1194
 MAX_SITES = 10_000
-MAX_CAMERAS = 8  # of one site
+MAX_CAMERAS = 8  # largest number of cameras of one site
 MAX_ID_CHARACTERS = 63
 """Longest id of a gateway, in characters, as for every id (``config/fields/field_types.py``)."""
 
@@ -33,7 +33,7 @@ MAX_ID_CHARACTERS = 63
 class WardOutage(msgspec.Struct, frozen=True, kw_only=True, tag="ward-outage"):
     """The network of a ward fails: its gateways run on, and their events wait."""
 
-    at_s: float  # since the beginning
+    at_s: float  # when it begins, in seconds since the beginning of the simulation
     for_s: float
     ward: str
 

@@ -92,7 +92,7 @@ class AimView:
 
     number: int
     jpeg: bytes  # at most 640 pixels, privacy masks black
-    picture_size: tuple[int, int]  # of the stream, pixels
+    picture_size: tuple[int, int]  # width and height of the stream in pixels
     things: tuple[AimObject, ...]
     quality: ImageQuality | None  # None: the picture is too small
 
@@ -119,7 +119,7 @@ class AimAnalysis:
     def __init__(self, settings: Settings, camera: Camera, clock: Clock) -> None:
         """Load the detector, which takes up to a second; ``start`` starts the threads."""
         fps = min(camera.analyse.fps, FPS)
-        # The ring holds only the packets that are being decoded.
+        # The reader's packet ring holds only the packets that are being decoded.
         self._camera = replace(camera, analyse=replace(camera.analyse, gear=GearChoice.FULL, fps=fps))
         choice = detector_of_agent(settings)
         self.note = choice.degraded or choice.note

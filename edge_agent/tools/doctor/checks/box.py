@@ -183,7 +183,7 @@ SLOW_MB_S = 2.0  # an assumption: eight cameras, each with a clip of 2 Mbit/s
 @dataclass(frozen=True, slots=True)
 class DiskSpeed:
     sync_ms: float  # median of a synced write of 4 kB
-    write_mb_s: float  # of one larger write with its sync
+    write_mb_s: float  # speed of one larger write with its sync
 
 
 def check_disk(settings: Settings, sysroot: Path, agent: str | None = None) -> Sequence[CheckResult]:

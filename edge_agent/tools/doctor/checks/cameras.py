@@ -52,7 +52,7 @@ class CameraMeasurement:
 
 
 class CameraCheck:
-    """Checks one camera. ``run`` is called on its own thread; read ``measurement`` when that has ended."""
+    """Checks one camera. ``run`` is called on its own thread; read ``measurement`` when ``run`` has ended."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class CameraCheck:
 
     @property
     def limit_s(self) -> float:
-        """The longest that ``run`` may take."""
+        """Return the longest time that ``run`` may take, in seconds."""
         return WITH_MAIN_LIMIT_S if uses_main_stream(self._camera) else LIMIT_S
 
     def run(self) -> Sequence[CheckResult]:
@@ -137,7 +137,7 @@ class CameraCheck:
 
 
 def advised_figures(advised: Capacity) -> dict[str, Figure]:
-    """Advised properties of a stream, for the sentences about what to do."""
+    """Return the advised properties of a stream, for the sentences about what to do."""
     return {
         "advised_codec": CODECS[advised.codecs[0]],
         "advised_size": advised.size,

@@ -18,7 +18,7 @@ from edge_agent.tools.doctor.check import CheckResult, Figure
 from edge_agent.wire import DetectorHealth
 
 MEASURE_S = 1.0
-LEAST, MOST = 3, 30  # numbers of inferences; the first one is not counted
+LEAST, MOST = 3, 30  # least and most inferences to measure; the first one is not counted
 
 
 def check_detector(settings: Settings, running: DetectorHealth | None) -> Sequence[CheckResult]:

@@ -86,7 +86,7 @@ def jpeg(picture: Colour) -> bytes:
 
 
 def sheet(pictures: Mapping[str, Colour | None]) -> bytes:
-    """A JPEG of all cameras with their ids; grey where there is no picture."""
+    """Return a JPEG with the pictures of all cameras and their ids; grey where there is no picture."""
     cells = [_cell(name, picture) for name, picture in pictures.items()]
     cells += [np.zeros_like(cells[0])] * (-len(cells) % SHEET_COLUMNS)
     rows = [np.hstack(cells[at : at + SHEET_COLUMNS]) for at in range(0, len(cells), SHEET_COLUMNS)]
@@ -94,7 +94,7 @@ def sheet(pictures: Mapping[str, Colour | None]) -> bytes:
 
 
 def _cell(name: str, picture: Colour | None) -> Colour:
-    """A picture ``THUMBNAIL`` wide, of the same height for all."""
+    """Return one camera's part of the sheet: ``THUMBNAIL`` wide, and of the same height for all cameras."""
     width, height = THUMBNAIL, THUMBNAIL * 3 // 4
     cell = np.full((_STRIP + height, width, 3), 64, np.uint8)
     cell[:_STRIP] = 0
