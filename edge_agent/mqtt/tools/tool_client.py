@@ -77,8 +77,8 @@ class ToolClient:
 
     ``reconnects``: the client connects and subscribes to all topics again by itself after a loss; only the
     first connection has to succeed. ``session_expiry_s``: the client resumes the session of its client id,
-    and the broker keeps the session for this time after the end. Then the client acknowledges nothing, so
-    that the messages of the session stay on the broker.
+    and the broker keeps the session for this time after the end. Such a client acknowledges nothing, so that
+    the messages of the session stay on the broker.
 
     ``dropped`` counts messages that came faster than the caller received them; the newest is dropped.
     """
