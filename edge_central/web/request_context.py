@@ -66,11 +66,11 @@ class ConsoleServices:
     boxes: BoxesFile
     request_metrics: RequestMetrics
     push_key: VapidKey | None  # None: Web Push is not configured
-    oidc: OidcProvider | None  # None: not configured
+    oidc: OidcProvider | None  # None: sign-in through a provider is not configured
 
 
-MOST_FOREMOST = 3  # alarms on top of every page
-MOST_DIGITS = 18  # of a number in a path: the largest integer of a database, 2**63, has 19
+MOST_FOREMOST = 3  # maximum number of alarms at the top of every page
+MOST_DIGITS = 18  # maximum digits of a number in a path: 2**63, the limit of a database, has 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +78,17 @@ class RequestContext:
     """A request whose user is unknown or irrelevant. Used on one worker thread."""
 
     request: Request
-    form: Mapping[str, str]  # fields of a POST; of a repeated field the last value
+    form: Mapping[str, str]  # fields of a POST; if a field is repeated, its last value
     body: bytes  # of a POST in JSON; empty otherwise
     services: ConsoleServices
-    connection: Connection  # for reading: one state of the database, as it was when the request began
+    connection: Connection  # for reading: it sees the database as it was when the request began
     lang: Lang
     now_ms: int
     mark: str  # position of the live stream when the request began: the page is at least as new
 
     @property
     def address(self) -> str:
-        """Address of the client, as trusted proxies report it."""
+        """Return the address of the client, as trusted proxies report it."""
         return self.request.client.host if self.request.client else ""
 
     @property
@@ -100,7 +100,7 @@ class RequestContext:
         return self.request.query_params.get(name) or None
 
     def path(self, name: str) -> str:
-        """The part of the path that the page calls ``{name}``."""
+        """Return the part of the path that the page calls ``{name}``."""
         return str(self.request.path_params[name])
 
     def number(self, name: str) -> int:
@@ -111,7 +111,8 @@ class RequestContext:
         return int(text)
 
     def writing(self) -> AbstractContextManager[Connection]:
-        """One transaction. ``connection`` does not see it: answer a POST with ``redirect``."""
+        """Return one transaction. ``connection`` does not see its changes, so answer a POST with
+        ``redirect``."""
         return self.services.connections.writing()
 
     def render(self, template: str, status: int = 200, **context: Any) -> Response:
@@ -142,16 +143,16 @@ class UserRequestContext(RequestContext):
     session: LoginSession | None  # None: a program with a token
     secret: str  # value of the session's cookie; empty for a program
     setup: AccountSetup | None
-    """What the user has to do before anything else; the page then shows nothing of the fleet."""
+    """What the user has to do first. Until then pages show nothing of the fleet."""
 
     @property
     def scope(self) -> Scope:
-        """The scope for every database query."""
+        """Return the scope for every database query."""
         return self.account.scope
 
     @property
     def names(self) -> Names:
-        """Names of wards, sites and cameras."""
+        """Return the names of wards, sites and cameras."""
         return self.services.sheet.names()
 
     @property
@@ -164,7 +165,7 @@ class UserRequestContext(RequestContext):
 
     @property
     def author(self) -> LogAuthor:
-        """The account as the author of steps in the incident log."""
+        """Return the account as the author of steps in the incident log."""
         return LogAuthor(self.account.name, self.now_ms)
 
     @property
@@ -177,7 +178,7 @@ class UserRequestContext(RequestContext):
 
     @property
     def search_reader(self) -> SearchReader:
-        """Which searches the account may read."""
+        """Return the reader that says which searches the account may read."""
         return self.account.search_reader
 
     @property
@@ -185,29 +186,30 @@ class UserRequestContext(RequestContext):
         return CaseAuthor(self.account.name, self.address, self.scope, self.is_admin)
 
     def fleet(self, scope: Scope | None = None, gateway: str | None = None) -> Fleet:
-        """The fleet as it is now, in the scope of the user or in a narrower one; or one gateway of it."""
+        """Return the fleet as it is now, in the scope of the user or in a narrower one. ``gateway``: only
+        this gateway."""
         return read_fleet(self.connection, self.names, scope or self.scope, self.now_ms, gateway)
 
     def alarm_bar(self) -> AlarmBar:
-        """What every page shows of the open alarms in the scope of the user."""
+        """Return what every page shows of the open alarms in the scope of the user."""
         return read_alarm_bar(self.connection, self.scope, self.now_ms)
 
     def foremost_alarms(self) -> tuple[QueueItem, ...]:
         return foremost_alarms(self.connection, self.scope, self.now_ms, MOST_FOREMOST)
 
     def picture_is_asked(self, gateway: str, camera: str) -> bool:
-        """Whether a picture of this camera was requested, and has not arrived yet."""
+        """Whether a picture of this camera was requested and has not arrived yet."""
         return is_under_way(self.connection, gateway, "snapshot", camera, self.now_ms)
 
     def story(self) -> EventStory:
-        """The event whose cursor is in the path. Raises NotFound."""
+        """Return the event with the cursor in the path. Raises NotFound."""
         found = read_story(self.connection, self.scope, self.number("cursor"))
         if found is None:
             raise NotFound
         return found
 
     def ward(self, ward: str) -> Scope:
-        """The scope of one ward. Raises NotFound if the account may not see it."""
+        """Return the scope of one ward. Raises NotFound if the account may not see the ward."""
         if not self.scope.admits(ward):
             raise NotFound("there is no such ward, or you may not see it")
         return self.scope.narrowed(ward)

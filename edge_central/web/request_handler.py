@@ -1,4 +1,4 @@
-"""Between the routes and the pages: parses the request, authenticates and authorises the user, calls the page
+"""Connects the routes to the pages: parses the request, authenticates and authorises the user, calls the page
 on a worker thread, and makes the response."""
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ log = logging.getLogger(__name__)
 MOST_FORM_BYTES = 65_536
 MOST_FIELDS = 1_000  # each site that is ticked in the form of a search is a field
 FORM_WITHIN_S = 15.0
-MOST_WAITING = 64  # requests that may wait for a thread; further ones get 503 with ``Retry-After``
-MOST_OUTGOING = 4  # requests to another server at once
+MOST_WAITING = 64  # requests that may wait for a thread; further requests get 503 with ``Retry-After``
+MOST_OUTGOING = 4  # requests to other servers at the same time
 RETRY_AFTER_S = 3
 COMPRESS_FROM_BYTES = 1_400
 """A smaller response fits one packet, so compression does not make it faster."""
@@ -63,7 +63,7 @@ COMPRESS_LEVEL = 4
 COMPRESSIBLE = ("text/", "application/json", "application/problem+json", "image/svg+xml")
 
 FOR_PROGRAMS = ("/api/", "/metrics")
-"""Addresses that answer 401 without a login; others show a browser the login page."""
+"""Addresses that respond 401 if there is no login; for other addresses a browser gets the login page."""
 CHANGING = ("POST", "DELETE")  # methods that a page of another site must not use
 
 T = TypeVar("T")
@@ -72,7 +72,8 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page for logged-in users. A ``POST`` or ``DELETE`` needs the CSRF token of one of our forms."""
+    """A page for logged-in users. A ``POST`` or ``DELETE`` needs the CSRF token of one of the console's
+    forms."""
 
     path: str
     answer: Callable[[UserRequestContext], Response]
@@ -81,16 +82,16 @@ class Page:
     slow: bool = False
     """The page hashes a password: it runs on separate threads, so that other requests do not wait."""
     json: bool = False
-    """The body of a ``POST`` is JSON. A program with a token needs no CSRF token: no browser sends its
-    header by itself."""
+    """The body of a ``POST`` is JSON. A program with a token needs no CSRF token, because no browser sends
+    the header with the token by itself."""
     during_setup: bool = False
-    """Also for users who have to choose a password or set up a second factor first; other pages lead them to
-    the page where they do it."""
+    """The page is also open to users who first have to choose a password or set up a second factor. Other
+    pages redirect them to the page on which they do it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicPage:
-    """A page without login; it does its own checks."""
+    """A page without login, which makes its own checks."""
 
     path: str
     answer: Callable[[RequestContext], Response]
@@ -116,7 +117,7 @@ class _WorkerThreads:
         self._most_asked = most + MOST_WAITING
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Raises Unavailable when too many requests wait already."""
+        """Run ``work`` on a thread. Raises Unavailable if too many requests wait already."""
         if self._asked >= self._most_asked:
             raise Unavailable("too many requests at once", retry_after_s=RETRY_AFTER_S)
         self._asked += 1
@@ -142,7 +143,7 @@ class RequestHandler:
         self._waiting.close()
 
     def endpoint(self, page: Page | PublicPage) -> Endpoint:
-        """The endpoint of a page, for a route of Starlette."""
+        """Return the endpoint of a page, for a route of Starlette."""
 
         async def answer(request: Request) -> Response:
             try:
@@ -159,17 +160,18 @@ class RequestHandler:
         return await self._quick.run(work)
 
     async def run_waiting(self, work: Callable[[], T]) -> T:
-        """Run ``work`` on a thread that may wait for another server, so that pages and logins go on. No
-        database connection is open meanwhile. Raises Unavailable."""
+        """Run ``work`` on a thread that may wait for another server, so that pages and logins are not
+        delayed. No database connection is open meanwhile. Raises Unavailable."""
         return await self._waiting.run(work)
 
     async def answer_public(self, request: Request, answer: Callable[[RequestContext], Response]) -> Response:
-        """The response of a function like that of a PublicPage, for an endpoint. Raises HttpError."""
+        """Return the response of ``answer``, which is like the function of a PublicPage, for an endpoint.
+        Raises HttpError."""
         page = PublicPage(request.url.path, answer)
         return await self._quick.run(partial(self._answer, page, request, {}, b""))
 
     async def authenticate_async(self, request: Request, roles: frozenset[Role]) -> Principal:
-        """``authenticate`` for callers on the event loop. Also raises Unavailable."""
+        """Call ``authenticate`` from the event loop. Also raises Unavailable."""
 
         def ask() -> Principal:
             with self.reading(request) as connection:
@@ -189,7 +191,8 @@ class RequestHandler:
         return found
 
     def error_response(self, request: Request, refusal: HttpError) -> Response:
-        """The response to a refused request: for a browser the page of the login or setup, else an error."""
+        """Return the response to a refused request: for a browser the page of the login or setup, otherwise
+        an error."""
         if isinstance(refusal, SetupNeeded) and _is_navigation(request):
             return RedirectResponse(refusal.page, 303)
         if isinstance(refusal, NotLoggedIn) and _is_navigation(request):
@@ -205,14 +208,14 @@ class RequestHandler:
     def _answer(
         self, page: Page | PublicPage, request: Request, form: Mapping[str, str], body: bytes
     ) -> Response:
-        mark = self.services.hub.mark()  # before the database is read: a page is at least as new
+        mark = self.services.hub.mark()  # before the database is read, so that the page is at least as new
         with self.reading(request) as connection:
             response = self._call_page(page, request, form, body, connection, mark)
         return compressed(request, response)
 
     @contextmanager
     def reading(self, request: Request) -> Iterator[Connection]:
-        """Raises Unavailable."""
+        """Open a read transaction for a request. Raises Unavailable."""
         try:
             with self.services.connections.reading() as connection:
                 yield connection
@@ -261,7 +264,7 @@ class RequestHandler:
                 with self.services.connections.writing() as writing:
                     self.services.sessions.mark_used(writing, {session.key}, now_ms)
             except (DatabaseUnavailable, DatabaseRejected) as error:
-                log.debug("a session is not noted as used: %s", error)  # the page is shown anyway
+                log.debug("a session is not noted as used: %s", error)  # the page is shown all the same
         setup = setup_needed(session.account, self.services.console.second_factor_roles)
         return Principal(session.account, session, token, session.key, setup)
 
@@ -271,7 +274,7 @@ def check_origin(request: Request) -> None:
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
         raise Forbidden("this form was not sent by a page of this console")
-    # "none": the user has sent the same form again by reloading.
+    # "none": the user has sent the form again by reloading the page.
     if request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
         raise Forbidden("this form was not sent by a page of this console")
 
@@ -290,7 +293,7 @@ def compressed(request: Request, response: Response) -> Response:
 
 
 async def _form_and_body(page: Page | PublicPage, request: Request) -> tuple[dict[str, str], bytes]:
-    """The fields of a form, or a body in JSON. Raises BadRequest, TooLarge."""
+    """Return the fields of a form, or a body in JSON. Raises BadRequest, TooLarge."""
     if page.method != "POST":
         return {}, b""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -304,7 +307,7 @@ async def _form_and_body(page: Page | PublicPage, request: Request) -> tuple[dic
 
 
 async def read_body(request: Request) -> bytes:
-    """The body of a form or a document. Raises BadRequest, TooLarge."""
+    """Return the body of a form or a document. Raises BadRequest, TooLarge."""
     body = bytearray()
     try:
         async with asyncio.timeout(FORM_WITHIN_S):
@@ -320,7 +323,7 @@ async def read_body(request: Request) -> bytes:
 
 
 def _form(body: bytes) -> dict[str, str]:
-    """The fields of a form. Raises BadRequest."""
+    """Return the fields of a form. Raises BadRequest."""
     try:
         fields = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_FIELDS))
     except ValueError:
@@ -331,7 +334,7 @@ def _form(body: bytes) -> dict[str, str]:
 
 
 def _is_navigation(request: Request) -> bool:
-    """Whether a person opens a page, in contrast to a request of a script or a program."""
+    """Whether a person opens a page; False for a request of a script or a program."""
     if request.method not in ("GET", "HEAD") or request.url.path.startswith(FOR_PROGRAMS):
         return False
     return request.headers.get("sec-fetch-mode", "navigate") == "navigate"

@@ -1,5 +1,5 @@
-"""The HTTP server: uvicorn with its sockets and signals made here, a TLS certificate that is renewed while it
-runs, and time limits for slow clients."""
+"""The HTTP server: uvicorn with separate sockets and signals, a TLS certificate that is renewed while the
+server runs, and time limits for slow clients."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from edge_central.web.live.hub import LiveHub
 log = logging.getLogger(__name__)
 
 ASK_WITHIN_S = 15.0
-"""From the connect to the end of a request's head. uvicorn itself has no such limit."""
-TAKE_WITHIN_S = 60.0  # a client may leave 64 kB of a response unread for this long
+"""Maximum time from the connect to the end of a request's head. uvicorn itself has no such limit."""
+TAKE_WITHIN_S = 60.0  # how long a client may leave 64 kB of a response unread
 KEEP_ALIVE_S = 20
 MOST_HEAD_BYTES = 32_768
 MOST_CONNECTIONS = 1_000
@@ -34,7 +34,7 @@ LOOK_AT_CERTIFICATE_S = 30.0
 
 
 class _Deadline:
-    """Closes a connection at its deadline; starting a running deadline again does not move it."""
+    """Closes a connection when its time is over. To start a deadline that is running does not change it."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -86,11 +86,11 @@ class TimeLimitedProtocol(H11Protocol):
 
     def timeout_keep_alive_handler(self) -> None:
         super().timeout_keep_alive_handler()
-        # Closing waits, without a limit, until the client has read the rest.
+        # Without this, closing would wait without a limit until the client has read the rest.
         self._taking.begin(self.transport)
 
     def _request_begun(self) -> bool:
-        """Whether a further request has begun to arrive on a kept connection, or a body still arrives after
+        """Whether another request has begun to arrive on a kept connection, or a body still arrives although
         its response was sent."""
         if self.conn.their_state is h11.IDLE:
             return bool(self.conn.trailing_data[0])
@@ -98,7 +98,8 @@ class TimeLimitedProtocol(H11Protocol):
 
 
 class WebServer(uvicorn.Server):
-    """``run`` blocks until ``stop``. It opens and closes ``hub``, because endless streams must end first."""
+    """The web server. ``run`` blocks until ``stop``. It opens and closes ``hub``, because endless streams
+    must end first."""
 
     def __init__(self, app: ASGIApp, console: Console, hub: LiveHub) -> None:
         super().__init__(
@@ -121,18 +122,18 @@ class WebServer(uvicorn.Server):
                 ssl_keyfile=None if console.tls is None else console.tls.key_file,
             )
         )
-        # It warns of every malformed request: anybody could fill the log.
+        # It logs a warning for every malformed request, so anybody could fill the log.
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         self._tls = console.tls
         self._hub = hub
 
     def stop(self) -> None:
-        """End ``run``. Any thread; returns at once."""
+        """End ``run``. Any thread may call it; it returns at once."""
         self.should_exit = True
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Install no signal handlers: the process has its own."""
+        """Install no signal handlers, because the process has its own."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -146,7 +147,7 @@ class WebServer(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def _renew(self, tls: Tls) -> None:
-        """Use a renewed certificate for new connections; existing ones stay."""
+        """Use a renewed certificate for new connections. Existing connections keep theirs."""
         context = self.config.ssl
         assert context is not None
         known = _file_stamps(tls)
@@ -165,7 +166,7 @@ class WebServer(uvicorn.Server):
 
 
 def listening_socket(listen: ListenAddress) -> socket.socket:
-    """Open the listening socket; port 0 is any free port. Raises CentralError."""
+    """Open the listening socket. Port 0 means any free port. Raises CentralError."""
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -187,7 +188,7 @@ def stop_on_event(server: WebServer, stop: threading.Event) -> None:
 
 
 def _file_stamps(tls: Tls) -> tuple[Any, ...] | None:
-    """A value that changes with the files; None while one is missing."""
+    """Return a value that changes with the files. None: a file is missing."""
     try:
         found = [path.stat() for path in (tls.cert_file, tls.key_file)]
     except OSError:

@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 
 FOLLOWER_STOP_S = 5.0
 NICE = 5  # a lower CPU priority than the ingest's
-OOM_SCORE = 500  # oom_score_adj(5): when memory runs out, this process goes, not the ingest
+OOM_SCORE = 500  # oom_score_adj(5): when memory runs out, the kernel kills this process, not the ingest
 
 
 class ConsoleServer:
@@ -114,14 +114,14 @@ class ConsoleServer:
         return 0
 
     def _onvif_routes(self, front: RequestHandler) -> list[Route]:
-        """Raises CentralError."""
+        """Return the routes of ONVIF. Raises CentralError."""
         if not self._console.onvif_events:
             return []
         logins = OnvifLogins(console_key(self._settings.state_dir), self._clock)
         return onvif_routes(front, OnvifService(logins, PullPoints(self._clock)))
 
     def _webhook_senders(self, services: ConsoleServices) -> list[WebhookSender]:
-        """Raises CentralError."""
+        """Return the senders of webhooks. Raises CentralError."""
         return [
             WebhookSender(
                 webhook,
@@ -136,7 +136,7 @@ class ConsoleServer:
         ]
 
     def _push_senders(self, services: ConsoleServices) -> list[PushSender]:
-        """One, if Web Push is configured. Raises CentralError."""
+        """Return one sender if Web Push is configured, otherwise none. Raises CentralError."""
         if self._console.push is None or services.push_key is None:
             return []
         push, key = self._console.push, services.push_key
@@ -169,7 +169,8 @@ class ConsoleServer:
         )
 
     def _oidc_provider(self, key: bytes) -> OidcProvider | None:
-        """Raises CentralError if its library is not installed."""
+        """Return the provider; None: it is not configured. Raises CentralError if its library is not
+        installed."""
         if self._console.oidc is None:
             return None
         pending = PendingSignIns(derived_key(key, "sign-in"))
@@ -185,10 +186,10 @@ def lower_priority() -> None:
 
 
 def stop_with_parent(stop: threading.Event) -> None:
-    """Stop when standard input ends: the parent process has ended, for any reason."""
+    """Stop when standard input ends, because the parent process has then ended, for whatever reason."""
 
     def wait() -> None:
-        # Not ``sys.stdin``: its lock would be held at the end of the interpreter, which then aborts.
+        # Not ``sys.stdin``: its lock would be held at the end of the interpreter, which would then abort.
         while os.read(sys.stdin.fileno(), 1024):
             pass
         stop.set()
@@ -197,9 +198,9 @@ def stop_with_parent(stop: threading.Event) -> None:
 
 
 def console_key(folder: Path) -> bytes:
-    """The key of device cookies, of the secrets of second factors and of ONVIF passwords, made at the first
-    start. Without it the console forgets which browsers have logged in before, second factors have to be
-    reset, and ONVIF passwords change. Raises CentralError."""
+    """Return the key for device cookies, secrets of second factors and ONVIF passwords; it is made at the
+    first start. If the file is lost, the console forgets which browsers have logged in before, second factors
+    have to be reset, and ONVIF passwords change. Raises CentralError."""
     path = folder / KEY_FILE
     try:
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)

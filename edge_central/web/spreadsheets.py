@@ -1,5 +1,5 @@
-"""Tables as files for spreadsheets, XLSX and CSV. No cell is ever a formula: names come from the sheet of the
-fleet and from gateways."""
+"""Tables as files for spreadsheets, XLSX and CSV. No cell is ever a formula, because names come from the
+fleet's sheet and from gateways."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from edge_central.web.http_errors import BadRequest
 
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MAX_XLSX_ROWS = 50_000
-"""Rows of all tables of a workbook: 37,000 outages take 1.7 s of CPU and 80 MB."""
+"""Maximum number of rows of all tables of a workbook: 37,000 outages take 1.7 s of CPU and 80 MB."""
 MAX_CHARACTERS = 2_000
-"""Of a text in a workbook; Excel accepts 32,767."""
+"""Maximum length of a text in a workbook; Excel accepts 32,767 characters."""
 NARROWEST, WIDEST = 8, 48
-"""Characters across a column."""
+"""Minimum and maximum width of a column, in characters."""
 Cell = str | int | float | datetime | None
 """None: empty. A datetime has no time zone: it is the wall time of the console."""
 
 
 class ColumnKind(Enum):
-    """What the cells of a column are, and their number format in a workbook."""
+    """What the cells of a column are. It decides their number format in a workbook."""
 
     TEXT = "@"
     COUNT = "0"
@@ -45,7 +45,7 @@ class TableColumn:
 
 @dataclass(frozen=True, slots=True)
 class DataTable:
-    """``name``: name of the sheet in a workbook, at most 31 characters."""
+    """A table. ``name``: name of the sheet in a workbook, at most 31 characters."""
 
     name: str
     columns: Sequence[TableColumn]
@@ -75,12 +75,12 @@ def _csv_text(cell: Cell, kind: ColumnKind) -> str:
 
 
 def xlsx_response(file_name: str, tables: Sequence[DataTable]) -> Response:
-    """A workbook with a sheet for each table. Raises BadRequest for more than MAX_XLSX_ROWS."""
+    """Return a workbook with a sheet for each table. Raises BadRequest for more than MAX_XLSX_ROWS."""
     if sum(len(table.rows) for table in tables) > MAX_XLSX_ROWS:
         raise BadRequest(
             f"a workbook has at most {MAX_XLSX_ROWS} rows: ask for one ward or a shorter time, or take CSV"
         )
-    # Imported only where a file is asked for, like prometheus_client.
+    # Imported only when a file is requested, like prometheus_client.
     import xlsxwriter
 
     file = io.BytesIO()
@@ -95,7 +95,8 @@ def xlsx_response(file_name: str, tables: Sequence[DataTable]) -> Response:
 
 
 def _write_sheet(sheet: Any, table: DataTable, formats: dict[ColumnKind, Any], head: Any) -> None:
-    """One header row, which stays while the others scroll, and a filter for each column."""
+    """Write a table: one header row, which stays visible while the others scroll, and a filter for each
+    column."""
     for index, column in enumerate(table.columns):
         sheet.write_string(0, index, column.title, head)
         cells = [row[index] for row in table.rows]
@@ -106,8 +107,8 @@ def _write_sheet(sheet: Any, table: DataTable, formats: dict[ColumnKind, Any], h
 
 
 def _write_column(sheet: Any, index: int, kind: ColumnKind, cells: Sequence[Cell]) -> None:
-    """The method decides the type of a cell: with ``write_string`` a text that begins with ``=`` stays a
-    text. The format is that of the column."""
+    """Write the cells of a column in its format. The called method decides the type of a cell: with
+    ``write_string`` a text that begins with ``=`` stays a text."""
     match kind:
         case ColumnKind.TEXT:
             for row, cell in enumerate(cells, 1):
@@ -124,7 +125,7 @@ def _write_column(sheet: Any, index: int, kind: ColumnKind, cells: Sequence[Cell
 
 
 def _width(column: TableColumn, cells: Sequence[Cell]) -> int:
-    """The column's width in characters, also for a heading of two lines."""
+    """Return the column's width in characters; a heading may take two lines."""
     widest = len(column.title) // 2
     if column.kind is ColumnKind.TEXT:
         widest = max([widest, *(len(str(cell)) for cell in cells if cell is not None)])

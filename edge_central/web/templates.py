@@ -75,14 +75,14 @@ class Templates:
         return f"{local:%H:%M}" if local.date() == now.date() else f"{local:%d/%m %H:%M}"
 
     def _wall(self, time_ms: float) -> str:
-        """The label of an axis: a date at midnight, else a time."""
+        """Return the label of an axis: a date at midnight, else a time."""
         local = self._local(round(time_ms))
         return f"{local:%d/%m}" if local.hour == local.minute == 0 else f"{local:%H:%M}"
 
 
 @cache
 def templates_in(timezone: ZoneInfo) -> Templates:
-    """The templates; compiled once for all consoles of a process."""
+    """Return the templates; they are compiled once for all consoles of a process."""
     return Templates(timezone)
 
 
@@ -93,11 +93,11 @@ CANNOT_BE_SHOWN = {
     "section": '<section><p class="none">{}</p></section>',
     "svg": "",
 }
-"""The replacement of a row, by its element."""
+"""Element of a row -> what replaces a row that cannot be shown."""
 
 
 def safely(lang: Lang, element: str, macro: Callable[..., str], *values: object) -> str:
-    """Render one row with ``macro``; if that fails, a row that says so."""
+    """Render one row with ``macro``. If that fails, return a row that says so."""
     try:
         return macro(*values)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one row, the others are shown
@@ -109,8 +109,8 @@ def safely(lang: Lang, element: str, macro: Callable[..., str], *values: object)
 
 
 def _line(text: str, lang: Lang) -> Markup:
-    """A text with a code is rendered from the catalogue, any other is shown as it is. English keeps its mark
-    on a Vietnamese page, so that a screen reader reads it as such."""
+    """Render a text: one with a code from the catalogue, any other as it is. English text is marked as
+    English on a Vietnamese page, so that a screen reader reads it correctly."""
     problem = problem_of(text)
     ours = None if problem is None else CATALOGUE.say(problem, lang)
     if lang == "vi" and ours is not None:
@@ -119,7 +119,7 @@ def _line(text: str, lang: Lang) -> Markup:
 
 
 def line_text(text: str, lang: Lang) -> str:
-    """Return the same as ``line`` of a template, as plain text."""
+    """Return what ``line`` returns in a template, as plain text."""
     problem = problem_of(text)
     return (None if problem is None else CATALOGUE.say(problem, lang)) or text
 
@@ -130,6 +130,7 @@ def _decimal(lang: Lang, value: float, digits: int | None = None) -> str:
 
 @cache
 def static(name: str) -> str:
-    """The address of a file of ``static/``. It changes with the file, so browsers may cache it for ever."""
+    """Return the address of a file of ``static/``. It changes with the file, so browsers may cache it for
+    ever."""
     digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()
     return f"/static/{name}?v={digest[:12]}"

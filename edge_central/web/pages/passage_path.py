@@ -1,4 +1,4 @@
-"""Where a passage went, as coordinates for inline SVG, and the picture below it."""
+"""The path of a passage, as coordinates for inline SVG, and the picture on which it is drawn."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edge_central.store.media_folder import MediaFolder
 from edge_central.store.scope import Scope
 
 WIDTH = 1600.0
-"""Of the drawing; its height follows from the camera's picture."""
+"""Width of the drawing; its height follows from the camera's picture."""
 USUAL_RATIO = 16 / 9
 JPEG_HEAD_BYTES = 65_536
 _FRAME_MARKERS = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
@@ -24,13 +24,13 @@ _FRAME_MARKERS = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA
 
 @dataclass(frozen=True, slots=True)
 class PathDrawing:
-    """``points`` is that of a polyline; places are x, y in the drawing."""
+    """The drawing of a path. ``points``: the points of a polyline. ``places``: x, y in the drawing."""
 
     width: float
     height: float
     points: str
     places: tuple[tuple[float, float], ...]
-    percent: tuple[tuple[int, int], ...]  # of the same places: from the left, from the top
+    percent: tuple[tuple[int, int], ...]  # the same places in per cent: from the left, from the top
     lasted_s: float
 
 
@@ -39,15 +39,15 @@ class SceneDrawing:
     width: float
     height: float
     taken_ms: int
-    box: tuple[float, float, float, float]  # of the object: x, y, width, height
-    path: PathDrawing | None  # None: fewer than two places
+    box: tuple[float, float, float, float]  # the object: x, y, width, height
+    path: PathDrawing | None  # None: the path has fewer than two places
 
 
 def path_drawing(
     path: Sequence[tuple[float, float, float]], ratio: float = USUAL_RATIO
 ) -> PathDrawing | None:
-    """``path``: x, y in 0..1 of the picture, seconds after the start. ``ratio``: width by height of the
-    picture. None for fewer than two places."""
+    """Draw a path. ``path``: x, y in 0..1 of the picture, seconds after the start. ``ratio``: width by height
+    of the picture. None: the path has fewer than two places."""
     if len(path) < 2:
         return None
     height = round(WIDTH / ratio, 1)
@@ -65,8 +65,8 @@ def path_drawing(
 def scene_drawing(
     picture: SearchPicture | None, start_ms: int, ratio: float = USUAL_RATIO
 ) -> SceneDrawing | None:
-    """What is drawn on the whole picture of a passage that began at ``start_ms``; None: the centre does not
-    have the picture, or it is sealed."""
+    """Return what is drawn on the whole picture of a passage that began at ``start_ms``. None: the centre
+    does not have the picture, or it is sealed."""
     if picture is None or picture.box is None or picture.sealed:
         return None
     x1, y1, x2, y2 = (_unit(each) for each in picture.box)
@@ -79,15 +79,15 @@ def scene_drawing(
 
 
 def picture_ratio(camera: CameraOverview | None) -> float:
-    """Width by height of the camera's picture."""
+    """Return width by height of the camera's picture."""
     return camera.width / camera.height if camera and camera.width and camera.height else USUAL_RATIO
 
 
 def background(
     connection: Connection, scope: Scope, folder: MediaFolder, gateway: str, camera: CameraOverview | None
 ) -> StoredMedia | None:
-    """The newest whole picture of the camera, to draw on: the scene of a still, or a picture with as many
-    pixels as the stream."""
+    """Return the newest whole picture of the camera, to draw on it: the scene of a still, or a picture with
+    as many pixels as the stream. None: there is none."""
     if camera is None:
         return None
 
@@ -104,7 +104,8 @@ def background(
 
 
 def jpeg_size(head: bytes) -> tuple[int, int] | None:
-    """Width and height of a JPEG by its frame header (ITU-T T.81, B.2.2); None: it has none here."""
+    """Return width and height of a JPEG from its frame header (ITU-T T.81, B.2.2). None: ``head`` has no such
+    header."""
     if head[:2] != b"\xff\xd8":
         return None
     at = 2

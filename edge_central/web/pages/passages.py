@@ -44,7 +44,7 @@ def passage_page(visit: UserRequestContext) -> Response:
 
 
 def render_passage(visit: UserRequestContext, refused: str | None = None, status: int = 200) -> Response:
-    """The page of a passage; ``refused``: why the user's request on this page was refused."""
+    """Return the page of a passage. ``refused``: why the user's request on this page was refused."""
     search, match = found_search(visit), match_of_path(visit)
     key = (match.gateway, match.passage)
     picture = pictures(visit, search.id).get(key)
@@ -79,7 +79,7 @@ def render_passage(visit: UserRequestContext, refused: str | None = None, status
 
 
 def _reports(visit: UserRequestContext, match: PassageMatch) -> tuple[EventRow, ...]:
-    """The events in which rules have reported the object."""
+    """Return the events in which rules have reported the object."""
     if not match.rules:
         return ()
     ends_ms = match.start_ms + round(match.for_s * 1000)
@@ -88,7 +88,7 @@ def _reports(visit: UserRequestContext, match: PassageMatch) -> tuple[EventRow, 
 
 
 def match_of_path(visit: UserRequestContext) -> PassageMatch:
-    """Raises NotFound."""
+    """Return the match in the path. Raises NotFound."""
     place = visit.path("gateway"), visit.number("passage")
     match = read_match(visit.connection, visit.search_reader, visit.path("id"), *place)
     if match is None:
@@ -102,19 +102,20 @@ def _sealed_name(gateway: str, passage: int, kind: PictureKind = SMALL_PICTURE) 
 
 
 def open_pictures(visit: UserRequestContext) -> Response:
-    """Open pictures of a search; fields as of ``open_named``."""
+    """Open pictures of a search. The form has the fields of ``open_named``."""
     search = found_search(visit).id
     return open_named(visit, search, visit.search_reader, passages_of_form(visit), f"/searches/{search}")
 
 
 def open_scenes(visit: UserRequestContext) -> Response:
-    """Open whole pictures of a search; fields as of ``open_named``."""
+    """Open whole pictures of a search. The form has the fields of ``open_named``."""
     search, named = found_search(visit).id, passages_of_form(visit)
     return open_named(visit, search, visit.search_reader, named, f"/searches/{search}", WHOLE_PICTURE)
 
 
 def passages_of_form(visit: UserRequestContext) -> list[tuple[str, int]]:
-    """The field ``passage``: one or several, as ``gateway/number``, separated by spaces."""
+    """Return the passages of the field ``passage``: one or several, as ``gateway/number``, separated by
+    spaces."""
     named = [named_passage(each) for each in visit.form.get("passage", "").split()]
     if not 1 <= len(named) <= MOST_AT_ONCE:
         raise BadRequest(f"the request must name 1 to {MOST_AT_ONCE} passages")
@@ -129,8 +130,8 @@ def open_named(
     back: str,
     kind: PictureKind = SMALL_PICTURE,
 ) -> Response:
-    """Record that the account opens these pictures, and have the ingest fetch them. ``back``: where to go
-    afterwards, unless the form says so in ``next``."""
+    """Record that the account opens these pictures, and have the ingest fetch them. ``back``: where to
+    redirect, unless the form names another page in ``next``."""
     answer = visit.redirect(safe_redirect_path(visit.form.get("next") or back))
     for gateway, passage in named:
         try:
@@ -139,7 +140,7 @@ def open_named(
                     connection, visit.search_author, reader, search, gateway, passage, visit.now_ms, kind
                 )
         except TooManySearches:
-            return answer  # the page says so
+            return answer  # the page shows why
         if status is None:
             raise NotFound
     return answer
@@ -153,21 +154,21 @@ def named_passage(text: str) -> tuple[str, int]:
 
 
 def picture_file(visit: UserRequestContext) -> Response:
-    """The small picture, or the sealed file, for an account that has opened it; the opening is in the
-    access log."""
+    """Return the small picture, or the sealed file, to an account that has opened it. The access log has the
+    opening."""
     return stored_picture(visit, found_search(visit).id, visit.search_reader)
 
 
 def scene_file(visit: UserRequestContext) -> Response:
-    """The whole picture, or the sealed file, for an account that has opened it; the opening is in the
-    access log."""
+    """Return the whole picture, or the sealed file, to an account that has opened it. The access log has the
+    opening."""
     return stored_picture(visit, found_search(visit).id, visit.search_reader, WHOLE_PICTURE)
 
 
 def stored_picture(
     visit: UserRequestContext, search: str, reader: SearchReader, kind: PictureKind = SMALL_PICTURE
 ) -> Response:
-    """A picture of the passage in the path. Raises NotFound if the account has not opened it."""
+    """Return a picture of the passage in the path. Raises NotFound if the account has not opened it."""
     place = visit.path("gateway"), visit.number("passage")
     who = (visit.search_author, reader)
     picture = match_pictures.read_picture(visit.connection, *who, search, *place, kind)

@@ -1,7 +1,7 @@
-"""The form of a search: its fields as a question, and a question as its fields.
+"""The form of a search: makes a question from its fields, and the fields from a question.
 
-Fields have the units that people type: per cent, km/h, a site of the list. If several fields are wrong, all
-are named at once.
+Fields have the units that people type: per cent, km/h, a site of the list. If several fields are wrong, the
+page names all of them at once.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from edge_central.sentences import problem_text
 USUAL_SPAN_MS = 3_600_000
 USUAL_RADIUS_M = 500
 KM_H = 3.6
-"""A metre a second in km/h."""
+"""One metre a second in km/h."""
 SITE, CAMERA, WARD = "site.", "camera.", "ward."
-"""Checkboxes: each has a name of its own."""
+"""Beginnings of the names of checkboxes: each checkbox has a different name."""
 
 
 @dataclass(frozen=True, slots=True)
 class FormError:
-    """``text`` is the message about a field of the question; if it is empty, ``key`` is the key of a
+    """The message about a wrong field. ``text`` is the message; if it is empty, ``key`` is the key of a
     sentence of the pages, with ``values``."""
 
     key: str = ""
@@ -42,7 +42,7 @@ class FormError:
 
 
 class InvalidForm(Exception):
-    """``errors`` by the field that is wrong; empty: the form as a whole."""
+    """The form is not valid. ``errors``: messages by field; empty: the form as a whole is not valid."""
 
     def __init__(self, errors: Mapping[str, FormError]) -> None:
         super().__init__(", ".join(errors))
@@ -51,14 +51,14 @@ class InvalidForm(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NumberField:
-    """A number that people type, and the field of the question that it becomes."""
+    """A number that people type. ``to``: the field of the question that gets it."""
 
     name: str
     word: str  # its name on the page
     to: str
     least: float
     most: float
-    by: float = 1.0  # the question has the number divided by this
+    by: float = 1.0  # the number is divided by this for the question
 
 
 NUMBERS = (
@@ -77,10 +77,10 @@ WORDS = {
     "purpose": "purpose", "case": "case", "from": "from_at", "to": "to_at", "group": "group",
     "colour": "colour", "part": "part", "direction": "direction_deg", "life": "hours",
 }  # fmt: skip
-"""Fields that the question has as they are typed."""
+"""Field of the form -> field of the question that gets the text as it was typed."""
 ADAPTED = ("from", "to", "direction", "life")
 LIVES = ("1", "24", "72", "168")
-"""Hours in which gateways may answer."""
+"""Choices for how many hours gateways may take to answer."""
 MORE = (
     "min_height",
     "max_height",
@@ -91,28 +91,28 @@ MORE = (
     "min_still_s",
     "min_for_s",
 )
-"""Behind a heading that is closed while they are empty."""
+"""Fields below a heading that is closed while they are empty."""
 LINE = ("line_x1", "line_y1", "line_x2", "line_y2")
-"""Per cent from the left and from the top, of both ends."""
+"""The fields of a line: per cent from the left and from the top, for both ends."""
 
 Values = defaultdict[str, str]
 
 
 def usual_values(now_ms: int, zone: ZoneInfo) -> Values:
-    """The last hour, in whole minutes."""
+    """Return the fields of a new form: the last hour, in whole minutes."""
     values = Values(str, radius=str(USUAL_RADIUS_M), within="10", life="24")
     minute_ms = now_ms - now_ms % 60_000
     return values | {"from": _local(minute_ms - USUAL_SPAN_MS, zone), "to": _local(minute_ms + 60_000, zone)}
 
 
 def times_around(at_ms: int, zone: ZoneInfo) -> dict[str, str]:
-    """Half an hour before and after a time."""
+    """Return the fields for half an hour before and after a time."""
     minute_ms, half_ms = at_ms - at_ms % 60_000, USUAL_SPAN_MS // 2
     return {"from": _local(minute_ms - half_ms, zone), "to": _local(minute_ms + half_ms, zone)}
 
 
 def values_of(question: SearchQuestion, fleet: Fleet, zone: ZoneInfo) -> Values:
-    """The fields that a question was made of."""
+    """Return the fields of the form that make this question."""
     values = usual_values(question.to_ms, zone)
     values |= {name: getattr(question, to) or "" for name, to in WORDS.items() if name not in ADAPTED}
     values |= {"from": _local(question.from_ms, zone), "to": _local(question.to_ms, zone)}
@@ -155,7 +155,7 @@ def somewhere_else(values: Values) -> Values:
 
 
 def earlier(values: Values, gateway: str, until_ms: int, zone: ZoneInfo) -> Values:
-    """Return the same question to one gateway, for passages before a time."""
+    """Return the values for the same question to one gateway, for passages before a time."""
     own = {name for name in values if name.startswith(f"{CAMERA}{gateway}/")}
     kept = {
         name: value
@@ -167,13 +167,13 @@ def earlier(values: Values, gateway: str, until_ms: int, zone: ZoneInfo) -> Valu
 
 
 def site_at(fleet: Fleet, circle: SearchCircle) -> SiteOverview | None:
-    """The site in the middle of a circle."""
+    """Return the site in the middle of a circle. None: there is none."""
     at = (circle.latitude, circle.longitude)
     return next((site for site in fleet.sites if (site.latitude, site.longitude) == at), None)
 
 
 def question_of(form: Mapping[str, str], fleet: Fleet, zone: ZoneInfo) -> SearchQuestion:
-    """Raises InvalidForm with all mistakes that are found."""
+    """Make a question from the form. Raises InvalidForm with all mistakes that are found."""
     errors: dict[str, FormError] = {}
     if len(form.get("purpose", "").strip()) < 3:
         errors["purpose"] = FormError("search-error-purpose")
@@ -203,7 +203,7 @@ def _check_times(form: Mapping[str, str], zone: ZoneInfo, errors: dict[str, Form
 def _checked_together(
     found: dict[str, str], zone: ZoneInfo, errors: dict[str, FormError]
 ) -> SearchQuestion | None:
-    """The question; None where it is wrong. Fields that are wrong by themselves are replaced by valid
+    """Return the question; None: it is wrong. Fields that are wrong by themselves are replaced by valid
     values, so that mistakes that only several fields together show are found too."""
     for name, value in (("purpose", "---"), ("case", "-")):
         if name in errors:
@@ -219,7 +219,7 @@ def _checked_together(
 
 
 def field_of(name: str) -> str:
-    """The field of the form that makes this field of a question."""
+    """Return the field of the form that makes this field of a question."""
     names = {to: ours for ours, to in WORDS.items()} | {each.to: each.name for each in NUMBERS}
     names |= dict.fromkeys(("wards", "gateways", "cameras"), "place")
     names |= dict.fromkeys(("circle", "circle.latitude", "circle.longitude"), "near")
@@ -247,8 +247,8 @@ def _numbers(form: Mapping[str, str], errors: dict[str, FormError]) -> dict[str,
 
 
 def _places(form: Mapping[str, str], fleet: Fleet, errors: dict[str, FormError]) -> dict[str, str]:
-    """Wards, sites, cameras, the circle and the second camera. If some cameras of a site are ticked, only
-    these are asked."""
+    """Return wards, sites, cameras, the circle and the second camera. If some cameras of a site are ticked,
+    only these are asked."""
     cameras = _ticked(form, CAMERA)
     sites = set(_ticked(form, SITE)) - {camera.partition("/")[0] for camera in cameras}
     found = {"wards": _ticked(form, WARD), "gateways": sorted(sites), "cameras": cameras}
@@ -269,7 +269,7 @@ def _places(form: Mapping[str, str], fleet: Fleet, errors: dict[str, FormError])
 
 
 def unknown_places(form: Mapping[str, str], fleet: Fleet) -> dict[str, FormError]:
-    """The first ticked site or camera that is not in the fleet as the account sees it. Its box is not on the
+    """Return an error for the first ticked site or camera that the account cannot see. Its box is not on the
     page, so the form would look as if no place was chosen."""
     gateways = [*_ticked(form, SITE), *(each.partition("/")[0] for each in _ticked(form, CAMERA))]
     unknown = next((each for each in gateways if fleet.site(each) is None), None)
@@ -279,7 +279,7 @@ def unknown_places(form: Mapping[str, str], fleet: Fleet) -> dict[str, FormError
 
 
 def _line(form: Mapping[str, str], errors: dict[str, FormError]) -> dict[str, str]:
-    """The line on the picture of one camera; None while none of its numbers is given."""
+    """Return the line on the picture of one camera; empty while none of its numbers is given."""
     texts = [form.get(name, "").strip().replace(",", ".") for name in LINE]
     if not any(texts):
         return {}
@@ -296,7 +296,7 @@ def _line(form: Mapping[str, str], errors: dict[str, FormError]) -> dict[str, st
 
 
 def line_camera(values: Mapping[str, str], fleet: Fleet) -> tuple[str, CameraOverview | None]:
-    """The gateway and the camera on whose picture a line may be drawn: that of the hidden field
+    """Return the gateway and the camera on whose picture a line may be drawn: those of the hidden field
     ``line_camera``."""
     gateway, _, name = values.get("line_camera", "").partition("/")
     site = fleet.site(gateway)
@@ -311,7 +311,7 @@ def _ticked(form: Mapping[str, str], prefix: str) -> list[str]:
 
 
 def opened(values: Mapping[str, str], fleet: Fleet) -> dict[str, object]:
-    """Which parts of the form are open: those with a value."""
+    """Return which parts of the form are open: those with a value."""
     picked = {name.removeprefix(SITE) for name in values if name.startswith(SITE)}
     picked |= {name.removeprefix(CAMERA).partition("/")[0] for name in values if name.startswith(CAMERA)}
     return {

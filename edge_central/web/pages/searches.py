@@ -43,14 +43,14 @@ from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
 MOST_AT_ONCE = 12
-"""Pictures that one click opens."""
+"""Maximum number of pictures that one click opens."""
 MOST_DIGITS = 15
-"""Of a time in an address."""
+"""Maximum number of digits of a time in an address."""
 COLOURS: tuple[str, ...] = get_args(ColourTerm)
 
 
 def searches_page(visit: UserRequestContext) -> Response:
-    """The searches of the account; for an administrator those of all."""
+    """Return the searches of the account; for an administrator those of all accounts."""
     rows = records.list_searches(visit.connection, visit.search_reader)
     return visit.render("searches.html", rows=rows, available=_is_available(visit))
 
@@ -92,7 +92,7 @@ def form_page(visit: UserRequestContext) -> Response:
 
 
 def _time(visit: UserRequestContext, name: str) -> int | None:
-    """A time in the address."""
+    """Return a time of the address."""
     text = visit.query(name)
     if text is not None and (not text.isdecimal() or len(text) > MOST_DIGITS):
         raise BadRequest(f"{name} must be a time in milliseconds since 1970")
@@ -126,7 +126,7 @@ def _form(
 
 
 def drawn_on(visit: UserRequestContext, gateway: str, camera: CameraOverview | None) -> StoredMedia | None:
-    """The picture of a camera to draw a path or a line on."""
+    """Return the picture of a camera to draw a path or a line on."""
     folder = MediaFolder(visit.services.settings.media_dir)
     return background(visit.connection, visit.scope, folder, gateway, camera)
 
@@ -196,7 +196,7 @@ def withdraw(visit: UserRequestContext) -> Response:
 
 
 def found_search(visit: UserRequestContext) -> SearchView:
-    """The search of the path. Raises NotFound."""
+    """Return the search in the path. Raises NotFound."""
     found = records.read_search(visit.connection, visit.search_reader, visit.path("id"))
     if found is None:
         raise NotFound
@@ -209,14 +209,14 @@ def pictures(
     reader: SearchReader | None = None,
     kind: PictureKind = SMALL_PICTURE,
 ) -> dict[tuple[str, int], SearchPicture]:
-    """The pictures that the account has opened, by gateway and passage."""
+    """Return the pictures that the account has opened, by gateway and passage."""
     who = (visit.search_author, reader or visit.search_reader)
     opened = match_pictures.opened_pictures(visit.connection, *who, search, kind)
     return {(each.gateway, each.passage): each for each in opened}
 
 
 def unopened(sheet: ContactSheet, opened: Container[tuple[str, int]]) -> list[str]:
-    """The passages of a page that have a picture which the account has not opened, in their order."""
+    """Return the passages of a page with a picture that the account has not opened, in their order."""
     shown = [each for match in sheet.matches for each in (match, match.then) if each is not None]
     names = [
         f"{each.gateway}/{each.passage}"
@@ -227,8 +227,9 @@ def unopened(sheet: ContactSheet, opened: Container[tuple[str, int]]) -> list[st
 
 
 def earlier(visit: UserRequestContext, search: SearchView) -> list[tuple[GatewayAnswer, int]]:
-    """The gateways that found more than they sent, those with most first, and until when to ask them for the
-    rest. With a colour they send those that show most of it, whatever the time."""
+    """Return the gateways that found more than they sent, those with most first, each with the time before
+    which to ask for the rest. Empty for a question with a colour, because gateways then send the passages
+    that show most of it; empty also for a second place, and for the oldest first."""
     question = search.question
     if question.colour is not None or question.second is not None or question.oldest_first:
         return []
@@ -239,7 +240,7 @@ def earlier(visit: UserRequestContext, search: SearchView) -> list[tuple[Gateway
 
 
 def states(search: SearchView) -> dict[str, tuple[GatewayAnswer, ...]]:
-    """The gateways by state, most urgent first."""
+    """Return the gateways by state, most urgent first."""
     waiting = search.of_status(AnswerStatus.WAITING, AnswerStatus.SENT)
     return {
         "later": search.later,
@@ -254,7 +255,7 @@ def states(search: SearchView) -> dict[str, tuple[GatewayAnswer, ...]]:
 
 
 def limits(question: SearchQuestion, lang: Lang) -> Iterable[tuple[str, str]]:
-    """The numeric filters of a question: a word of the pages and a text such as ``>= 20``."""
+    """Yield the numeric filters of a question: a word of the pages and a text such as ``>= 20``."""
     for word, low, high, by in (
         ("search-height", question.min_height, question.max_height, 100.0),
         ("search-speed", question.min_speed, question.max_speed, 1.0),
@@ -269,7 +270,7 @@ def limits(question: SearchQuestion, lang: Lang) -> Iterable[tuple[str, str]]:
 
 
 def _circle_site(visit: UserRequestContext, question: SearchQuestion) -> str | None:
-    """The name of the site in the middle of the circle."""
+    """Return the name of the site in the middle of the circle."""
     if question.circle is None:
         return None
     site = search_form.site_at(visit.fleet(), question.circle)

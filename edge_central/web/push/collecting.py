@@ -1,7 +1,7 @@
-"""Which message goes to which device: reads the due events and alerts, as a webhook does, for all devices
-together.
+"""Decides which message goes to which device: reads the due events and alerts, as for a webhook, for all
+devices together.
 
-Devices that wait equally long for an acknowledgement share one place in the events and alerts, so the
+Devices with the same delay for unacknowledged alarms share one position in the events and alerts, so the
 database is read as often for two hundred devices as for one.
 """
 
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 NOTICES_AT_ONCE = 20
 WRITE_EVERY = 1_000
-"""Events without a match after which the place is stored all the same."""
+"""The position is stored after so many events, even if none of them matched."""
 UNACKNOWLEDGED_S = (0, 120, 300, 900)
 """The delays that a user can choose: at once, or only alarms that nobody has acknowledged for this time."""
 _P = tables.webhook_place.c
@@ -47,8 +47,8 @@ _P = tables.webhook_place.c
 
 @dataclass(frozen=True, slots=True)
 class MergedFilter:
-    """Everything that at least one of the devices is sent. For each notice, the filter of each device is
-    applied afterwards."""
+    """Accepts everything that at least one of the devices is sent. The filter of each device is then applied
+    to each notice."""
 
     kinds: tuple[str, ...] | None
     severity: Severity
@@ -58,19 +58,19 @@ class MergedFilter:
 
 @dataclass(slots=True)
 class CollectedMessages:
-    """New messages, each with the id of its device, and the place up to which events were read."""
+    """New messages, each with the id of its device, and the position up to which events were read."""
 
     place_name: str
     place: WebhookPlace
     messages: list[tuple[int, NewMessage]] = field(default_factory=list)
     is_to_store: bool = False
     more: bool = False
-    """Something that is due was not read yet."""
+    """Something else is due, but was not read yet."""
 
 
 def place_name(console_key: str, unacknowledged_s: int) -> str:
-    """The name of a place. It contains the console, because several consoles of one database each have
-    their own keys and devices."""
+    """Return the name of a stored position. It contains the console's key, because several consoles with one
+    database have different keys and devices."""
     return f"push {console_key[:16]} {unacknowledged_s}"
 
 
@@ -92,7 +92,7 @@ def collect(
             break
         result.messages += reader.messages(step.notice, found, unacknowledged_s)
         result.place = step.notice.place
-        result.is_to_store = True  # also if no device wants it now: at the end of quiet hours it is old
+        result.is_to_store = True  # also if no device wants it now: when quiet hours end, it is too old
     passed = result.place.cursor - place.cursor
     result.is_to_store |= result.more or passed >= WRITE_EVERY or result.place.alert != place.alert
     return result
@@ -105,7 +105,7 @@ def store(connection: Connection, collected: CollectedMessages, now_ms: int) -> 
 
 
 def unused_places(connection: Connection, console_key: str, used: Sequence[str]) -> list[str]:
-    """Places without a device: one that is turned on later must not begin at them."""
+    """Return the stored positions without a device: a device that is turned on later must not begin there."""
     names = [place_name(console_key, seconds) for seconds in UNACKNOWLEDGED_S]
     there = connection.scalars(select(_P.webhook).where(_P.webhook.in_(names)))
     return [name for name in there if name not in used]
@@ -143,7 +143,7 @@ class NoticeReader:
         self, due: DueNotice, found: Sequence[Recipient], unacknowledged_s: int
     ) -> Iterator[tuple[int, NewMessage]]:
         if due.came_ms + unacknowledged_s * 1000 < self.now_ms - LIFETIME_S * 1000:
-            return  # the console was not running, or it is a late event of a gateway that was away
+            return  # too old: the console was not running, or the gateway was away
         made: dict[Lang, NewMessage | None] = {}
         for each in found:
             if not each.wants(due, self._minute()):
@@ -161,7 +161,7 @@ class NoticeReader:
         return now.hour * 60 + now.minute
 
     def _message(self, due: DueNotice, unacknowledged_s: int, lang: Lang) -> NewMessage | None:
-        """Return the message; None: there are no words for what the gateway sent."""
+        """Return the message. None: it cannot be made of what the gateway sent."""
         try:
             return notice_message(due, self.names, self.timezone, unacknowledged_s, lang)
         except Exception:

@@ -1,4 +1,4 @@
-"""The devices of users: browsers in which notifications are on, and what each of them is sent."""
+"""The devices of users: browsers in which notifications are on, and what each device is sent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edge_central.web.push.encryption import ReceiverKeys
 from edge_central.web.webhooks.due import DueNotice
 
 MOST_DEVICES = 10
-"""Of one account."""
+"""Maximum number of devices of one account."""
 MOST_NAME = 60
 DAY_MIN = 1_440
 ID_CHARACTERS = 16
@@ -28,7 +28,8 @@ _D, _M = tables.push_device.c, tables.push_message.c
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """From one minute of the day until another, in the time zone of the console; over midnight too."""
+    """From one minute of the day until another, in the time zone of the console. They may include
+    midnight."""
 
     from_min: int
     to_min: int
@@ -42,19 +43,19 @@ class DeviceFilter:
     """Which messages a device is sent, among those that its user may see."""
 
     wards: tuple[str, ...] | None = None
-    """None: all of the account."""
+    """None: all wards of the account."""
     kinds: tuple[str, ...] | None = None
-    """Of events; None: those that ring."""
+    """Kinds of events; None: those that ring."""
     alerts: bool = True
     severity: int = ALARM
-    """The lowest."""
+    """The lowest severity that is sent."""
     unacknowledged_s: int = 0
-    """Only what nobody has acknowledged for so long; 0: at once."""
+    """Send only alarms that nobody has acknowledged for this time; 0: send at once."""
     quiet: QuietHours | None = None
 
     def admits(self, due: DueNotice, minute: int) -> bool:
         """Whether the device is sent this notice. ``minute``: minute of the day. The ward is not checked
-        here but by the scope."""
+        here, but by the scope."""
         if due.severity < self.severity or (self.quiet is not None and self.quiet.contains(minute)):
             return False
         if due.event is None:
@@ -108,9 +109,9 @@ class Recipient:
 
 
 def recipients(connection: Connection, console_key: str, console: Console, now_ms: int) -> list[Recipient]:
-    """The devices of people who could open a page of the console now, and the wards of both; of a provider's
-    users only those who have signed in lately. ``console_key``: other devices accept no messages of this
-    console."""
+    """Return the devices of people who could open a page of the console now, each with the wards that both
+    the account and the device allow. A user of a provider must have signed in recently. ``console_key``:
+    devices of other keys accept no messages of this console."""
     wanted = select(tables.push_device).where(_D.console_key == console_key, _D.ended_ms.is_(None))
     devices = [_device(row) for row in connection.execute(wanted.order_by(_D.id))]
     if not devices:
@@ -141,7 +142,7 @@ def devices_of(connection: Connection, account: str) -> list[PushDevice]:
 
 
 def count_waiting(connection: Connection, account: str) -> dict[int, int]:
-    """How many messages wait, by device."""
+    """Return how many messages wait, by device."""
     wanted = select(_M.device, func.count()).join(tables.push_device, _D.id == _M.device)
     rows = connection.execute(wanted.where(_D.account == account).group_by(_M.device))
     return {row[0]: row[1] for row in rows}
@@ -151,8 +152,8 @@ def count_waiting(connection: Connection, account: str) -> dict[int, int]:
 
 
 def add_device(connection: Connection, new: NewDevice, now_ms: int) -> None:
-    """Store a subscription. One browser has one: it replaces that of another user of the same browser, and
-    one of this name that has ended. Raises TooManyDevices."""
+    """Store a subscription. Each browser has one: it replaces the one that another user had in this browser,
+    and an ended one of the same name. Raises TooManyDevices."""
     same = _D.endpoint == new.endpoint
     ended = (_D.account == new.account) & (_D.name == new.name) & _D.ended_ms.is_not(None)
     _remove(connection, list(connection.scalars(select(_D.id).where(or_(same, ended)))))
@@ -177,14 +178,15 @@ def add_device(connection: Connection, new: NewDevice, now_ms: int) -> None:
 def change_device(
     connection: Connection, account: str, device: int, name: str, lang: Lang, wanted: DeviceFilter
 ) -> bool:
-    """False: the account has no such device."""
+    """Change a device. Returns False if the account has no such device."""
     values = {"name": name, "lang": lang} | _columns(wanted)
     row = update(tables.push_device).where(_D.id == device, _D.account == account).values(values)
     return connection.execute(row).rowcount > 0
 
 
 def remove_device(connection: Connection, account: str, device: int) -> str | None:
-    """Delete the device and what waits for it, and return its name. None: the account has no such device."""
+    """Delete the device and the messages that wait for it, and return its name. None: the account has no such
+    device."""
     name = connection.scalar(select(_D.name).where(_D.id == device, _D.account == account))
     if name is not None:
         _remove(connection, [device])
@@ -192,7 +194,7 @@ def remove_device(connection: Connection, account: str, device: int) -> str | No
 
 
 def remove_devices(connection: Connection, account: str) -> int:
-    """Delete all devices of the account, and return how many they were."""
+    """Delete all devices of the account, and return their number."""
     devices = list(connection.scalars(select(_D.id).where(_D.account == account)))
     _remove(connection, devices)
     return len(devices)

@@ -1,6 +1,6 @@
 """Encrypts a message for one browser: RFC 8291, in the content coding ``aes128gcm`` of RFC 8188.
 
-One record. The push service sees its length and its receiver, but nothing of its content.
+The message is one record. The push service sees its length and its receiver, but nothing of its content.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ POINT_BYTES, AUTH_BYTES = 65, 16
 RECORD_BYTES = 4_096
 """The size that every push service accepts (RFC 8030, 7.2)."""
 MOST_BYTES = RECORD_BYTES - (16 + 4 + 1 + POINT_BYTES) - 16 - 1
-"""Of a message: without salt, record size, length and key in front, the tag, and the delimiter."""
+"""Maximum size of a message: a record without salt, record size, length and key at its begin, tag, and
+delimiter."""
 _LAST_RECORD = b"\x02"
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiverKeys:
-    """The keys that a browser gives with its subscription."""
+    """The keys that a browser sends with its subscription."""
 
     public: bytes  # P-256, uncompressed point
     auth: bytes
 
     def __post_init__(self) -> None:
-        """Raises ValueError if the keys have another form, or the point is not on the curve."""
+        """Check the keys. Raises ValueError if they have another form, or the point is not on the curve."""
         if len(self.auth) != AUTH_BYTES or len(self.public) != POINT_BYTES:
             raise ValueError("these are not the keys of a subscription")
         self.point()

@@ -1,8 +1,8 @@
 """The endpoint of a subscription: an address that a browser names, and to which the console then connects.
 
-So it must not lead into the city's own network: the host is on a list, and its addresses are public, unless
-the configuration says otherwise. The connection goes to the address that was checked, so a second look-up
-cannot change it.
+It must not lead into the city's own network. So the host must be on a list, and its addresses must be public,
+unless the configuration says otherwise. The console connects to the address that was checked, so a second
+look-up cannot change it.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ MOST_CHARACTERS = 1_024
 HTTPS_PORT = 443
 ADDRESSES_TRIED = 3
 GLOBAL_UNICAST = IPv6Network("2000::/3")
-"""The network from which IANA assigns public addresses (RFC 4291, 2.4). Python calls old forms outside of
-it global too: ::10.0.0.1."""
+"""The network from which IANA assigns public addresses (RFC 4291, 2.4). Python also calls some old forms
+outside this network global, such as ::10.0.0.1."""
 _URL = re.compile(r"https://(?P<host>[a-z0-9.-]{1,253})(?::(?P<port>[0-9]{1,5}))?(?P<target>/[!\"$-~]*)")
 
 Networks = Sequence[IPv4Network | IPv6Network]
 
 
 class EndpointRefused(Exception):
-    """``key``: key of the sentence for the user, in edge_central/web/i18n/developers.py."""
+    """The endpoint is not allowed. ``key``: key of the sentence for the user, in
+    edge_central/web/i18n/developers.py."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
@@ -47,12 +48,12 @@ class PushEndpoint:
 
     @property
     def service(self) -> str:
-        """The host, followed by the port unless that is 443."""
+        """Return the host, followed by the port unless this is 443."""
         return self.host if self.port == HTTPS_PORT else f"{self.host}:{self.port}"
 
 
 def checked_endpoint(url: str, services: Sequence[str]) -> PushEndpoint:
-    """Raises EndpointRefused unless it is an https URL of one of these services."""
+    """Parse the URL. Raises EndpointRefused unless it is an https URL of one of these services."""
     match = _URL.fullmatch(url) if len(url) <= MOST_CHARACTERS else None
     if match is None:
         raise EndpointRefused("push-endpoint-wrong")
@@ -67,7 +68,7 @@ def _is_of(service: str, pattern: str) -> bool:
 
 
 def is_admitted(address: str, networks: Networks) -> bool:
-    """Whether the console may connect to it: it is public, or in one of the networks."""
+    """Whether the console may connect to the address: it is public, or in one of the networks."""
     found = ip_address(address)
     if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
         found = found.ipv4_mapped
@@ -92,7 +93,7 @@ class CheckedConnection(http.client.HTTPSConnection):
         self._networks, self._tls = networks, tls
 
     def connect(self) -> None:
-        """Raises OSError, also if no address of the host is admitted."""
+        """Connect. Raises OSError, also if no address of the host is admitted."""
         error = OSError(errno.EACCES, "no address of this push service is public")
         for address in self._addresses():
             try:

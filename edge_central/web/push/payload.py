@@ -20,9 +20,10 @@ from edge_central.web.webhooks.due import DueNotice
 from edge_central.web.webhooks.notice import console_path, notice_lines
 
 MOST_TITLE, MOST_BODY = 120, 600
-"""Characters, each of at most 4 bytes: together less than encryption.MOST_BYTES."""
+"""Maximum number of characters. Each has at most 4 bytes, so that both together are less than
+encryption.MOST_BYTES."""
 PAD_TO = 512
-"""Payloads are made this long, or twice and so on: their length says less about their text."""
+"""Payloads are padded to a multiple of this, so that their length says less about their text."""
 TEST = "test"
 """Subject of a message by which a user tries a device."""
 
@@ -30,7 +31,7 @@ TEST = "test"
 class PushPayload(Struct, frozen=True, kw_only=True):
     title: str
     body: str
-    path: str  # of the page that a click opens
+    path: str  # path of the page that a click opens
     tag: str  # a later notification of the same tag replaces this one
     lang: Lang
     time_ms: int
@@ -39,7 +40,7 @@ class PushPayload(Struct, frozen=True, kw_only=True):
 def notice_message(
     due: DueNotice, names: Names, timezone: ZoneInfo, unacknowledged_s: float, lang: Lang
 ) -> NewMessage:
-    """Repeated alarms of one camera and kind are one notification."""
+    """Return the message of a notice. Repeated alarms of one camera and kind replace each other."""
     title, *body = notice_lines(due, names, timezone, unacknowledged_s, lang)
     topic = _topic(f"{due.ward}/{due.gateway}/{due.camera}/{due.kind}")
     payload = PushPayload(
@@ -54,7 +55,7 @@ def notice_message(
 
 
 def trial_message(lang: Lang, now_ms: int) -> NewMessage:
-    """The message that the button "Send a test" sends."""
+    """Return the message that the button "Send a test" sends."""
     payload = PushPayload(
         title=translate("title", lang),
         body=translate("push-test-body", lang),
@@ -67,7 +68,7 @@ def trial_message(lang: Lang, now_ms: int) -> NewMessage:
 
 
 def _topic(of: str) -> str:
-    """A ``Topic`` has at most 32 characters of base64url (RFC 8030, 5.4)."""
+    """Return a topic: at most 32 characters of base64url (RFC 8030, 5.4)."""
     return base64url(hashlib.sha256(of.encode()).digest()[:24])
 
 

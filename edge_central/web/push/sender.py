@@ -1,4 +1,5 @@
-"""The thread of Web Push: puts what is due into the queues of the devices, and posts it to their services."""
+"""The thread of Web Push: adds due messages to the queues of the devices, and posts them to their
+services."""
 
 from __future__ import annotations
 
@@ -42,22 +43,23 @@ log = logging.getLogger(__name__)
 
 POLL_EVERY_S = 1.0
 COLLECT_EVERY_S = 5.0
-"""While messages wait that can be sent: new ones would push them out of the bounded queues."""
+"""Interval of collecting while messages wait that can be sent: new messages would displace them in the
+bounded queues."""
 RETRY_S = 5.0
 """Wait before the next attempt after the database failed."""
 LATE_EVERY_S = 5.0
-"""Interval in which unacknowledged alarms are read for escalation. It is longer than that of new
-alarms, because an escalation is due after minutes, and its query costs as much."""
+"""Interval in which unacknowledged alarms are read. It is longer than the interval for new alarms, because an
+alarm is sent as unacknowledged only after minutes, and the query costs as much."""
 AT_ONCE = 8
-"""Messages that are posted at the same time, each to another device."""
+"""Number of messages that are posted at the same time, each to another device."""
 GONE_STATUSES = frozenset({404, 410})
 """The subscription does not exist any more (RFC 8030, 7.3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class PushAnswer:
-    """``status`` 0: nothing was answered, for the reason in ``problem``; without one the message cannot be
-    sent."""
+    """The answer to a post. ``status`` 0: there was no answer, and ``problem`` is the reason; if ``problem``
+    is empty, the message cannot be sent."""
 
     message: PushMessage
     status: int
@@ -87,7 +89,7 @@ class PushSender:
         self._connections = connections
         self._sheet = sheet
         self._clock = clock
-        self._is_busy = self._more = False  # messages wait that can be sent; more is due than was collected
+        self._is_busy = self._more = False  # sendable messages wait; more is due than was collected
         self._collected_mono = clock.monotonic()
         self._late_mono = clock.monotonic() - LATE_EVERY_S
 
@@ -102,7 +104,8 @@ class PushSender:
             loop.wait(wait_s)
 
     def step(self) -> bool:
-        """Collect and post once. False: nothing more is due. Raises DatabaseUnavailable, DatabaseRejected."""
+        """Collect and post once. Returns False if nothing more is due. Raises DatabaseUnavailable,
+        DatabaseRejected."""
         now_ms = wall_ms(self._clock)
         with self._connections.reading() as connection:
             found = recipients(connection, self._key.public, self._console, now_ms)
@@ -118,7 +121,7 @@ class PushSender:
     # --- from events and alerts into the queues ---
 
     def _collect(self, found: list[Recipient], now_ms: int, delays: Sequence[int]) -> bool:
-        """Read what is due for the devices with these delays. True: more is due."""
+        """Read what is due for the devices with these delays. Return whether more is due."""
         reader = NoticeReader(self._sheet.names(), self._console.timezone, now_ms)
         groups = {
             seconds: [each for each in found if each.device.filter.unacknowledged_s == seconds]
@@ -166,7 +169,7 @@ class PushSender:
         return bool(messages)
 
     def _post_together(self, messages: list[PushMessage]) -> list[PushAnswer]:
-        """Post these messages at the same time; return the answers that came before the thread has to
+        """Post these messages at the same time. Return the answers that come before the thread has to
         stop."""
         answered: queue.SimpleQueue[PushAnswer] = queue.SimpleQueue()
         for each in messages:
@@ -205,19 +208,20 @@ class PushSender:
             answer = exchange(connection, endpoint.target, body, headers)
         except PostFailed as error:
             return PushAnswer(message, 0, str(error))
-        except EndpointRefused:  # it was on the list when the device was stored
+        except EndpointRefused:  # the list has changed since the device was stored
             return PushAnswer(message, 0, "this push service is not in console.push.services")
         wait_s = seconds_of(answer.retry_after, now_ms)
         return PushAnswer(message, answer.status, retry_after_s=wait_s)
 
 
 def _may_read(recipient: Recipient | None, message: PushMessage) -> bool:
-    """Whether the user may still read the message: since the event the account may have lost the ward."""
+    """Whether the user may still read the message: the account may have lost the ward since the event."""
     return recipient is not None and (not message.ward or recipient.scope.admits(message.ward))
 
 
 def seconds_of(retry_after: str | None, now_ms: int) -> float:
-    """Seconds or a date (RFC 9110, 10.2.3) in seconds; at most LIFETIME_S, 0 if it is neither."""
+    """Return the seconds of a Retry-After header, which has seconds or a date (RFC 9110, 10.2.3): at most
+    LIFETIME_S; 0 if it has neither."""
     if retry_after is None:
         return 0.0
     text = retry_after.strip()

@@ -22,13 +22,13 @@ from edge_agent.core.problems.problem import encode_json
 from edge_agent.core.state_file import replace_file
 
 TOKEN_S = 12 * 3_600
-"""Lifetime of a token. RFC 8292 allows 24 h; half of it leaves room for a clock that is off."""
+"""Lifetime of a token. RFC 8292 allows 24 h; the other half allows for a clock that is wrong."""
 INTEGER_BYTES = 32
-"""Of each half of an ES256 signature (RFC 7518, 3.4)."""
+"""Size of each half of an ES256 signature (RFC 7518, 3.4)."""
 
 
 class VapidKey:
-    """A P-256 key. A browser accepts messages of the key that its subscription names, and of no other."""
+    """A P-256 key. A browser accepts only messages that are signed with the key in its subscription."""
 
     def __init__(self, private: ec.EllipticCurvePrivateKey) -> None:
         self._private = private
@@ -36,8 +36,8 @@ class VapidKey:
         self.public = base64url(point)
 
     def authorization(self, service: str, contact: str, now_ms: int) -> str:
-        """Make the header ``Authorization``. ``service``: host of the push service, with a port if it is not
-        443."""
+        """Return the header ``Authorization``. ``service``: host of the push service, with the port if it is
+        not 443."""
         claims = {"aud": f"https://{service}", "exp": now_ms // 1000 + TOKEN_S, "sub": contact}
         parts = (encode_json({"typ": "JWT", "alg": "ES256"}), encode_json(claims))
         signed = ".".join(base64url(part) for part in parts)
@@ -71,7 +71,7 @@ def read_or_make_key(path: Path) -> VapidKey:
 
 
 def _make(path: Path) -> None:
-    """Raises OSError."""
+    """Make the key file. Raises OSError."""
     private = ec.generate_private_key(ec.SECP256R1())
     text = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Messages that wait for a device, and how each of them ends.
 
-The queue of a device is bounded, and a message is not sent when it is an hour old: an alarm of the morning is
-no news in the evening. Each message that was answered or given up has a row in the delivery log.
+The queue of a device is bounded, and a message that is an hour old is not sent any more: in the evening, an
+alarm of the morning is no news. Each message that was answered or given up has a row in the delivery log.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from edge_central.web.webhooks.due import WebhookDelivery, record_delivery
 
 LIFETIME_S = 3_600
 MOST_WAITING = 50
-"""Of one device."""
+"""Maximum number of messages that wait for one device."""
 MOST_LOGGED = 100
-"""Rows of the delivery log that are stored for each account."""
+"""Maximum number of rows of the delivery log that are kept for each account."""
 _D, _M, _S = tables.push_device.c, tables.push_message.c, tables.push_service.c
 
 
@@ -54,19 +54,20 @@ class PushMessage:
     made_ms: int
     attempts: int
     failures: int
-    """Of the device, in a row."""
+    """Number of failures of the device in a row."""
 
     def keys(self) -> ReceiverKeys:
         return ReceiverKeys(self.receiver, self.auth)
 
 
 def log_name(account: str) -> str:
-    """The name of an account's devices in the delivery log; the id of a webhook has no blank."""
+    """Return the name of an account's devices in the delivery log. It has a blank, which the id of a webhook
+    cannot have."""
     return f"push {account}"
 
 
 def enqueue(connection: Connection, device: int, new: NewMessage, now_ms: int) -> None:
-    """Add a message. It replaces one of the same topic, and if too many wait, the oldest is given up."""
+    """Add a message. It replaces a message of the same topic. If too many wait, the oldest is given up."""
     same = (_M.device == device) & (_M.topic == new.topic)
     connection.execute(delete(tables.push_message).where(same))
     row = {
@@ -84,8 +85,8 @@ def enqueue(connection: Connection, device: int, new: NewMessage, now_ms: int) -
 
 
 def next_messages(connection: Connection, console_key: str, now_ms: int, most: int) -> list[PushMessage]:
-    """The oldest message of each device that may be sent to now. Of a service that could not be reached only
-    one is tried."""
+    """Return the oldest message of each device that may be sent now. For a service that could not be reached,
+    only one message is returned."""
     each = tables.push_message.alias()
     oldest = select(func.min(each.c.id)).group_by(each.c.device)
     query = _messages().where(_M.id.in_(oldest), _D.console_key == console_key, _D.ended_ms.is_(None))
@@ -135,7 +136,7 @@ def _message(row: Row[Any]) -> PushMessage:
     )
 
 
-# --- what becomes of a message ---
+# --- how a message ends ---
 
 
 def drop(connection: Connection, messages: Iterable[int]) -> None:
@@ -144,7 +145,7 @@ def drop(connection: Connection, messages: Iterable[int]) -> None:
 
 
 def give_up_expired(connection: Connection, now_ms: int) -> None:
-    """Give up what has waited for too long, and forget messages of devices that are gone."""
+    """Give up messages that have waited for too long, and delete messages of devices that no longer exist."""
     expired = _messages().where(_M.made_ms < now_ms - LIFETIME_S * 1000)
     _give_up(connection, connection.execute(expired), now_ms)
     there = select(_D.id).where(_D.ended_ms.is_(None))
@@ -179,7 +180,8 @@ def record_success(connection: Connection, message: PushMessage, now_ms: int) ->
 
 
 def end_subscription(connection: Connection, message: PushMessage, now_ms: int) -> None:
-    """The browser has no such subscription any more: forget its address and keys, and what waits for it."""
+    """End a subscription that the browser no longer has: delete its address and keys, and the messages that
+    wait for it."""
     values = {"endpoint": None, "receiver": None, "auth": None, "ended_ms": now_ms}
     connection.execute(update(tables.push_device).where(_D.id == message.device).values(values))
     connection.execute(delete(tables.push_message).where(_M.device == message.device))
@@ -188,8 +190,8 @@ def end_subscription(connection: Connection, message: PushMessage, now_ms: int) 
 def postpone(
     connection: Connection, message: PushMessage, problem: str, retry_after_s: float, now_ms: int
 ) -> None:
-    """The service does not accept messages for this device now: try again later, at the earliest when it
-    says."""
+    """Try again later, because the service does not accept messages for this device now. ``retry_after_s``:
+    the earliest time that the service names."""
     wait_s = max(_delay_s(message.failures), retry_after_s)
     device = {
         "failing_ms": func.coalesce(_D.failing_ms, now_ms),
@@ -207,7 +209,7 @@ def postpone(
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """A push service, how many devices it has, and since when it cannot be reached, and why."""
+    """The state of a push service: its number of devices, and since when and why it cannot be reached."""
 
     service: str
     devices: int
@@ -216,7 +218,7 @@ class ServiceState:
 
 
 def service_states(connection: Connection, account: str | None = None) -> list[ServiceState]:
-    """The services of all devices, or of those of an account."""
+    """Return the services of all devices, or of the devices of an account."""
     query = (
         select(_D.service, func.count(), _S.failing_ms, _S.problem)
         .join_from(tables.push_device, tables.push_service, _S.service == _D.service, isouter=True)
@@ -227,8 +229,9 @@ def service_states(connection: Connection, account: str | None = None) -> list[S
 
 
 def record_unreachable(connection: Connection, service: str, problem: str, now_ms: int) -> None:
-    """No connection to the service: its next message is tried later, for all devices alike. Also forget
-    services without a device: of a pattern such as ``*.push.example`` a user can name any number."""
+    """Record that there was no connection to the service: its next message is tried later, for all devices
+    together. Also delete services without a device, because a user can name any number of hosts of a pattern
+    such as ``*.push.example``."""
     used = select(_D.service)
     connection.execute(delete(tables.push_service).where(_S.service.not_in(used)))
     failures = connection.scalar(select(_S.failures).where(_S.service == service)) or 0

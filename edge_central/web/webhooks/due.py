@@ -1,9 +1,10 @@
-"""Which event or alert a webhook posts next, how far it has come, and the log of what it posted.
+"""Decides which event or alert a webhook posts next, and stores how far it has posted and the log of its
+posts.
 
 Events are read by cursor and alerts by id, so that nothing is lost while a receiver is away. An event is
-posted when it begins. Events and alerts that were acknowledged before they became due are skipped, and so
-are alarms that do not ring: those of a rule that a user has silenced, and those of a gateway while its
-flood alert is open, which is posted for all of them.
+posted when it begins. Events and alerts that were acknowledged before they became due are skipped. Alarms
+that do not ring are skipped too: those of a rule that a user has silenced, and those of a gateway while its
+flood alert is open, because the flood alert is posted for all of them.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ _QUIET = (
 
 
 class NoticeFilter(Protocol):
-    """Which events and alerts are due: of a webhook, or of the devices of Web Push together."""
+    """Which events and alerts are due: for one webhook, or for all devices of Web Push together."""
 
     @property
     def kinds(self) -> Sequence[str] | None:
@@ -60,7 +61,7 @@ class NoticeFilter(Protocol):
 
     @property
     def severity(self) -> Severity:
-        """The lowest."""
+        """The lowest severity."""
 
     @property
     def alerts(self) -> bool: ...
@@ -72,7 +73,8 @@ class NoticeFilter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WebhookPlace:
-    """Events up to ``cursor`` and alerts up to ``alert`` have been posted, or need no post."""
+    """How far a webhook has posted. Events up to ``cursor`` and alerts up to ``alert`` are posted, or need no
+    post."""
 
     cursor: int
     alert: int
@@ -82,13 +84,13 @@ class WebhookPlace:
 
 @dataclass(frozen=True, slots=True)
 class DueNotice:
-    """An event or an alert that is posted next; ``place``: where the webhook is after it."""
+    """An event or an alert that is posted next. ``place``: how far the webhook has posted after it."""
 
     subject: str
     ward: str
     gateway: str  # empty: the ward itself
     camera: str  # empty: the gateway itself
-    kind: str  # of the event, or rule of the alert
+    kind: str  # kind of the event, or rule of the alert
     severity: int
     words: str
     time_ms: int
@@ -96,14 +98,14 @@ class DueNotice:
     place: WebhookPlace
     event: EventRow | None = None  # None: an alert
     rule: str = ""  # id of the camera's rule; empty: none
-    rule_name: str = ""  # as people call it, or its id
+    rule_name: str = ""  # its name for people, or its id
 
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """The next thing to post. ``notice`` None: nothing is due. ``place``: everything up to there is posted or
-    needs no post. ``more``: none of the events that were read needs a post, and events after ``place`` have
-    not been read yet."""
+    """The next notice to post. ``notice`` None: nothing is due. ``place``: everything up to there is posted
+    or needs no post. ``more``: none of the events that were read needs a post, and events after ``place``
+    were not read yet."""
 
     notice: DueNotice | None
     place: WebhookPlace
@@ -117,14 +119,14 @@ def read_place(connection: Connection, webhook: str) -> WebhookPlace | None:
 
 
 def newest_place(connection: Connection) -> WebhookPlace:
-    """Where a new webhook begins: it posts nothing from before its first start."""
+    """Return where a new webhook begins: it posts nothing from before its first start."""
     return WebhookPlace(newest_cursor(connection), connection.scalar(select(func.max(_A.id))) or 0)
 
 
 def next_step(
     connection: Connection, wanted: NoticeFilter, scope: Scope, place: WebhookPlace, now_ms: int
 ) -> NextStep:
-    """Read what is due after ``place``: events first."""
+    """Read what is due after ``place``. Events come before alerts."""
     due_ms = now_ms - round(wanted.unacknowledged_s * 1000)
     newest = newest_cursor(connection)
     rows = connection.execute(_events(wanted, scope, place.cursor, newest, now_ms)).all()
@@ -232,7 +234,7 @@ def write_place(connection: Connection, webhook: str, place: WebhookPlace) -> No
 
 
 def write_failure(connection: Connection, webhook: str, problem: str, now_ms: int) -> None:
-    """Record since when posts fail, and why."""
+    """Record why posts fail, and when they began to fail."""
     values = {"problem": problem, "failing_ms": func.coalesce(_P.failing_ms, now_ms)}
     connection.execute(update(tables.webhook_place).where(_P.webhook == webhook).values(values))
 
@@ -246,8 +248,8 @@ def write_delivery(
     now_ms: int,
     problem: str | None = None,
 ) -> None:
-    """Record an answered post, and move the webhook's place past it. ``problem``: why the receiver does
-    nothing with it."""
+    """Record an answered post, and move the webhook's place past it. ``problem``: why the receiver ignores
+    the post."""
     write_place(connection, webhook, replace(notice.place, problem=problem))
     record_delivery(
         connection, WebhookDelivery(webhook, now_ms, notice.subject, notice.ward, status, attempts)
@@ -256,7 +258,7 @@ def write_delivery(
 
 @dataclass(frozen=True, slots=True)
 class WebhookDelivery:
-    """One answered post, or one that was given up (``status`` 0). ``device``: the device, for Web Push."""
+    """A post that was answered, or given up (``status`` 0). ``device``: for Web Push, the device."""
 
     webhook: str
     at_ms: int
@@ -268,7 +270,8 @@ class WebhookDelivery:
 
 
 def record_delivery(connection: Connection, delivery: WebhookDelivery, most: int = MAX_DELIVERIES) -> None:
-    """Add a row to the delivery log, and delete the oldest ones of this webhook beyond ``most``."""
+    """Add a row to the delivery log, and delete the oldest rows of this webhook if it has more than
+    ``most``."""
     connection.execute(insert(tables.webhook_delivery), asdict(delivery))
     of_webhook = _D.webhook == delivery.webhook
     last = connection.scalar(select(_D.id).where(of_webhook).order_by(_D.id.desc()).limit(1).offset(most))
@@ -279,7 +282,7 @@ def record_delivery(connection: Connection, delivery: WebhookDelivery, most: int
 def newest_deliveries(
     connection: Connection, most: int = 100, webhook: str | None = None
 ) -> tuple[WebhookDelivery, ...]:
-    """The newest answered posts of all webhooks, or of one, newest first."""
+    """Return the newest answered posts of all webhooks, or of one webhook, newest first."""
     query = select(_D.webhook, _D.at_ms, _D.subject, _D.ward, _D.status, _D.attempts, _D.device)
     if webhook is not None:
         query = query.where(_D.webhook == webhook)

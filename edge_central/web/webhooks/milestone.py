@@ -24,15 +24,15 @@ NAMESPACE = "urn:milestone-systems"
 CAMERA_KIND = "5135BA21-F1DC-4321-806A-6CE2017343C0"
 """The kind of items that are cameras, as the schema lists it."""
 UNKNOWN_EVENT = "Event message not known"
-"""What the event server answers, with status 200, to an event that the Management Client does not define; as
-Milestone's sample reads it."""
+"""The event server's answer, with status 200, to an event that is not defined in the Management Client.
+Milestone's sample checks for this text."""
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 does not allow, even escaped."""
 
 
 def analytics_event(notice: WebhookNotice, due: DueNotice, settings: MilestoneFormat) -> bytes:
-    """The document of an event or alert. A resend has the same ID."""
+    """Return the document of an event or alert. It has the same ID when it is sent again."""
     lang: Lang = "en" if settings.lang == "en" else "vi"
     event = Element(_tag("AnalyticsEvent"))
     _add_header(event, notice, due, settings, lang)
@@ -87,7 +87,7 @@ def _add_rule(event: Element, rule: str | None, kind: str) -> None:
 
 
 def _add_object(event: Element, label: str | None, box: object) -> None:
-    """``box`` as the gateway wrote it: x1, y1, x2, y2 in 0..1 of the picture."""
+    """Add the object. ``box``: as the gateway wrote it, x1, y1, x2, y2 in 0..1 of the picture."""
     found = corners(box)
     if found is None:
         return

@@ -18,14 +18,15 @@ from edge_central.web.webhooks.due import DueNotice
 
 
 class NoticeTexts(Struct, frozen=True, kw_only=True):
-    """Some lines for people, ready to be sent on."""
+    """Some lines for people, which the receiver can show unchanged."""
 
     vi: str
     en: str
 
 
 class NoticeLinks(Struct, frozen=True, kw_only=True):
-    """Addresses of the console; a login is needed, and who opens a picture is logged."""
+    """Addresses of the console. They need a login, and the access log names each account that opens a
+    picture."""
 
     console: str
     picture: str | None
@@ -58,7 +59,7 @@ class WebhookNotice(Struct, frozen=True, kw_only=True):
 def notice_of(
     due: DueNotice, names: Names, url: str, timezone: ZoneInfo, webhook: str, unacknowledged_s: float
 ) -> WebhookNotice:
-    """``url``: address of the console, without a slash at its end."""
+    """Return the document. ``url``: address of the console, without a slash at its end."""
     vi, en = ("\n".join(notice_lines(due, names, timezone, unacknowledged_s, lang)) for lang in ("vi", "en"))
     return WebhookNotice(
         id=f"{webhook}/{due.subject}/{due.came_ms}",
@@ -90,8 +91,8 @@ def _label(due: DueNotice) -> str | None:
 def notice_lines(
     due: DueNotice, names: Names, timezone: ZoneInfo, unacknowledged_s: float, lang: Lang
 ) -> list[str]:
-    """Lines for people: what, where, why and when; if it is overdue, the first line says that nobody has
-    acknowledged it."""
+    """Return lines for people: what, where, why and when. If the notice is overdue, the first line says that
+    nobody has acknowledged it."""
     kind, label = translate_word("rule" if due.event is None else "kind", due.kind, lang), _label(due)
     what = f"{kind}: {translate_word('label', label, lang)}" if label else kind
     severity = ALARM if due.severity >= ALARM else WARNING if due.severity >= WARNING else 9
@@ -114,7 +115,7 @@ def notice_lines(
 
 
 def console_path(due: DueNotice) -> str:
-    """The page of the event, or the list of open alarms and alerts."""
+    """Return the path of the page of the event, or of the list of open alarms and alerts."""
     return "/alerts" if due.event is None else f"/events/{due.event.cursor}"
 
 

@@ -1,4 +1,5 @@
-"""The thread of one webhook: posts what is due, in order, each until the receiver answers."""
+"""The thread of one webhook. It posts what is due, in order, and repeats each post until the receiver
+answers."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ POLL_EVERY_S = 1.0
 RETRY_S = 5.0
 """Wait before the next attempt after the database failed."""
 WRITE_EVERY = 1_000
-"""Events without a match after which the place is stored all the same."""
+"""The position is stored after so many events, even if none of them matched."""
 
 
 class WebhookSender:
@@ -67,7 +68,7 @@ class WebhookSender:
         self._url = url.rstrip("/")
         self._timezone = timezone
         self._backoff = backoff or Backoff(FIRST_S, CAP_S)
-        self._attempts = 0  # of the notice that is posted now
+        self._attempts = 0  # number of attempts to post the present notice
 
     def _run(self, loop: SupervisedThread) -> None:
         while not loop.stopping:
@@ -84,7 +85,7 @@ class WebhookSender:
                 wait_s -= HANG_S / 10
 
     def _step(self) -> bool:
-        """Post one notice, or pass over one page of events. False: nothing is due."""
+        """Post one notice, or skip one page of events. Returns False if nothing is due."""
         now_ms = wall_ms(self._clock)
         with self._connections.reading() as connection:
             place = read_place(connection, self._webhook.id)
@@ -104,7 +105,7 @@ class WebhookSender:
         return True
 
     def _post(self, due: DueNotice, now_ms: int) -> None:
-        """Raises PostFailed."""
+        """Post a notice and record the answer. Raises PostFailed."""
         body = self._body(due)
         if body is None:
             self._store(due.place)
@@ -121,7 +122,7 @@ class WebhookSender:
             write_delivery(connection, self._webhook.id, due, status, attempts, now_ms, problem)
 
     def _unknown_to_xprotect(self, due: DueNotice) -> str | None:
-        """Why XProtect does nothing with an event that it accepted; None: no reason is known."""
+        """Return why XProtect ignores an event that it accepted. None: no reason is known."""
         if UNKNOWN_EVENT not in self._poster.answer:
             return None
         problem = f"XProtect has no analytics event called {due.kind}: define it in the Management Client"
@@ -129,7 +130,7 @@ class WebhookSender:
         return problem
 
     def _body(self, due: DueNotice) -> bytes | None:
-        """The document; None if it cannot be made."""
+        """Return the document. None: it cannot be made."""
         names, webhook = self._sheet.names(), self._webhook
         try:
             notice = notice_of(due, names, self._url, self._timezone, webhook.id, webhook.unacknowledged_s)

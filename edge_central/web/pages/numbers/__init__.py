@@ -1,1 +1,1 @@
-"""Pages of figures: counts of traffic, and the reports of a shift and a month."""
+"""Pages with numbers: counts of traffic, and the reports of a shift and a month."""

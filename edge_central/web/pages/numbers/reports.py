@@ -23,7 +23,7 @@ from edge_central.web.request_handler import Page
 HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 SHIFT_MS, MAX_SHIFT_MS = 12 * HOUR_MS, 7 * 24 * HOUR_MS
 MAX_ROWS = 12
-"""Rows of each list, so that the report fits one page."""
+"""Maximum number of rows of each list, so that the report fits one page."""
 MINUTE = "%Y-%m-%dT%H:%M"
 _MONTH = re.compile(r"(\d{4})-(\d\d)")
 DOWN = (CameraVisibility.OFFLINE, CameraVisibility.TAMPERED)
@@ -31,8 +31,9 @@ SITES_AWAY = (SiteState.OFFLINE, SiteState.CUT, SiteState.STOPPED)
 
 
 def shift_report_page(visit: UserRequestContext) -> Response:
-    """``from`` and ``to``: times of ``datetime-local`` fields; ``handover``: the shift that ended with it.
-    Without them: since the last handover, at most twelve hours."""
+    """Return the report of a shift. ``from`` and ``to``: times of ``datetime-local`` fields. ``handover``:
+    the handover at which the shift ended. Without these, the shift began at the last handover, at most twelve
+    hours ago."""
     ended = _handover(visit)
     scope = visit.scope if ended is None else ended.scope
     to_ms = (_minute(visit, "to") or visit.now_ms) if ended is None else ended.left_ms
@@ -41,7 +42,7 @@ def shift_report_page(visit: UserRequestContext) -> Response:
     timezone = visit.services.console.timezone
     fields = {
         "from_text": _text(from_ms, timezone),
-        "to_text": _text(to_ms + MINUTE_MS - 1, timezone),  # rounded up: the form includes its last minute
+        "to_text": _text(to_ms + MINUTE_MS - 1, timezone),  # rounded up: its last minute belongs to the shift
         "month": None,
         "handover_before": None if before is None or before.left_ms != from_ms else before,
     }
@@ -52,13 +53,13 @@ def shift_report_page(visit: UserRequestContext) -> Response:
 
 
 def month_report_page(visit: UserRequestContext) -> Response:
-    """``month``: YYYY-MM; without it this month."""
+    """Return the report of a month. ``month``: YYYY-MM; default: this month."""
     month, from_ms, end_ms = _month_of_query(visit)
     return _render(visit, visit.scope, from_ms, end_ms, month=f"{month:%Y-%m}", before=_month_before(month))
 
 
 def search_report_page(visit: UserRequestContext) -> Response:
-    """Searches and rehearsals of a month by user. ``month``: as of the month report."""
+    """Return the searches and rehearsals of a month by user. ``month``: as for the month report."""
     month, from_ms, end_ms = _month_of_query(visit)
     return visit.render(
         "search_report.html",
@@ -100,13 +101,15 @@ def _render(visit: UserRequestContext, scope: Scope, from_ms: int, to_ms: int, *
 
 
 def _down(now: Fleet) -> list[CameraOverview]:
-    """Cameras without a usable picture at sites that report, the longest first."""
+    """Return the cameras without a usable picture at sites that report, those that have had none for longest
+    first."""
     found = [camera for site in now.sites for camera in site.cameras if camera.visibility in DOWN]
     return sorted(found, key=lambda camera: (camera.since_ms is None, camera.since_ms or 0, camera.gateway))
 
 
 def _handover(visit: UserRequestContext) -> Handover | None:
-    """The handover that the query names. Raises NotFound if there is none with this id in the scope."""
+    """Return the handover that the query names; None: it names none. Raises NotFound if there is no such
+    handover in the scope."""
     text = visit.query("handover")
     if text is None:
         return None
@@ -117,20 +120,21 @@ def _handover(visit: UserRequestContext) -> Handover | None:
 
 
 def _handover_before(visit: UserRequestContext, scope: Scope, to_ms: int) -> Handover | None:
-    """The last handover before ``to_ms``, at most SHIFT_MS earlier."""
+    """Return the last handover before ``to_ms``, at most SHIFT_MS earlier. None: there is none."""
     past = handovers(visit.connection, scope, from_ms=to_ms - SHIFT_MS, to_ms=to_ms - 1)
     return max(past, key=lambda each: each.left_ms, default=None)
 
 
 def _problem(from_ms: int, to_ms: int) -> str | None:
-    """The key of the sentence that says what is wrong with the times of a shift."""
+    """Return the key of the sentence that says what is wrong with the times of a shift. None: nothing is
+    wrong."""
     if from_ms >= to_ms:
         return "report-end-before-begin"
     return "report-too-long" if to_ms - from_ms > MAX_SHIFT_MS else None
 
 
 def _minute(visit: UserRequestContext, key: str) -> int | None:
-    """Milliseconds since 1970. Raises BadRequest."""
+    """Return a time of the query in milliseconds since 1970. None: it is not given. Raises BadRequest."""
     text = visit.query(key)
     if text is None:
         return None
@@ -144,7 +148,7 @@ def _minute(visit: UserRequestContext, key: str) -> int | None:
 
 
 def _month(text: str | None) -> date | None:
-    """The first day of a month. Raises BadRequest."""
+    """Return the first day of a month. Raises BadRequest."""
     if text is None:
         return None
     found = _MONTH.fullmatch(text)

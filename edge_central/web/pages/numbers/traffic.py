@@ -1,4 +1,5 @@
-"""Counts of traffic: a list of lines and cameras, and one of them beside the week before."""
+"""Counts of traffic: a list of lines and cameras, and the page of one of them, which compares it with the
+week before."""
 
 from __future__ import annotations
 
@@ -43,19 +44,20 @@ from edge_central.web.request_handler import Page
 
 DEFAULT_DAYS, MAX_DAYS = 7, 400
 MAX_LISTED_DAYS = 31
-"""Days of the list of all gateways; the list of one has MAX_DAYS."""
+"""Maximum number of days in the list of all gateways; the list of one gateway has up to MAX_DAYS."""
 FINEST = {PeriodLength.QUARTER: 2, PeriodLength.HOUR: 14, PeriodLength.DAY: MAX_DAYS}
-"""Days that the page shows in periods of this length; more would be too many rows to read."""
+"""Maximum number of days that the page shows in periods of this length; more would be too many rows to
+read."""
 MAX_PLACES = 300
 CLASSES = tuple(dict.fromkeys((*LABELS, *GROUP_OF_LABEL.values(), OTHER)))
-"""Labels in the order of the table."""
+"""The labels in the order of the table."""
 LEAST_CEILING = 10.0
 ONE_WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
 class TrafficForm:
-    """What the form asks for; both days are included."""
+    """The values of the form; both days are included."""
 
     place: CountedPlace  # empty fields: not chosen
     from_day: date
@@ -81,17 +83,17 @@ class TrafficForm:
         return f"{path}?{urlencode({key: value for key, value in fields.items() if value})}"
 
     def export(self, place: CountedPlace, file_format: str, path: str = "/api/traffic") -> str:
-        """The address of the same figures in the API, whose ``to`` is not included."""
+        """Return the address of the same numbers in the API, where ``to`` is not included."""
         to = (self.to_day + timedelta(days=1)).isoformat()
         return self.link(place, path, to=to, step=self.step.value, format=file_format)
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedPeriod:
-    """The traffic of one period beside that of the week before.
+    """The traffic of one period and of the same period a week before.
 
-    ``before``: the count of the same time a week earlier; None: counting had not begun by then.
-    ``congestion``: that of a camera; None for a line.
+    ``before``: the count of the same time a week earlier; None: counting had not begun then. ``congestion``:
+    the congestion at a camera; None for a line.
     """
 
     period: TrafficPeriod
@@ -111,8 +113,8 @@ class ListedPlace:
 
 @dataclass(frozen=True, slots=True)
 class PlaceFigures:
-    """The figures of one place on the page. Totals and classes include counts without a known time. None:
-    no data."""
+    """The numbers of one place on the page. Totals and classes include counts without a known time. They are
+    None if there is no data."""
 
     rows: tuple[ComparedPeriod, ...]
     by_class: tuple[tuple[str, Mapping[str, tuple[int | None, int | None]]], ...]
@@ -128,9 +130,9 @@ class PlaceFigures:
 
 
 def traffic_page(visit: UserRequestContext) -> Response:
-    """With ``gateway`` and ``camera`` in the query the page shows that camera, with ``rule`` and ``line``
-    too one of its lines; else the list of all. Raises NotFound for what is not in the scope of the
-    account."""
+    """Return the page of traffic. With ``gateway`` and ``camera`` in the query it shows this camera, and with
+    ``rule`` and ``line`` too it shows this line; otherwise it shows the list of all. Raises NotFound for a
+    place that is not in the scope of the account."""
     form = _form(visit)
     if form.place.ward:
         visit.ward(form.place.ward)
@@ -143,7 +145,7 @@ def traffic_page(visit: UserRequestContext) -> Response:
     if chosen and not form.place.line:
         try:
             matrix = _matrix(visit, form)
-        except TooMuchTraffic:  # the figures of the camera alone may be few enough
+        except TooMuchTraffic:  # the counts of the camera alone may be few enough
             is_too_long = True
     listed = [] if chosen else _listed(visit, form)
     return visit.render(
@@ -167,7 +169,7 @@ def traffic_page(visit: UserRequestContext) -> Response:
 
 
 def _wards(visit: UserRequestContext) -> dict[str, str]:
-    """Names of the wards that the account may see."""
+    """Return the names of the wards that the account may see."""
     return {ward.id: ward.name for ward in visit.fleet().wards}
 
 
@@ -175,7 +177,7 @@ def _wards(visit: UserRequestContext) -> dict[str, str]:
 
 
 def _form(visit: UserRequestContext) -> TrafficForm:
-    """Raises BadRequest."""
+    """Return the values of the form. Raises BadRequest."""
     names = [(visit.query(key) or "")[:63] for key in ("ward", "gateway", "camera", "rule", "line")]
     place = CountedPlace(*names)
     if place.line and not place.rule:
@@ -193,7 +195,7 @@ def _form(visit: UserRequestContext) -> TrafficForm:
 
 
 def _step(text: str | None, days: int) -> PeriodLength:
-    """The step of the form, or the finest that so many days can be shown in. Raises BadRequest."""
+    """Return the step of the form, or the next longer one that can show so many days. Raises BadRequest."""
     try:
         asked = PeriodLength.HOUR if text is None else PeriodLength(text)
     except ValueError:
@@ -203,7 +205,7 @@ def _step(text: str | None, days: int) -> PeriodLength:
 
 
 def _date(text: str | None) -> date | None:
-    """Raises BadRequest."""
+    """Return the day of the form; None: it is not given. Raises BadRequest."""
     if text is None:
         return None
     try:
@@ -245,7 +247,7 @@ def _listed_place(
 
 
 def _total(sums: DaySums | None) -> int | None:
-    """Return the total; None: no data, because nothing was counted and the camera had no picture."""
+    """Return the total. None: no data, because nothing was counted and the camera had no picture."""
     return None if sums is None or not (sums.total or sums.measured) else sums.total
 
 
@@ -284,13 +286,13 @@ def _figures(visit: UserRequestContext, form: TrafficForm) -> PlaceFigures:
 
 
 def _all_counts(periods: Sequence[TrafficPeriod], series: TrafficSeries | None) -> Counts | None:
-    """Return all counts, including those of an unknown time, as the list does; None: no data."""
+    """Return all counts, including those of an unknown time, as the list does. None: no data."""
     counts = sum_counts(periods) + (Counts() if series is None else series.undated)
     return counts if counts or any(each.counts is not None for each in periods) else None
 
 
 def _series(visit: UserRequestContext, form: TrafficForm, span: Span) -> TrafficSeries | None:
-    """Raises BadRequest."""
+    """Return the series of the place. None: there is none. Raises BadRequest."""
     place = form.place
     is_line = bool(place.line)
     asked = TrafficFilter(
@@ -308,7 +310,7 @@ def _series(visit: UserRequestContext, form: TrafficForm, span: Span) -> Traffic
 def _with_congestion(
     visit: UserRequestContext, form: TrafficForm, rows: tuple[ComparedPeriod, ...], span: Span
 ) -> tuple[tuple[ComparedPeriod, ...], FreeFlow | None]:
-    """Raises BadRequest."""
+    """Add the congestion to the rows, and return them with the usual traffic. Raises BadRequest."""
     place, timezone, now = form.place, visit.services.console.timezone, quarter_of(visit.now_ms)
     asked = TrafficFilter(place.ward, place.gateway, place.camera)
     try:
@@ -325,7 +327,7 @@ def _with_congestion(
 
 
 def _matrix(visit: UserRequestContext, form: TrafficForm) -> TurnMatrix | None:
-    """Raises TooMuchTraffic."""
+    """Return the turning movements of the camera. None: it has none. Raises TooMuchTraffic."""
     place, timezone = form.place, visit.services.console.timezone
     span = day_span(form.from_day, timezone)[0], day_span(form.to_day, timezone)[1]
     asked = TrafficFilter(place.ward, place.gateway, place.camera)
@@ -345,7 +347,8 @@ def _compared(
 
 
 def _change_percent(rows: Sequence[ComparedPeriod]) -> int | None:
-    """The change over the periods that are complete in both weeks; None: there are none."""
+    """Return the change, in per cent, over the periods that are complete in both weeks. None: there are no
+    such periods, or they had no counts the week before."""
     both = [(row.period, row.before) for row in rows if _is_complete(row.period) and row.before is not None]
     pairs = [(now.total or 0, before.total or 0) for now, before in both if _is_complete(before)]
     base = sum(before for _, before in pairs)
@@ -360,7 +363,7 @@ def _is_complete(period: TrafficPeriod) -> bool:
 def _by_class(
     totals: Counts | None, before: Counts | None
 ) -> tuple[tuple[str, Mapping[str, tuple[int | None, int | None]]], ...]:
-    """Classes that were counted in one of the weeks."""
+    """Return the classes that were counted in at least one of the weeks."""
     directions = A_TO_B, B_TO_A, APPEARED
     both = Counts(totals) + Counts(before)
 
@@ -385,7 +388,7 @@ def _chart(periods: Sequence[TrafficPeriod], span: Span, shift: int, ceiling: fl
         ((each.span[0] + shift) * QUARTER_MS, None if each.total is None else float(each.total))
         for each in periods
     )
-    # Each period has a point, also a gap: what is connected does not depend on the distance.
+    # Each period has a point, and so has a gap: so the distance of points does not matter for the connection.
     return line_chart(Series("", "", points), from_ms, to_ms, 0.0, ceiling, connect_ms=float(to_ms - from_ms))
 
 

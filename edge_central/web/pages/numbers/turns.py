@@ -1,4 +1,5 @@
-"""The turning movements of one camera as a matrix: over which line objects came, and over which they left."""
+"""The turning movements of one camera as a matrix: over which line objects came, and over which line they
+left."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from edge_central.traffic.series import TrafficSeries
 
 @dataclass(frozen=True, slots=True, order=True)
 class LineSide:
-    """A line, crossed in one direction."""
+    """A line that is crossed in one direction."""
 
     line: str
     direction: str
@@ -22,7 +23,7 @@ class LineSide:
 
 @dataclass(frozen=True, slots=True)
 class LastLine:
-    """The turns that end with one line. With ``is_gap`` nothing is known about them."""
+    """The turns that end with one line. If ``is_gap``, nothing is known about them."""
 
     line: str
     is_gap: bool
@@ -60,14 +61,14 @@ class TurnMatrix:
 
     @property
     def only_percent(self) -> int | None:
-        """Percentage of the objects of which no turn is known; None: there are no objects."""
+        """Return the percentage of objects without a known turn. None: there are no objects."""
         objects = self.total + self.only
         return round(100 * self.only / objects) if objects else None
 
 
 def turn_matrix(found: Sequence[TrafficSeries], span: Span, now: Quarter) -> TurnMatrix | None:
-    """``found``: the series of one camera; None: it has none in this time. ``now``: the quarter that is going
-    on."""
+    """Make the matrix. ``found``: the series of one camera; None: it has none in this time. ``now``: the
+    quarter that has begun but not ended."""
     periods = [(series.place.line, period) for series in found for period in sum_periods(series, [span], now)]
     if not periods:
         return None
@@ -104,7 +105,7 @@ def _by_frequency(turns: Mapping[tuple[LineSide, LineSide], Counter[str]]) -> li
 
 
 def _lines(periods: Sequence[tuple[str, TrafficPeriod]]) -> dict[str, LastLine]:
-    """By line; of two rules at one line the worse."""
+    """Return the lines by name. If two rules use one line, the smaller measured time counts."""
     found: dict[str, LastLine] = {}
     for line, period in periods:
         known = LastLine(line, period.counts is None, period.measured * 15, period.of * 15)

@@ -34,19 +34,19 @@ from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
 INLINE = (JPEG, MP4)
-"""Types that a browser may show; of files from outside none."""
+"""Types that a browser may show in the page, unless the file is from outside."""
 
 
 def case_folder(visit: UserRequestContext) -> CaseFolder:
     return CaseFolder(visit.services.settings.media_dir)
 
 
-# --- an event into a case ---
+# --- adding an event to a case ---
 
 
 def add_event(visit: UserRequestContext) -> Response:
     """Copy the event into the case with the number ``case``, with the pictures and clips that the centre has.
-    Files that have come since are added to an event that the case has already."""
+    If the case has the event already, files that have come since are added to it."""
     story = shown_story(visit)
     try:
         with visit.writing() as connection:
@@ -107,7 +107,7 @@ def _event_item(visit: UserRequestContext, story: EventStory) -> NewCaseItem:
 
 
 def _files(story: EventStory) -> Iterator[tuple[AttachmentKind, str, StoredMedia]]:
-    """Kind, name and file of all that belongs to the event."""
+    """Yield kind, name and file of everything that belongs to the event."""
     snapshots = {row.media_id for row in story.phases if row.media_id is not None}
     for each in story.media:
         if each.media_id in snapshots:
@@ -126,7 +126,7 @@ def _copied(
     name: str,
     file: StoredMedia,
 ) -> NewAttachment | None:
-    """Return the copy of the file; None: the file no longer exists."""
+    """Return the copy of the file. None: the file no longer exists."""
     path = media.path(file.gateway, file.sha256, file.sealed)
     if not media.of_cases.copy(case_id, path, file.sha256):
         return None
@@ -158,7 +158,7 @@ def add_note(visit: UserRequestContext) -> Response:
 
 
 def attachment_file(visit: UserRequestContext) -> Response:
-    """A file of a case; the access is on record before it is sent."""
+    """Return a file of a case. The access is recorded before the file is sent."""
     case = found_case(visit)
     file = attachments.find_attachment(visit.connection, case.id, visit.number("file"))
     if file is None:
@@ -180,8 +180,8 @@ def attachment_file(visit: UserRequestContext) -> Response:
 
 
 def file_response(path: Path, status: os.stat_result, file: CaseAttachment) -> Response:
-    """A file from outside is always sent as a download without a content type, whatever its own type may
-    be."""
+    """Return the file. A file from outside is always sent as a download without a content type, whatever its
+    own type may be."""
     inline = file.kind is not AttachmentKind.OUTSIDE and file.type in INLINE and not file.sealed
     response = FileResponse(
         path,

@@ -1,7 +1,8 @@
-"""The minutes of handing over the data of a case (biên bản giao nhận dữ liệu), to be printed and signed.
+"""The minutes of a handover of a case's data (biên bản giao nhận dữ liệu), to be printed and signed.
 
-The form is that of administrative documents (decree 30/2020/NĐ-CP, annex I and III). What the centre cannot
-know, such as the names of those who are present, is typed on the page or written by hand; it is not stored.
+The form is that of administrative documents (decree 30/2020/NĐ-CP, annex I and III). The centre does not know
+everything, such as the names of those who are present: this is typed on the page or written by hand, and not
+stored.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ class ListedFile:
 
 
 def minutes_page(visit: UserRequestContext) -> Response:
-    """Return the minutes of the signed export ``export``, or of the newest one. Without an export the table
-    is empty."""
+    """Return the minutes of the signed export ``export``, or of the newest signed one. If there is no export,
+    the table is empty."""
     case = found_case(visit)
     record_view(visit, case)
     signed = [each for each in exports.list_exports(visit.connection, case.id) if each.is_signed]

@@ -1,4 +1,4 @@
-"""The altered copies of a case, beside their originals: for the person who checks each of them."""
+"""The altered copies of a case next to their originals, for the person who checks each of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIDES = ("left", "top", "width", "height")
 @dataclass(frozen=True, slots=True)
 class ShownCopy:
     subject: RedactionSubject
-    original: str  # its address
+    original: str  # address of the original
     copy: RedactedCopy | None
 
 
@@ -64,7 +64,7 @@ def _original(case: CaseSummary, subject: RedactionSubject) -> str:
 
 
 def ask(visit: UserRequestContext) -> Response:
-    """Have a copy made of each picture and clip that has none."""
+    """Request a copy of each picture and clip that has none."""
     case = found_case(visit)
     view = _view(visit, case)
     with visit.writing() as connection:
@@ -73,7 +73,7 @@ def ask(visit: UserRequestContext) -> Response:
 
 
 def check(visit: UserRequestContext) -> Response:
-    """Record that the officer has viewed the copy ``copy`` whose SHA-256 is ``sha256``."""
+    """Record that the officer has viewed the copy ``copy``, if its SHA-256 is ``sha256``."""
     case, copy, sha256 = found_case(visit), _copy_id(visit), visit.form.get("sha256", "")
     with visit.writing() as connection:
         done = redactions.check_copy(connection, visit.case_author, case.id, copy, sha256, visit.now_ms)
@@ -83,7 +83,8 @@ def check(visit: UserRequestContext) -> Response:
 
 
 def set_area(visit: UserRequestContext) -> Response:
-    """Cover one more area of the copy ``copy``, given in percent; with ``clear`` none by hand."""
+    """Cover one more area of the copy ``copy``, given in percent. With ``clear``, remove all areas that
+    people added."""
     case, copy = found_case(visit), _copy_id(visit)
     try:
         area = None if "clear" in visit.form else _area(visit)
@@ -104,7 +105,7 @@ def _copy_id(visit: UserRequestContext) -> int:
 
 
 def _area(visit: UserRequestContext) -> Area:
-    """Raises CaseRefused."""
+    """Return the area of the form. Raises CaseRefused."""
     try:
         left, top, width, height = (float(visit.form.get(name, "")[:20]) / 100 for name in SIDES)
     except ValueError:
@@ -115,7 +116,7 @@ def _area(visit: UserRequestContext) -> Area:
 
 
 def copy_file(visit: UserRequestContext) -> Response:
-    """An altered copy; it is on record as a view of the case."""
+    """Return an altered copy; this is recorded as a view of the case."""
     case = found_case(visit)
     copy = redactions.find_copy(visit.connection, case.id, visit.number("copy"))
     if copy is None or copy.sha256 is None:
@@ -129,7 +130,7 @@ def copy_file(visit: UserRequestContext) -> Response:
         raise NotFound("the file is not at this centre") from None
     record_view(visit, case)
     response = FileResponse(path, media_type="image/jpeg" if is_jpeg else "video/mp4", stat_result=status)
-    response.headers["Cache-Control"] = "no-store"  # the same address has another file after a new area
+    response.headers["Cache-Control"] = "no-store"  # the file at this address changes when an area is added
     return response
 
 

@@ -49,14 +49,14 @@ from edge_central.web.templates import line_text
 
 UPLOAD = "/cases/{id}/files"
 MOST_UPLOADS = 3
-"""At the same time, of all accounts."""
+"""Maximum number of uploads at the same time, of all accounts together."""
 WITHIN_S = 900.0
 MOST_HEADER = 8_000
 _Text = Annotated[str, Meta(max_length=500)]
 
 
 class SaidOfFile(msgspec.Struct, frozen=True):
-    """The header ``X-File``: JSON in base64."""
+    """What the officer says about the file: the header ``X-File``, JSON in base64."""
 
     name: _Text
     brought_by: _Text
@@ -85,7 +85,7 @@ def upload_endpoint(front: RequestHandler, _: LiveHub) -> Callable[[Request], Aw
 
 
 async def _author(front: RequestHandler, request: Request) -> CaseAuthor:
-    """Raises HttpError."""
+    """Authenticate the officer. Raises HttpError."""
     check_origin(request)
     known = await front.authenticate_async(request, ACTING_ROLES)
     token = request.headers.get("x-csrf-token")
@@ -97,7 +97,7 @@ async def _author(front: RequestHandler, request: Request) -> CaseAuthor:
 
 
 def _said(request: Request) -> OutsideFile:
-    """Raises BadRequest, TooLarge, CaseRefused."""
+    """Return what the officer says about the file. Raises BadRequest, TooLarge, CaseRefused."""
     if int(request.headers.get("content-length", "0")[:MOST_DIGITS] or 0) > MAX_FILE_BYTES:
         raise TooLarge(f"a file has at most {MAX_FILE_BYTES} bytes")
     header = request.headers.get("x-file", "")
@@ -113,7 +113,7 @@ def _said(request: Request) -> OutsideFile:
 
 
 def _open_case(front: RequestHandler, author: CaseAuthor, request: Request) -> CaseSummary:
-    """Raises NotFound, CaseRefused."""
+    """Return the open case in the path. Raises NotFound, CaseRefused."""
     text = str(request.path_params["id"])
     if not text.isdecimal() or len(text) > MOST_DIGITS:
         raise NotFound
@@ -127,12 +127,12 @@ def _open_case(front: RequestHandler, author: CaseAuthor, request: Request) -> C
 
 
 async def _receive(front: RequestHandler, request: Request, case: CaseSummary, said: OutsideFile) -> Response:
-    """Raises HttpError, CaseRefused."""
+    """Receive and store the file. Raises HttpError, CaseRefused."""
     folder = CaseFolder(front.services.settings.media_dir)
     try:
         with await front.run_in_thread(folder.temporary) as file:
             await _read_body(front, request, file)
-            author = await _author(front, request)  # it may have been disabled meanwhile
+            author = await _author(front, request)  # again: the account may have been disabled meanwhile
             added = await front.run_in_thread(partial(_store, front, author, case, said, folder, file))
     except (DatabaseUnavailable, DatabaseRejected, OSError) as error:
         raise Unavailable("the file cannot be stored", retry_after_s=RETRY_AFTER_S) from error
@@ -140,7 +140,7 @@ async def _receive(front: RequestHandler, request: Request, case: CaseSummary, s
 
 
 async def _read_body(front: RequestHandler, request: Request, file: IO[bytes]) -> None:
-    """Raises HttpError, OSError."""
+    """Write the body to ``file``. Raises HttpError, OSError."""
     size, waiting = 0, bytearray()
     try:
         async with asyncio.timeout(WITHIN_S):
@@ -169,7 +169,8 @@ def _store(
     folder: CaseFolder,
     file: IO[bytes],
 ) -> AddedItem:
-    """Raises CaseRefused, DatabaseUnavailable, DatabaseRejected, OSError."""
+    """Store the file and add it to the case. Raises CaseRefused, DatabaseUnavailable, DatabaseRejected,
+    OSError."""
     check_fits(folder, case.id, file.seek(0, 2))
     file.seek(0)
     content_type = type_of(file.read(HEAD_BYTES))

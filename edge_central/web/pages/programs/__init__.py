@@ -1,1 +1,2 @@
-"""Pages about other programs: the API to try, and webhooks with their delivery log."""
+"""Pages about other programs: one on which users try the API, and one with webhooks and their delivery
+log."""

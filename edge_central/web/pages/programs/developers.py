@@ -20,7 +20,7 @@ from edge_central.web.request_handler import Page
 
 @dataclass(frozen=True, slots=True)
 class OperationField:
-    """A parameter, as a field of the form; ``choices`` empty: any text."""
+    """A parameter as a field of the form. If ``choices`` is empty, any text is possible."""
 
     name: str
     place: str  # path or query
@@ -37,12 +37,12 @@ class ApiOperation:
     path: str
     summary: str
     fields: tuple[OperationField, ...]
-    body: str | None  # an example in JSON, empty where there is none; None: the operation has no body
+    body: str | None  # example in JSON, may be empty; None: the operation has no body
 
 
 @cache
 def operations() -> tuple[ApiOperation, ...]:
-    """The operations of the document, in its order."""
+    """Return the operations of the document, in its order."""
     return tuple(_operations(openapi.document()))
 
 

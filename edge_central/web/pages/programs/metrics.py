@@ -9,11 +9,11 @@ from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
 MAY_READ = frozenset({Role.ADMIN, Role.API, Role.API_OFFICER})
-"""The figures are those of all users together: without wards, names or addresses."""
+"""Roles that may read the metrics. The metrics are totals of all users, without wards, names or addresses."""
 
 
 def metrics_page(visit: UserRequestContext) -> Response:
-    # prometheus_client is imported only when something scrapes.
+    # prometheus_client is imported only when the metrics are requested.
     from prometheus_client import CollectorRegistry
     from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 

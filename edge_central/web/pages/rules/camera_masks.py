@@ -1,5 +1,5 @@
-"""The form of a camera's masks: they are drawn on its newest picture, checked by the agent's rules for
-polygons, and become a command that an operator signs."""
+"""The form of a camera's masks. The masks are drawn on the camera's newest picture, checked by the agent's
+rules for polygons, and sent in a command that an operator signs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
 MAX_MASKS = 32
-"""Of each kind, at one camera; a configuration may have more."""
+"""Maximum number of masks of each kind at one camera; a configuration may have more."""
 FIELDS = ("masks", "privacy_masks")
 
 
@@ -52,7 +52,7 @@ def form_page(visit: UserRequestContext) -> Response:
 
 
 def prepare_masks(visit: UserRequestContext) -> Response:
-    """The document to be signed, or the form again with what is wrong in it."""
+    """Return the document to be signed, or the form again with what is wrong in it."""
     found, known = _camera(visit)
     after, mistakes = _read(visit.form)
     if not reason_of(visit.form):
@@ -71,7 +71,8 @@ def prepare_masks(visit: UserRequestContext) -> Response:
 
 
 def _camera(visit: UserRequestContext) -> tuple[RulesOfCamera, CameraRuleSet]:
-    """Raises NotFound, also for a camera whose masks the centre does not know."""
+    """Return the camera in the path and its rules. Raises NotFound, also for a camera with masks that the
+    centre does not know."""
     found = rules_of_path(visit)
     if found.known.rules is None:
         raise NotFound
@@ -106,14 +107,14 @@ def _form(
 
 
 def _read(form: Mapping[str, str]) -> tuple[MaskSet, list[MaskMistake]]:
-    """The polygons that can be used, and what is wrong with the others."""
+    """Return the polygons that can be used, and what is wrong with the others."""
     mistakes: list[MaskMistake] = []
     ignored, private = (_polygons(name, form.get(name, ""), mistakes) for name in FIELDS)
     return MaskSet(ignored, private), mistakes
 
 
 def _polygons(name: str, text: str, mistakes: list[MaskMistake]) -> tuple[Polygon, ...]:
-    """The polygons of one field. For each polygon that cannot be used, ``mistakes`` gets an entry."""
+    """Return the polygons of one field. For each polygon that cannot be used, ``mistakes`` gets an entry."""
     texts, usable = split_parts(text), []
     if len(texts) > MAX_MASKS:
         mistakes.append(MaskMistake(name, "masks-error-many"))
@@ -129,7 +130,7 @@ def _polygons(name: str, text: str, mistakes: list[MaskMistake]) -> tuple[Polygo
 
 
 def _as_shown(polygons: tuple[Polygon, ...]) -> tuple[Polygon, ...]:
-    """The points, rounded as the form shows them."""
+    """Return the points, rounded as the form shows them."""
     return tuple(tuple(points_of(points_text(polygon)) or ()) for polygon in polygons)
 
 

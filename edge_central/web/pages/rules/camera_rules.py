@@ -1,4 +1,5 @@
-"""The page of a camera's rules: each in words, drawn on the camera's picture, with what it has reported."""
+"""The page of a camera's rules. Each rule is in words and drawn on the camera's picture, with what it has
+reported."""
 
 from __future__ import annotations
 
@@ -26,8 +27,8 @@ from edge_central.web.request_handler import Page
 
 @dataclass(frozen=True, slots=True)
 class RuleDrawing:
-    """The zone or line of a rule on a picture. ``points`` is that of a polygon, or of a polyline;
-    ``excluded`` and ``masks`` are those of polygons."""
+    """The zone or line of a rule on a picture. ``points``: the points of a polygon or of a polyline.
+    ``excluded`` and ``masks``: those of polygons."""
 
     width: float
     height: float
@@ -46,14 +47,15 @@ class RulesOfCamera:
     known: ReportedRules
 
     def rule(self, id_: str) -> ConfiguredRule:
-        """Raises NotFound."""
+        """Return the rule with this id. Raises NotFound."""
         found = None if self.known.rules is None else self.known.rules.rule(id_)
         if found is None:
             raise NotFound
         return found
 
     def drafted(self, draft: RehearsalDraft) -> ConfiguredRule | None:
-        """The draft as a rule of this camera, with the zones and lines that it adds."""
+        """Return the draft as a rule of this camera, with the zones and lines that it adds. None: it cannot
+        be read."""
         known = self.known.rules
         zones, lines = ({}, {}) if known is None else (known.zones, known.lines)
         return configured_rule(draft.rule, {**zones, **draft.zones}, {**lines, **draft.lines})
@@ -63,14 +65,15 @@ class RulesOfCamera:
         return None if place is None else rule_drawing(place, picture_ratio(self.camera), masks)
 
     def proposals(self, visit: UserRequestContext, rule: ConfiguredRule) -> RuleProposals:
-        """What the outcomes of this rule suggest."""
+        """Return the changes that the outcomes of this rule suggest."""
         assert self.known.rules is not None
         place = (self.site.id, self.camera.id, self.known.rules, rule)
         return read_proposals(visit.connection, *place, visit.now_ms, visit.services.console.timezone)
 
 
 def rule_drawing(place: RulePlace, ratio: float, masks: Iterable[tuple[Point, ...]] = ()) -> RuleDrawing:
-    """``ratio``: width by height of the picture. ``masks``: corners of each mask of the camera."""
+    """Draw a zone or line. ``ratio``: width by height of the picture. ``masks``: corners of each mask of the
+    camera."""
     height = round(WIDTH / ratio, 1)
     points, *parts = drawn_polygons((place.points, *place.excluded), height)
     masks_drawn = drawn_polygons(masks, height)
@@ -78,12 +81,12 @@ def rule_drawing(place: RulePlace, ratio: float, masks: Iterable[tuple[Point, ..
 
 
 def drawn_polygons(shapes: Iterable[Iterable[Point]], height: float) -> tuple[str, ...]:
-    """``points`` of SVG, of each shape, in a drawing of this height and WIDTH."""
+    """Return the SVG ``points`` of each shape, in a drawing of this height and WIDTH."""
     return tuple(" ".join(f"{x * WIDTH:.1f},{y * height:.1f}" for x, y in points) for points in shapes)
 
 
 def rules_of_path(visit: UserRequestContext) -> RulesOfCamera:
-    """Raises NotFound."""
+    """Return the rules of the camera in the path. Raises NotFound."""
     found = rules_of_camera(visit, visit.path("gateway"), visit.path("camera"))
     if found is None:
         raise NotFound
@@ -91,7 +94,7 @@ def rules_of_path(visit: UserRequestContext) -> RulesOfCamera:
 
 
 def rules_of_camera(visit: UserRequestContext, gateway: str, camera_id: str) -> RulesOfCamera | None:
-    """Return the rules of a camera; None: there is no such camera in the scope."""
+    """Return the rules of a camera. None: there is no such camera in the scope."""
     site = visit.fleet(gateway=gateway).site(gateway)
     cameras = () if site is None else site.cameras
     camera = next((each for each in cameras if each.id == camera_id), None)
@@ -102,7 +105,8 @@ def rules_of_camera(visit: UserRequestContext, gateway: str, camera_id: str) -> 
 
 
 def rules_page(visit: UserRequestContext) -> Response:
-    """``proposals``: the id of a rule whose outcomes are examined for changes."""
+    """Return the page of the rules. ``proposals``: the id of a rule; changes are proposed from its
+    outcomes."""
     found = rules_of_path(visit)
     rules = () if found.known.rules is None else found.known.rules.rules
     chosen = visit.query("proposals")

@@ -1,5 +1,5 @@
 """The scene of an event: all that its camera sees, with the zone or line of the rule, the object, and the
-event's own picture at its place."""
+event's own picture at its position."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from edge_central.web.request_context import UserRequestContext
 Corners = tuple[float, float, float, float]
 """x1, y1, x2, y2 in 0..1 of a picture."""
 LEAST_SIDE = 0.001
-"""Of a box that a drawing can show, in 0..1 of the picture."""
+"""Minimum side of a box that a drawing can show, in 0..1 of the picture."""
 ROUNDED = 0.02
 """How far a computed corner may be outside the picture, because boxes are rounded."""
 MOST_PIXELS = 65_535
 LEAST_RATIO, MOST_RATIO = 0.2, 5.0
-"""Width by height of pictures that cameras have."""
+"""Accepted width by height of pictures of cameras."""
 
 
 @dataclass(frozen=True, slots=True)
 class SceneRectangle:
-    """In pixels of the drawing."""
+    """A rectangle in pixels of the drawing."""
 
     x: float
     y: float
@@ -45,20 +45,20 @@ class EventScene:
 
     width: float
     height: float
-    picture: StoredMedia | None  # of the event, or else the newest whole picture of the camera
+    picture: StoredMedia | None  # the event's picture, or else the newest whole picture of the camera
     is_of_event: bool
-    is_snapshot: bool  # the event's own picture is whole, so the scene is all there is to show
+    is_snapshot: bool  # the event's own picture shows the whole scene, so there is no other to show
     box: SceneRectangle
     crop: SceneRectangle | None  # where the event's own picture stands in a picture of another time
-    place: RulePlace | None  # the zone or line as configured now
+    place: RulePlace | None  # the zone or line in the present configuration
     drawing: RuleDrawing | None
-    rules_ms: int | None  # when the gateway has sent its rules
+    rules_ms: int | None  # when the gateway sent its rules
 
 
 def read_event_scene(
     visit: UserRequestContext, story: EventStory, site: SiteOverview | None
 ) -> EventScene | None:
-    """Return the scene of an event; None: the event names no place in the picture of a camera."""
+    """Return the scene of an event. None: the event names no place in the picture of a camera."""
     shown = next((row for row in story.phases if row.media_id is not None), story.first)
     box = corners(shown.data.box)
     if box is None:
@@ -85,7 +85,8 @@ def read_event_scene(
 
 
 def corners(written: Any) -> Corners | None:
-    """A box as a gateway writes it, within the picture; None if it is none, or too small to be seen."""
+    """Return a box as a gateway writes it, clipped to the picture. None: it is no box, or too small to be
+    seen."""
     if not isinstance(written, list | tuple) or len(written) != 4:
         return None
     if not all(isinstance(each, int | float) and not isinstance(each, bool) for each in written):
@@ -95,7 +96,7 @@ def corners(written: Any) -> Corners | None:
 
 
 def _ratio(frame: Any) -> float | None:
-    """Width by height of the analysed picture."""
+    """Return width by height of the analysed picture. None: unknown."""
     if not isinstance(frame, dict):
         return None
     width, height = frame.get("width"), frame.get("height")
@@ -109,8 +110,8 @@ def _ratio(frame: Any) -> float | None:
 def _own_picture(
     story: EventStory, shown: EventRow, region: Corners | None
 ) -> tuple[StoredMedia | None, Corners | None]:
-    """The event's own picture of the whole scene, and where the object is in it, if that is known: that of a
-    still, or a snapshot that is whole."""
+    """Return the event's own picture if it shows the whole scene (the scene of a still, or a snapshot that is
+    whole), and where the object is in it, if that is known."""
     still = next((each for view, each in story.stills if view == "scene"), None)
     if still is not None:
         refs = (row.data.still for row in story.evidence if row.data.still is not None)
@@ -121,8 +122,8 @@ def _own_picture(
 
 
 def _region_of_crop(box: Corners, shown: EventRow) -> Corners | None:
-    """The part of the scene that the snapshot shows: its object is at ``box`` of the scene, and at another
-    box of the snapshot."""
+    """Return the part of the scene that the snapshot shows. The object is at ``box`` in the scene, and at
+    another box in the snapshot. None: the event does not say where it is in the snapshot."""
     snapshot = shown.data.snapshot
     inner = None if snapshot is None or shown.media_id is None else corners(snapshot.box)
     if inner is None:

@@ -1,4 +1,4 @@
-"""A new rule: the values with which its form begins. The rest is the form of a rehearsal. Pure."""
+"""The values with which the form of a new rule begins. The rest of the form is that of a rehearsal. Pure."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ NEW_KINDS = (
     RuleKind.STOPPED_VEHICLE,
     RuleKind.CROWDING,
 )
-"""Kinds that the console can begin. A wrong-way rule needs an arrow, which its form cannot draw."""
+"""Kinds of rules that the console can create. A wrong-way rule needs an arrow, which the form cannot draw."""
 MAX_NAME = 60
 ZONE: Written = {"polygon": [[0.25, 0.4], [0.75, 0.4], [0.75, 0.9], [0.25, 0.9]]}
 LINE: Written = {"from": [0.2, 0.6], "to": [0.8, 0.6]}
-"""Where the form begins, in 0..1 of the picture."""
+"""The line with which the form begins, in 0..1 of the picture."""
 COUNT = 5
 
 
 def new_rule(kind: str, name: str, taken: Collection[str]) -> ConfiguredRule | None:
-    """A rule of this kind, called ``name``, with an id that is not ``taken`` and a zone or line of its own
-    with the same name. None: there is no such kind, or no name."""
+    """Return a rule of this kind, called ``name``, with an id that is not ``taken``, and with a new zone or
+    line of the same name. None: there is no such kind, or no name."""
     shown = " ".join(name.split())[:MAX_NAME]
     if kind not in NEW_KINDS or not shown or not shown.isprintable():
         return None
@@ -43,14 +43,14 @@ def new_rule(kind: str, name: str, taken: Collection[str]) -> ConfiguredRule | N
 
 
 def renamed(rule: ConfiguredRule, id_: str) -> ConfiguredRule:
-    """The same new rule with another id, and its zone or line with it."""
+    """Return the same new rule with another id, and also rename its zone or line."""
     assert rule.place is not None
     written = rule.written | {"id": id_, rule.place.key.removesuffix("s"): id_}
     return replace(rule, id=id_, written=written, place=replace(rule.place, name=id_))
 
 
 def _free_id(name: str, taken: Collection[str]) -> str:
-    """The name in letters that an id may have, with a number if it is taken."""
+    """Return the name in letters that an id may have, with a number if it is taken."""
     plain = unicodedata.normalize("NFKD", name.replace("đ", "d").replace("Đ", "D"))
     words = re.findall(r"[a-z0-9]+", plain.encode("ascii", "ignore").decode().lower())
     base = "-".join(words)[:30].strip("-") or "rule"

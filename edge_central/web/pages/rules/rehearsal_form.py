@@ -1,6 +1,6 @@
-"""The form of a rehearsal: the fields of a rule that officers change without an editor, and the draft that
-they make. Settings that are not in the form stay as the gateway has them; the gateway checks the whole draft.
-"""
+"""The form of a rehearsal: the fields of a rule that officers change without an editor, and the draft made
+from them. Settings that are not in the form are copied from the gateway's rule; the gateway checks the whole
+draft."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from edge_central.web.pages.search_form import FormError, InvalidForm
 
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY, LABEL = "day.", "label."
-"""Checkboxes: each has a name of its own."""
+"""Beginnings of the names of checkboxes: each checkbox has a different name."""
 MAX_SECONDS = 86_400.0
 MAX_NAME = 63
 _TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
@@ -39,7 +39,7 @@ Values = defaultdict[str, str]
 
 
 def usual_values(rule: ConfiguredRule) -> Values:
-    """The form's fields for an unchanged rule, rehearsed over a week."""
+    """Return the form's fields for an unchanged rule that is rehearsed over a week."""
     return values_of(rule) | {"span": str(DAYS[0]), "examples": "1"}
 
 
@@ -60,7 +60,7 @@ def values_of(rule: ConfiguredRule) -> Values:
 
 
 def place_shown(rule: ConfiguredRule, values: Mapping[str, str]) -> RulePlace | None:
-    """The zone or line of the rule, with the excluded parts that the form has, where they can be read."""
+    """Return the zone or line of the rule, with the excluded parts of the form if these can be read."""
     parts = _excluded_of(values.get("excluded", ""))
     if rule.place is None or parts is None:
         return rule.place
@@ -68,8 +68,8 @@ def place_shown(rule: ConfiguredRule, values: Mapping[str, str]) -> RulePlace | 
 
 
 def draft_of(rule: ConfiguredRule, form: Mapping[str, str], *, is_new: bool = False) -> RehearsalDraft:
-    """The rule with the changes of the form. ``is_new``: the gateway does not have it, so the draft
-    brings its zone or line. Raises InvalidForm with all mistakes."""
+    """Return the rule with the changes of the form. ``is_new``: the gateway does not have the rule, so the
+    draft has its zone or line too. Raises InvalidForm with all mistakes."""
     errors: dict[str, FormError] = {}
     before, written = values_of(rule), dict(rule.written)
     changed = {name for name in {*before, *form} if before[name] != form.get(name, "").strip()}
@@ -88,7 +88,8 @@ def draft_of(rule: ConfiguredRule, form: Mapping[str, str], *, is_new: bool = Fa
         _change_score(written, form, errors)
     places: dict[str, Written] = {}
     if rule.place is not None and (is_new or changed & {"points", "excluded"}):
-        # Named after the rule: two rules that used one zone each get their own, and it is replaced next time.
+        # Named after the rule: if two rules use one zone, each gets a new zone, and the next draft replaces
+        # it.
         name = rule.place.name if is_new else f"{rule.id[: MAX_NAME - 4]}-new"
         places = _changed_place(rule, name, written, form, errors)
     if errors:
@@ -97,7 +98,7 @@ def draft_of(rule: ConfiguredRule, form: Mapping[str, str], *, is_new: bool = Fa
 
 
 def span_of(form: Mapping[str, str]) -> int:
-    """The number of days of the rehearsal. Raises InvalidForm."""
+    """Return the number of days of the rehearsal. Raises InvalidForm."""
     text = form.get("span", "")
     if text not in map(str, DAYS):
         raise InvalidForm({"span": FormError("rehearsal-error-span")})
@@ -154,7 +155,8 @@ def _changed_place(
     form: Mapping[str, str],
     errors: dict[str, FormError],
 ) -> dict[str, Written]:
-    """A zone or line of its own, called ``name``, because other rules may use the present one."""
+    """Return a new zone or line called ``name``, because other rules may use the present one. Mistakes are
+    added to ``errors``."""
     assert rule.place is not None
     points = points_of(form.get("points", ""))
     is_line = rule.place.key == "lines"
@@ -176,14 +178,14 @@ def _changed_place(
 
 
 def _excluded_of(text: str) -> list[list[Point]] | None:
-    """The excluded parts of a zone. None: the text is something else, or has too many."""
+    """Return the excluded parts of a zone. None: ``text`` is something else, or has too many."""
     texts = split_parts(text)
     parts = [points for part in texts if (points := points_of(part)) is not None and is_polygon(points)]
     return parts if len(parts) == len(texts) <= MAX_EXCLUDED else None
 
 
 def _week_days(days: Iterable[str]) -> Iterable[str]:
-    """The days that texts such as ``mon-fri`` mean; all days for an empty or unknown text."""
+    """Return the days that texts such as ``mon-fri`` mean; all days for an empty or unknown text."""
     found: set[str] = set()
     for each in days:
         first, _, last = each.partition("-")

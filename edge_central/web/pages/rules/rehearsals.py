@@ -59,7 +59,7 @@ def form_page(visit: UserRequestContext) -> Response:
 
 
 def begin_rule(visit: UserRequestContext) -> Response:
-    """The form of a rule that does not exist yet: ``kind``, and ``name`` for people."""
+    """Show the form of a rule that does not exist yet. Form fields: ``kind``, and ``name`` for people."""
     found = rules_of_path(visit)
     known = found.known.rules
     taken = {*(rule.id for rule in known.rules), *known.zones, *known.lines} if known is not None else set()
@@ -72,7 +72,8 @@ def begin_rule(visit: UserRequestContext) -> Response:
 
 
 def _rule_of(found: RulesOfCamera, id_: str, values: Mapping[str, str]) -> tuple[ConfiguredRule, bool]:
-    """The rule, and whether it is new: then ``values`` name its kind. Raises NotFound."""
+    """Return the rule, and whether it is new. If the gateway does not have it, it is made of ``kind`` and
+    ``name`` in ``values``. Raises NotFound."""
     known = found.known.rules
     if known is not None and known.rule(id_) is None and "kind" in values:
         rule = new_rule(values["kind"], values.get("name", ""), ())
@@ -170,7 +171,7 @@ def rehearsal_page(visit: UserRequestContext) -> Response:
 
 
 def _draft_shown(visit: UserRequestContext, rehearsal: RehearsalView) -> dict[str, Any] | None:
-    """The draft for ``rule_parts.html``; None: its camera no longer exists."""
+    """Return the draft for ``rule_parts.html``. None: its camera no longer exists."""
     found = rules_of_camera(visit, rehearsal.gateway, rehearsal.camera)
     rule = None if found is None else found.drafted(rehearsal.draft)
     if found is None or rule is None:
@@ -185,7 +186,7 @@ def _draft_shown(visit: UserRequestContext, rehearsal: RehearsalView) -> dict[st
 
 
 def _found_rehearsal(visit: UserRequestContext, id_: str) -> RehearsalView:
-    """Raises NotFound."""
+    """Return the rehearsal with this id. Raises NotFound."""
     found = read_rehearsal(visit.connection, visit.search_reader, id_)
     if found is None:
         raise NotFound

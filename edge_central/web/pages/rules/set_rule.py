@@ -1,4 +1,5 @@
-"""The command that puts a rehearsed draft or other masks in force, or takes them back to the configuration.
+"""The command that puts a rehearsed draft or other masks in force, or resets them to those of the
+configuration.
 
 An operator signs it on the page of commands.
 """
@@ -35,7 +36,7 @@ SET_RULE = "set-rule"
 
 @dataclass(frozen=True, slots=True)
 class MasksDrawing:
-    """Points of SVG: the masks of a camera, and the zones and lines of its rules."""
+    """The masks of a camera, and the zones and lines of its rules, as points of SVG."""
 
     width: float
     height: float
@@ -50,7 +51,7 @@ class DraftedMasks:
     """The masks of a command, as the page shows them beside those in force."""
 
     effects: MaskEffects
-    reports: ReportCounts  # whose objects stood where nothing will be analysed
+    reports: ReportCounts  # reports of objects that stood where nothing will be analysed
     before: MasksDrawing
     after: MasksDrawing
     background: StoredMedia | None
@@ -69,8 +70,9 @@ class DraftedRule:
 
 
 def set_rule_command(visit: UserRequestContext, gateway: str, form: Mapping[str, str]) -> GatewayCommand:
-    """The command for the draft of ``rehearsal``; or for ``camera``: to reset the rule ``reset``, or with
-    ``reset_masks`` its masks. Raises InvalidCommand."""
+    """Return a command. With ``rehearsal`` in the form it puts the draft of this rehearsal in force.
+    Otherwise it is for ``camera``, and resets the rule ``reset``, or with ``reset_masks`` the masks. Raises
+    InvalidCommand."""
     if not reason_of(form):
         raise InvalidCommand("command-error-reason")
     if "rehearsal" in form:
@@ -87,13 +89,14 @@ def set_rule_command(visit: UserRequestContext, gateway: str, form: Mapping[str,
 
 
 def set_masks_command(found: RulesOfCamera, masks: MaskSet) -> GatewayCommand:
-    """The command that replaces all masks of a camera. Raises InvalidCommand."""
+    """Return the command that replaces all masks of a camera. Raises InvalidCommand."""
     lists = {"masks": masks.ignored, "privacy_masks": masks.private}
     return _command(found, {"masks": {key: list(map(listed, each)) for key, each in lists.items()}})
 
 
 def _command(found: RulesOfCamera, args: dict[str, Any]) -> GatewayCommand:
-    """Raises InvalidCommand, also where the centre does not have the present rules."""
+    """Return the command with these arguments. Raises InvalidCommand, also if the centre does not have the
+    present rules."""
     known = found.known
     if known.rules is None or not known.rules.config_hash or not known.is_current:
         raise InvalidCommand("command-error-rules")
@@ -104,7 +107,7 @@ def _command(found: RulesOfCamera, args: dict[str, Any]) -> GatewayCommand:
 
 
 def drafted_rule(visit: UserRequestContext, gateway: str, command: GatewayCommand) -> DraftedRule | None:
-    """Return the rule of the command; None: the command is of another type, or its rule cannot be shown."""
+    """Return the rule of the command. None: the command is of another type, or its rule cannot be shown."""
     if command.type != SET_RULE or not command.args.get("rule"):
         return None
     found = _camera_rules(visit, gateway, command.camera or "")
@@ -118,7 +121,7 @@ def drafted_rule(visit: UserRequestContext, gateway: str, command: GatewayComman
 
 
 def drafted_masks(visit: UserRequestContext, gateway: str, command: GatewayCommand) -> DraftedMasks | None:
-    """Return the masks of the command; None: it does not change masks, or the masks of the configuration are
+    """Return the masks of the command. None: it does not change masks, or the masks of the configuration are
     not known."""
     if command.type != SET_RULE or not command.changes_masks:
         return None
@@ -146,7 +149,7 @@ def masks_drawing(found: RulesOfCamera, masks: MaskSet) -> MasksDrawing:
 
 
 def _camera_rules(visit: UserRequestContext, gateway: str, camera: str) -> RulesOfCamera:
-    """Raises InvalidCommand."""
+    """Return the rules of a camera. Raises InvalidCommand."""
     found = rules_of_camera(visit, gateway, camera)
     if found is None:
         raise InvalidCommand("command-error-camera")

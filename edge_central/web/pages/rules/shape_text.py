@@ -1,4 +1,5 @@
-"""Points of shapes as the text of a form: ``0.1 0.5, 0.4 0.5, 0.4 0.9``; ``; `` separates polygons. Pure."""
+"""Converts points of shapes to the text of a form and back: ``0.1 0.5, 0.4 0.5, 0.4 0.9``; ``; `` separates
+polygons. Pure."""
 
 from __future__ import annotations
 
@@ -9,17 +10,18 @@ from edge_agent.core.geometry import fault_of
 from edge_central.rehearsals.rules import MAX_POINTS, Point
 
 PART = "; "
-"""Between two polygons of one field."""
+"""Separates the polygons of one field."""
 _NUMBER = re.compile(r"[0-9.]{1,20}")
 
 
 def split_parts(text: str) -> list[str]:
-    """The texts of the polygons of one field."""
+    """Return the texts of the polygons of one field."""
     return [part for part in text.split(PART.strip()) if part.strip()]
 
 
 def points_of(text: str) -> list[Point] | None:
-    """The points, with coordinates of 0..1. None: the text is something else, or has more than MAX_POINTS."""
+    """Return the points, with coordinates in 0..1. None: ``text`` is something else, or has more than
+    MAX_POINTS."""
     words = re.split(r"[\s,;]+", text.strip())
     if len(words) % 2 or len(words) > 2 * MAX_POINTS or not all(map(_NUMBER.fullmatch, words)):
         return None
@@ -33,7 +35,7 @@ def points_of(text: str) -> list[Point] | None:
 
 
 def points_text(points: Iterable[Point]) -> str:
-    """The points as ``points_of`` reads them: six decimals, and never 1e-05."""
+    """Return the points as a text that ``points_of`` reads: six decimals, and never 1e-05."""
     return ", ".join(f"{_number(x)} {_number(y)}" for x, y in points)
 
 
@@ -47,5 +49,5 @@ def listed(points: Iterable[Point]) -> list[list[float]]:
 
 
 def is_polygon(points: list[Point]) -> bool:
-    """Whether the agent would accept it as a polygon."""
+    """Whether the agent would accept the points as a polygon."""
     return len(points) >= 3 and fault_of(points) is None

@@ -1,1 +1,2 @@
-"""Pages about accounts: those of all users for administrators, and the own one of each user."""
+"""Pages about accounts: the accounts of all users for administrators, and for each user the user's own
+account."""

@@ -18,11 +18,11 @@ from edge_central.web.request_handler import Page
 
 PAGE_SIZE = 100
 MOST_CHARACTERS = 120
-"""Of a field of the filter."""
+"""Maximum length of a field of the filter."""
 
 
 def access_page(visit: UserRequestContext) -> Response:
-    """Rows of all accounts, the newest first; only admins may see them."""
+    """Return rows of all accounts, the newest first; only admins may see them."""
     asked, place = _parse_filter(visit), _field(visit, "camera")
     rows = list_accesses(visit.connection, asked, _before(visit), PAGE_SIZE + 1)
     ids = {row.media_id for row in rows if row.what == AccessKind.COMMAND and row.media_id}
@@ -42,7 +42,7 @@ def access_page(visit: UserRequestContext) -> Response:
 
 
 def _parse_filter(visit: UserRequestContext) -> AccessFilter:
-    """Raises BadRequest for values that our form does not send."""
+    """Return the filter in the query. Raises BadRequest for values that the form does not send."""
     try:
         group = AccessGroup(visit.query("kind") or AccessGroup.OPENED)
     except ValueError:
@@ -73,8 +73,9 @@ def _before(visit: UserRequestContext) -> int | None:
 
 
 def _places(visit: UserRequestContext, text: str) -> tuple[tuple[str, str], ...]:
-    """Gateways and cameras that ``text`` names: ``dt-001``, ``dt-001/gate1``, words of a name, or a channel
-    of a recorder. Other texts are taken as ids: the log is older than the fleet of today."""
+    """Return the gateways and cameras that ``text`` names: ``dt-001``, ``dt-001/gate1``, words of a name, or
+    a channel of a recorder. Other texts are used as ids, because the log also has gateways that the fleet no
+    longer has."""
     if not text:
         return ()
     gateway, _, camera = text.partition("/")
@@ -89,7 +90,7 @@ def _places(visit: UserRequestContext, text: str) -> tuple[tuple[str, str], ...]
 
 
 def _day(visit: UserRequestContext, text: str) -> tuple[int, int]:
-    """Begin and end of a day in the console's time zone, in milliseconds. Raises BadRequest."""
+    """Return begin and end of a day in the console's time zone, in milliseconds. Raises BadRequest."""
     try:
         day = date.fromisoformat(text)
         begin, end = (_midnight_ms(visit, each) for each in (day, day + timedelta(days=1)))

@@ -43,7 +43,7 @@ def account_page(visit: UserRequestContext, refusal: NotConfirmed | None = None)
 
 
 def end_session(visit: UserRequestContext) -> Response:
-    """End one of the user's own sessions; ending the current one leads to the login."""
+    """End one of the user's own sessions. If it is the current one, the user has to log in again."""
     with visit.writing() as connection:
         if visit.services.sessions.end_listed(connection, visit.account.name, visit.form.get("session", "")):
             record_change(connection, AccessKind.USER_SESSIONS, visit.account_author, visit.account.name)
@@ -61,7 +61,7 @@ def end_other_sessions(visit: UserRequestContext) -> Response:
 
 
 def offer_second_factor(visit: UserRequestContext) -> Response:
-    """Show a new secret. It counts from its first code on: nothing is stored here."""
+    """Show a new secret. It is not stored here: it becomes valid with its first code."""
     try:
         confirm_password(visit)
     except NotConfirmed as refusal:
@@ -70,7 +70,7 @@ def offer_second_factor(visit: UserRequestContext) -> Response:
 
 
 def set_second_factor(visit: UserRequestContext) -> Response:
-    """The first code of the app arrives: store the secret, and show the recovery codes."""
+    """Check the first code of the app, store the secret, and show the recovery codes."""
     if visit.account.identity is not None:
         raise Forbidden("the provider asks for the second factor")
     name, factors = visit.account.name, visit.services.second_factors
@@ -138,7 +138,7 @@ def _is_required(visit: UserRequestContext) -> bool:
 
 
 def _key(visit: UserRequestContext) -> str:
-    assert visit.session is not None  # pages of people have no tokens
+    assert visit.session is not None  # pages for people are not open to tokens
     return visit.session.key
 
 

@@ -1,4 +1,5 @@
-"""``/account/notifications``: the devices on which the user is notified of alarms, and what each is sent."""
+"""``/account/notifications``: the devices on which the user is notified of alarms, and what each device is
+sent."""
 
 from __future__ import annotations
 
@@ -42,10 +43,10 @@ from edge_central.web.webhooks.due import newest_deliveries
 
 PAGE = "/account/notifications"
 KIND_FIELD = "kind "
-"""Before a kind of events in the name of its field."""
+"""Beginning of the name of a checkbox; a kind of events follows."""
 SEVERITIES = (ALARM, WARNING)
 MOST_ENTRIES = 20
-"""Of the delivery log on the page."""
+"""Maximum number of rows of the delivery log on the page."""
 
 
 class SubscriptionKeys(Struct, frozen=True):
@@ -65,7 +66,7 @@ _SUBSCRIPTION = msgspec.json.Decoder(BrowserSubscription)
 
 
 class FilterRefused(Exception):
-    """``key``: key of the sentence for the user."""
+    """The form of a device is refused. ``key``: key of the sentence for the user."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
@@ -95,7 +96,8 @@ def notifications_page(visit: UserRequestContext, error: str | None = None, stat
 
 
 def turn_on(visit: UserRequestContext) -> Response:
-    """The script sends the subscription of its browser. 400 and 409 have a sentence for the user."""
+    """Store the subscription that the script of the page sends. Responses 400 and 409 have a sentence for the
+    user."""
     key, push = visit.services.push_key, visit.services.console.push
     if key is None or push is None:
         raise NotFound
@@ -176,7 +178,7 @@ def _name(visit: UserRequestContext, text: str) -> str:
 
 
 def _device(visit: UserRequestContext) -> int:
-    """Raises NotFound for anything but a number."""
+    """Return the number of the device. Raises NotFound for any other text."""
     text = visit.form.get("device", "")
     if not re.fullmatch(r"[0-9]{1,18}", text):
         raise NotFound
@@ -184,13 +186,14 @@ def _device(visit: UserRequestContext) -> int:
 
 
 def _wards(visit: UserRequestContext) -> tuple[str, ...]:
-    """The wards that the user can choose."""
+    """Return the wards that the user can choose."""
     is_admin = visit.account.role is Role.ADMIN
     return visit.services.settings.wards if is_admin else visit.account.wards
 
 
 def _filter(visit: UserRequestContext) -> DeviceFilter:
-    """Raises FilterRefused, and BadRequest for what the form does not offer."""
+    """Return the filter of the form. Raises FilterRefused, and BadRequest for values that the form does not
+    offer."""
     form = visit.form
     kinds, alerts = _ticked(visit, KIND_FIELD, RINGING_KINDS), "alerts" in form
     if kinds == () and not alerts:
@@ -204,7 +207,7 @@ def _filter(visit: UserRequestContext) -> DeviceFilter:
 
 
 def _ticked(visit: UserRequestContext, before: str, offered: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The ticked values; None: all, also values that are added later. Raises BadRequest."""
+    """Return the ticked values; None: all, including values that are added later. Raises BadRequest."""
     ticked = {name.removeprefix(before) for name in visit.form if name.startswith(before)}
     if not ticked <= set(offered):
         raise BadRequest("the form does not offer this")
@@ -212,7 +215,7 @@ def _ticked(visit: UserRequestContext, before: str, offered: tuple[str, ...]) ->
 
 
 def _choice(text: str, offered: tuple[int, ...]) -> int:
-    """Raises BadRequest."""
+    """Return the chosen number. Raises BadRequest if the form does not offer it."""
     for each in offered:
         if text == str(each):
             return each
@@ -220,7 +223,7 @@ def _choice(text: str, offered: tuple[int, ...]) -> int:
 
 
 def _quiet_hours(visit: UserRequestContext) -> QuietHours | None:
-    """Raises FilterRefused."""
+    """Return the quiet hours of the form; None: there are none. Raises FilterRefused."""
     texts = [visit.form.get(name, "") for name in ("quiet-from", "quiet-to")]
     if texts == ["", ""]:
         return None

@@ -1,4 +1,4 @@
-"""``/users``: for administrators: the accounts, their roles and wards, and changes of them."""
+"""``/users``: the accounts, their roles and wards, and changes of them. For administrators."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ from edge_central.web.request_handler import Page
 PageFunction = Callable[[UserRequestContext], Response]
 
 HUMAN = tuple(role for role in Role if role in HUMAN_ROLES)
-"""In the order of the form."""
+"""The roles of people, in the order of the form."""
 WARD_FIELD = "ward "
-"""Before the id of a ward in the name of its field."""
+"""Beginning of the name of a checkbox; the id of a ward follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def confirm(visit: UserRequestContext) -> Response:
 
 
 def _if_confirmed(page: PageFunction) -> PageFunction:
-    """A page that changes what an account may do: it needs a session that was confirmed lately."""
+    """Return a page that changes what an account may do: its session must have been confirmed recently."""
 
     def checked(visit: UserRequestContext) -> Response:
         if not is_confirmed(visit):
@@ -75,12 +75,12 @@ def _if_confirmed(page: PageFunction) -> PageFunction:
 
 
 def _show(visit: UserRequestContext, name: str, error: str, status: int, **values: object) -> Response:
-    """The page of the account that a form named, or the list. Raises NotFound."""
+    """Return the page of the account that a form named, or the list. Raises NotFound."""
     return _user(visit, name, error, status, **values) if name else _list(visit, error, status, **values)
 
 
 def add_user(visit: UserRequestContext) -> Response:
-    """The response shows the one-time password: it is stored as a digest only."""
+    """Add an account and show its one-time password, of which only the digest is stored."""
     name = visit.form.get("name", "").strip().lower()
     if not re.fullmatch(NAME, name):
         return _list(visit, "user-error-name", 400)
@@ -147,7 +147,7 @@ def turn_off_notifications(visit: UserRequestContext) -> Response:
 
 
 def _change(change: Callable[[Connection, AccountAuthor, str], None]) -> PageFunction:
-    """A page that makes one change of the account that the form names."""
+    """Return a page that makes one change of the account that the form names."""
     return lambda visit: _changed(visit, change)
 
 
@@ -183,7 +183,7 @@ def _list(
 
 
 def _confirmation(visit: UserRequestContext) -> dict[str, object]:
-    """The values of the form that asks for the password."""
+    """Return the values for the form that asks for the password."""
     has_password = accounts.password_of(visit.connection, visit.account.name) is not None
     return {"confirmed": is_confirmed(visit), "confirmed_min": CONFIRMED_MIN, "has_password": has_password}
 
@@ -191,7 +191,7 @@ def _confirmation(visit: UserRequestContext) -> dict[str, object]:
 def _user(
     visit: UserRequestContext, name: str, error: str | None = None, status: int = 200, **values: object
 ) -> Response:
-    """Raises NotFound."""
+    """Return the page of an account. Raises NotFound."""
     account = accounts.find_account(visit.connection, name)
     if account is None:
         raise NotFound
@@ -216,7 +216,8 @@ def _one_time(visit: UserRequestContext, name: str, password: str) -> Response:
 
 
 def _offered_wards(visit: UserRequestContext, account: Account) -> tuple[str, ...]:
-    """The wards of this centre, and those that the account has of other centres at the same database."""
+    """Return the wards of this centre, and those wards of the account that belong to other centres with this
+    database."""
     return tuple(dict.fromkeys((*visit.services.settings.wards, *account.wards)))
 
 
@@ -233,7 +234,7 @@ def _role_and_wards(visit: UserRequestContext, offered: Collection[str]) -> tupl
     if not given <= set(offered):
         raise BadRequest("a ward was ticked that the form does not offer")
     if role is Role.ADMIN:
-        return role, ()  # sees all wards
+        return role, ()  # an admin sees all wards
     if not given:
         raise AccountChangeRefused("user-error-no-ward")
     return role, tuple(sorted(given))
