@@ -63,7 +63,10 @@ def counts_of(report: ShadowReport, camera: str | None = None) -> AgreementCount
 
 
 def shares_of(report: ShadowReport) -> dict[str, dict[str, float]]:
-    """Return the share of each group in the new model's objects, by camera; only for enough objects."""
+    """Return the share of each group in the new model's objects, by camera.
+
+    Cameras with too few objects are left out.
+    """
     found = {}
     for name, camera in report.cameras.items():
         seen = {group: counts.both + counts.only_new for group, counts in camera.groups.items()}
@@ -142,7 +145,7 @@ def trial_outcome(trial: ModelTrial) -> CommandSucceeded:
 
 
 def trial_result(model: SentModel, report: ShadowReport) -> dict[str, object]:
-    """Return the figures for programs."""
+    """Return the result of shadow mode as data for programs."""
     return {
         "name": model.name,
         "sha256": model.sha256,

@@ -89,7 +89,7 @@ class Background:
         return self._scratch
 
     def sharp(self, picture: Gray, rows: slice, columns: slice) -> Gray:
-        """Return a mask of that part: 255 where ``picture`` still differs without soft local light.
+        """Return a mask of ``rows`` x ``columns``: 255 where ``picture`` differs without soft local light.
 
         A cloud, a lamp or a beam changes large areas softly; objects have edges. The light is the ratio of
         picture and background, averaged over 24 x 24 pixels.

@@ -1,4 +1,4 @@
-"""Stores events on disk until they are delivered. The only package that uses SQLite."""
+"""Stores events on disk, in SQLite, until they are delivered."""
 
 from edge_agent.outbox.outbox import EventOutbox
 

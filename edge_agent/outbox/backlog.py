@@ -277,7 +277,7 @@ class Backlog:
             self._resend_all_mono = not_before_mono
 
     def advance(self, now_mono: float) -> None:
-        """Make the deferred events due whose time has come."""
+        """Make those deferred events due that may be sent again at ``now_mono``."""
         all_passed = all(self._resend[rank] >= self._resend_end[rank] for rank in Rank)
         if self._resend_all_mono is not None and self._resend_all_mono <= now_mono and all_passed:
             self._resend_all_mono = None

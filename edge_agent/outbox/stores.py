@@ -79,7 +79,7 @@ class Stores:
         return self.media_backlog.pending_deletes if self.media_backlog is not None else set()
 
     def pending_deletes(self, max_rows: int = sys.maxsize) -> DeleteBatch:
-        """Return the rows to delete; of the ranges that the centre confirmed at most ``max_rows``."""
+        """Return the rows to delete, with at most ``max_rows`` rows of ranges that the centre confirmed."""
         deletes, sent = self.disk_backlog.pending_deletes, self.disk_backlog.send_cursors
         damaged = frozenset(self.disk.damaged) if self.disk is not None else frozenset()
         media, ranges = frozenset(self._media_deletes), deletes.first_ranges(max_rows)

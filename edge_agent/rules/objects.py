@@ -17,7 +17,7 @@ from edge_agent.rules.schedule import UPDATE_EVERY_S
 
 @dataclass(slots=True)
 class _OpenObjectEvent:
-    """The last event about an object."""
+    """The last reported event about an object whose end is not reported yet."""
 
     track: Track
     started_mono: float

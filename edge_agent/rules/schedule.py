@@ -78,7 +78,7 @@ UPDATE_EVERY_S = 60.0
 
 @dataclass(slots=True)
 class OpenRuleEvent:
-    """The last event about an ongoing situation."""
+    """The last reported event about a situation that still lasts."""
 
     event_id: str
     label: str | None

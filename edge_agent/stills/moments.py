@@ -48,7 +48,7 @@ class ObjectMoments:
     """
 
     def __init__(self, pictures: EvidenceStage, request: Callable[[StillRequest], None]) -> None:
-        """``request`` returns at once."""
+        """``request`` must return at once."""
         self._pictures = pictures
         self._request = request
         self._noted: dict[str, deque[ObjectMoment]] = {}

@@ -182,8 +182,8 @@ class CameraView:
         return replace(inferences, detections=tuple(weighed))
 
     def finish(self, reason: str) -> Iterator[ViewObservation]:
-        """End open events because no more frames come, and keep the baselines. They are written to disk,
-        unless only the camera is lost, which may happen often."""
+        """End open events because no more frames come, and keep the baselines. The baselines are written to
+        disk, unless only the camera is lost, which may happen often."""
         if reason != "camera":
             self._analyser.save()
         self._analyser.pause()

@@ -177,9 +177,10 @@ class DeliveryConfirmation:
         self._parts.media_deferred(media.media_id, now + deferral_s(times - 1, first_s))
 
     def begin_session(self) -> None:
-        """Stop counting the pictures of the last session as unanswered: the broker may have lost them.
+        """Forget which pictures of the last session await a confirmation, so that none counts as unanswered.
 
-        They are sent again when their deferral ends.
+        The broker may have lost them, which says nothing about the centre. They are sent again when their
+        deferral ends.
         """
         self._awaited.clear()
         self._pictures_answered = False

@@ -165,7 +165,7 @@ class Publisher:
 
     @property
     def takes_parts(self) -> bool:
-        """Whether the centre accepts files in parts; True as long as the centre has not said that."""
+        """Whether the centre accepts files in parts; True until the centre has said whether it does."""
         return self._parts.taken is not False
 
     def health(self) -> wire.MqttHealth:

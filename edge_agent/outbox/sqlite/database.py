@@ -181,7 +181,7 @@ class WriteAheadLog:
     """Watches the size of SQLite's write-ahead log.
 
     A reader that keeps a transaction open prevents SQLite from folding the log into the database, and the log
-    grows with each commit. For the writer thread; ``size_warning`` may be read by any.
+    grows with each commit. For the writer thread; any thread may read ``size_warning``.
     """
 
     def __init__(self, database: Path, pages: int, max_bytes: int) -> None:

@@ -254,7 +254,7 @@ class DiskStore:
         return None if n is None else row_id(rank_of_event(event.priority, event.kind), n)
 
     def stored(self, table: Literal["event", "media"], rows: Collection[int]) -> list[int]:
-        """Return those of the rows that the table has."""
+        """Return the ids among ``rows`` that exist in the table."""
         wanted = list(rows)
         found: list[int] = []
         for start in range(0, len(wanted), MAX_VARIABLES):
@@ -264,7 +264,7 @@ class DiskStore:
         return found
 
     def count(self, low: int, high: int, max_count: int) -> int:
-        """Count the stored rows from ``low`` to ``high``; return an upper bound from ``max_count`` on."""
+        """Return the number of stored rows from ``low`` to ``high``; an upper bound from ``max_count`` on."""
         sql = "SELECT count(*) FROM (SELECT 1 FROM event WHERE id BETWEEN ? AND ? LIMIT ?)"
         found = integer(self._reader, sql, low, high, max_count)
         return found if found < max_count else high - low + 1
