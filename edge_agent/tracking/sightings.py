@@ -196,7 +196,7 @@ SWITCH_MARGIN = 1.25  # the track changes to another group or label if its weigh
 
 
 class GroupVote:
-    """The vote on the group and label of one track."""
+    """Elects the group and label of one track by the votes of its sightings."""
 
     def __init__(self) -> None:
         self._weights: dict[str, float] = {}  # by label

@@ -185,7 +185,7 @@ def write_json(found: Sequence[DiscoveredCamera], configured: Mapping[str, str],
     for camera in found:
         groups = {"known": camera.known, "guessed": camera.guessed, "advice": camera.advice}
         texts = {name: [each.text() for each in facts] for name, facts in groups.items()}
-        # ``told`` is the former name of ``reported``; scripts may still read it.
+        # ``told`` is the former name of ``reported``.
         streams = [{**asdict(stream), "told": stream.reported} for stream in camera.streams]
         identity = None if camera.identity is None else msgspec.to_builtins(camera.identity)
         row = {

@@ -27,7 +27,8 @@ from edge_agent.tools.cameras.messages import Fact, fact, setup_error
 
 LISTEN_S = 3.0
 MAX_DEVICES = 256
-"""More than a site has: a device that answers under thousands of names must not fill the memory."""
+"""Limit for one search, more devices than a site has: a device that answers under thousands of names must not
+fill the memory."""
 
 SITE_NETWORKS = tuple(
     map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"))

@@ -101,7 +101,7 @@ def codec_name(text: str) -> str:
 
 def posix_zone(offset: timedelta) -> str:
     """Return ``CST-7:00:00`` for UTC+7, as Hikvision writes a zone. POSIX counts offsets to the west, so a
-    zone east of Greenwich has a minus sign; Hikvision uses the name CST for every zone."""
+    zone east of Greenwich has a minus sign. The name is always CST, as Hikvision writes it."""
     sign = "-" if offset >= timedelta(0) else "+"
     minutes = abs(offset) // timedelta(minutes=1)
     return f"CST{sign}{minutes // 60}:{minutes % 60:02}:00"
@@ -153,8 +153,8 @@ class PlainOnvif:
         self._onvif.set_clock(ntp=False, zone=self._zone(site), utc=datetime.now(UTC))
 
     def _zone(self, site: SiteTime) -> str:
-        """Return the camera's own text of its time zone if its offset is right, since the camera may accept
-        no other form."""
+        """Return the time zone to set: if the camera's zone has the right offset, its text as the camera
+        writes it, because the camera may accept no other form; else a POSIX zone with the name ICT."""
         clock = self._onvif.clock()
         right = clock.zone and clock.utc_offset_s == site.utc_offset.total_seconds()
         return clock.zone if right else posix_zone(site.utc_offset).replace("CST", "ICT")

@@ -36,8 +36,8 @@ from edge_agent.wire import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportOptions:
-    """The options for the report by the person who examines the site; empty texts are taken from the
-    configuration."""
+    """Options of the report, given by the person who examines the site. An empty text is replaced by the one
+    in the configuration."""
 
     number: str = ""
     by: str = ""

@@ -64,7 +64,7 @@ _STANDING_BY_STATE = {"offline": "offline", "cut": "offline", "unstable": "troub
 
 @dataclass(slots=True)
 class FleetGateway:
-    """The known facts of one gateway. None: not received yet."""
+    """The known facts of one gateway. A field is None until its value is received."""
 
     gateway: str
     ward: str

@@ -114,8 +114,8 @@ def model_cell(row: GatewayRow) -> str:
 
 
 def lines(rows: Sequence[GatewayRow], width: int) -> list[str]:
-    """Format the rows; the first line is the head. Columns are as wide as their longest cell; the last one
-    gets the rest."""
+    """Format the rows; the first line is the head. Each column is as wide as its longest cell; the last
+    column gets the rest of ``width``."""
     table = [HEAD, *map(cells, rows)]
     widths = [max(text_width(line[column]) for line in table) for column in range(len(HEAD) - 1)]
     left = max(MIN_WHY_WIDTH, width - sum(widths) - 2 * len(widths))

@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 PERSON_M, PERSON_SPREAD = 1.62, 0.04
 """Mean height of men (1.68 m) and women (1.56 m) aged 18 in Vietnam's general nutrition survey 2019-2020.
-Older people are smaller, shoes add to it; the share by which the mean may be wrong."""
+Older people are smaller, and shoes add to the height. ``PERSON_SPREAD``: relative error of this mean."""
 MOTORCYCLE_M, MOTORCYCLE_SPREAD = 1.9, 0.05
 """Length of the usual motorcycle: 1.914 m for the Honda Wave Alpha of 2020, the most sold one (its data
 sheet, in nghean24h.vn, October 2020); scooters are a few centimetres shorter."""
 RIDER_M, RIDER_SPREAD = 1.61, 0.05
-"""Height of a rider above the road: the seat of that motorcycle (0.769 m) and 0.52 of a person's height, the
-share of a sitting body (Drillis and Contini, 1966)."""
+"""Height of a rider above the road: the seat height of that motorcycle (0.769 m) plus 0.52 of a person's
+height, which is the share of a sitting body (Drillis and Contini, 1966)."""
 _Cuboid = tuple[float, float, float]
 _PERSON: tuple[_Cuboid, ...] = ((0.3, 0.5, PERSON_M),)
 _RIDER: tuple[_Cuboid, ...] = ((MOTORCYCLE_M, 0.6, 1.05), (0.6, 0.5, RIDER_M))
@@ -76,7 +76,7 @@ _SPREAD = {
 
 @dataclass(frozen=True, slots=True)
 class Ruler:
-    """A box whose true size is known on average."""
+    """The box of an object of a kind; the average true size of this kind is known."""
 
     kind: RulerKind
     x: float  # foot, 0..1 of the picture

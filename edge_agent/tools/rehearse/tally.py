@@ -17,7 +17,7 @@ _Item = TypeVar("_Item")
 
 
 class ReportTally:
-    """The reports of one rule."""
+    """Counts the reports of one rule."""
 
     def __init__(self, timezone: tzinfo) -> None:
         self._timezone = timezone

@@ -65,8 +65,8 @@ PANELS = (
 
 
 class ViewPlot:
-    """An image file of one replay, in the format of its suffix, such as PNG. Use with ``with``; it is written
-    at the end."""
+    """Draws an image file of one replay, in the format of the file's suffix, such as PNG. Use it with
+    ``with``; the file is written at the end of the block."""
 
     def __init__(self, path: Path, view: object, started_at: datetime | None = None) -> None:
         """``started_at``: begin of the recording, in the time zone to show; None: seconds are shown.

@@ -71,7 +71,7 @@ class ReplayProgress:
 
 
 class MotTable:
-    """Confirmed tracks of each analysed frame, one line each, for standard scorers such as TrackEval.
+    """Writes the confirmed tracks of each analysed frame, a line each, for scorers such as TrackEval.
 
     ``frame,id,left,top,width,height,score,-1,-1,-1`` in pixels of the file's picture. Frame numbers are
     the file's, from 1; ids are whole numbers from 1 in order of confirmation; coordinates are 1-based as

@@ -132,7 +132,7 @@ class DeliveryLedger:
 
 
 class CountedOutbox(EventOutbox):
-    """The agent's outbox; records its events in a ledger."""
+    """The agent's outbox, which here also records its events in a ``DeliveryLedger``."""
 
     def __init__(self, state_dir: Path, ledger: DeliveryLedger, clock: Clock, **more: Any) -> None:
         super().__init__(state_dir, clock=clock, **more)

@@ -45,8 +45,8 @@ class SimulationTotals(msgspec.Struct, kw_only=True):
 
     @property
     def complete(self) -> bool:
-        """Return whether no action is in progress, every stored event and picture was confirmed, and none was
-        dropped."""
+        """Return whether no action is in progress, every stored event and picture was confirmed, none was
+        dropped, and no process failed."""
         counts = self.counts
         return (
             counts.confirmed == counts.stored

@@ -71,7 +71,8 @@ GLANCE_S = 2.0  # how long to show an object that one inference detected and tha
 METER_S = 0.5
 MAX_OBJECTS = 20
 BRIGHT_MEAN = 215
-"""Of 255. This is an assumption: a white sky that fills the picture has about that value."""
+"""Mean luma, of 255, from which on a picture is too bright. This is an assumption: a white sky that fills the
+picture has about that value."""
 TAKE_S = 1.0
 
 

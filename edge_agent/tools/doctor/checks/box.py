@@ -176,7 +176,7 @@ BULK_BYTES = 4_000_000  # 4.1 MB together with the commits, which is 1/8,000 of 
 MIN_FREE_BYTES = 5 * BULK_BYTES  # with less, the test itself could fill the disk that the agent needs
 TRY_S = 3.0  # a card that takes longer for this is slow in any case
 SLOW_SYNC_MS = 200.0
-"""An assumption: the busiest site has five events a second, and each waits for one sync."""
+"""An assumption: in the worst case there are five events a second, which wait for the disk one by one."""
 SLOW_MB_S = 2.0  # an assumption: eight cameras, each with a clip of 2 Mbit/s
 
 

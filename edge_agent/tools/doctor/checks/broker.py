@@ -24,7 +24,7 @@ from edge_agent.wire.topics import GatewayTopics
 LIMIT_S = 14.5
 GOOD = ("broker-good", "broker-plain")
 PLACEHOLDER = b"edge-agent: not confirmed yet"
-"""Beginning of the certificate that root's part of commissioning makes for a site by a claim."""
+"""First bytes of the temporary certificate that commissioning makes, as root, for a claimed site."""
 NO_UPLINK = (Kind.DNS, Kind.UNREACHABLE, Kind.TIMEOUT)
 OWN_REFUSED = (Kind.OWN_REJECTED, Kind.OWN_MISSING, Kind.OWN_EXPIRED, Kind.NOT_AUTHORISED)
 

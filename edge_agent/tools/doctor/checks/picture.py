@@ -45,7 +45,7 @@ class ImageQuality:
 
 
 def measure_quality(picture: Picture, camera: Camera) -> ImageQuality | None:
-    """Measure a picture without its masked areas. None if it is too small."""
+    """Measure a picture without its masked areas. Return None if it is too small."""
     luma = picture.luma()
     try:
         sketcher = FrameFeatureExtractor(luma.shape[1], luma.shape[0], camera.masks)
