@@ -3,15 +3,15 @@
 This is the only place where a gateway's state is decided. The console, the API, ``central status``, the
 metrics and ``edge-agent gateways`` show the newest report, as it was published and stored.
 
-A gateway is offline by its last will, or when three heartbeats are missing. Every decision uses monotonic
+A gateway is offline after its last will, or when three heartbeats are missing. Every decision uses monotonic
 seconds (``mono``); milliseconds since 1970 (``ms``) are only labels.
 
-- A will or stop of an older session arrives late and is ignored. An ``online`` that was received before is
-  the broker's retained copy, and no sign of life.
+- A will or stop of an older session has arrived late, and is ignored. If an ``online`` was received before,
+  it is the broker's retained copy, and does not prove that the gateway is there.
 - Short absences are not reported: offline is reported after ``hold_s``, if it lasts. A gateway that is back
   within ``hold_s`` is online since the same time as before.
 - A gateway that often goes offline is reported once as unstable, until it was stable for a while.
-- Many gateways of one ward that go at once are one outage of the ward: they are cut, not offline.
+- Many gateways of one ward that go offline at once are one outage of the ward: they are cut, not offline.
 - A gateway whose box has just started is booting.
 - No absence counts while the centre itself has no broker session, nor shortly after it connected.
 """

@@ -44,7 +44,8 @@ class PresenceDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutageDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """Many gateways of a ward went offline at once. Retained while the outage lasts, then cleared."""
+    """The message that many gateways of a ward went offline at once. It is retained while the outage lasts,
+    then cleared."""
 
     schema: Literal["central-outage/1"] = "central-outage/1"
     ward: str

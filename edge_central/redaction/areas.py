@@ -29,7 +29,8 @@ PROFILE = "haarcascade_profileface.xml"
 """Finds faces that are turned left; for faces that are turned right the picture is mirrored."""
 PLATES = ("haarcascade_russian_plate_number.xml", "haarcascade_license_plate_rus_16stages.xml")
 SCALE_STEP, CLIP_SCALE_STEP, NEIGHBOURS = 1.1, 1.2, 2
-"""Fewer neighbours than usual: more false finds, fewer missed faces."""
+"""Parameters of the cascades. Fewer neighbours than usual are required: more false finds, but fewer missed
+faces."""
 SMALLEST = 18
 """Side in pixels of the smallest face that the cascades look for; they were trained with 20 to 24."""
 MIN_SIDE, MAX_SIDE, MAX_CLIP_SIDE = 480, 1920, 1280

@@ -40,6 +40,6 @@ class RedactionReport(msgspec.Struct, frozen=True, kw_only=True):
 
     failure: Failure | None = None
     areas: int = 0  # areas that the programs found; in a clip: in the frame with the most areas
-    frames: int = 0  # of a clip
-    seconds: float = 0.0  # of a clip
+    frames: int = 0  # number of frames of a clip
+    seconds: float = 0.0  # length of a clip
     filtered: bool = False  # the kernel allows the process only the system calls of a computation

@@ -23,7 +23,7 @@ MAX_EXAMPLES = 12
 
 
 class CountedReports(msgspec.Struct, frozen=True, kw_only=True):
-    """``RehearsedReports`` of the wire, with bounds."""
+    """The type ``RehearsedReports`` of the wire, with bounds on its values."""
 
     reports: Count
     objects: Count | None = None
@@ -32,7 +32,8 @@ class CountedReports(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CountedRehearsal(msgspec.Struct, frozen=True, kw_only=True):
-    """``RehearsalResult`` of the wire, with bounds, and without the examples, which are rows of their own."""
+    """The type ``RehearsalResult`` of the wire, with bounds on its values, and without the examples, which
+    are separate rows."""
 
     from_at: Time
     to_at: Time
@@ -50,7 +51,7 @@ class CountedRehearsal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReceivedExample(msgspec.Struct, frozen=True, kw_only=True):
-    """``RehearsalExample`` of the wire, with bounds."""
+    """The type ``RehearsalExample`` of the wire, with bounds on its values."""
 
     time: Time
     passage: Annotated[int, Meta(ge=0, le=2**53)]

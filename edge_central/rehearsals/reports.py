@@ -113,7 +113,8 @@ def count_masked_reports(
     masks: Collection[Polygon],
     now_ms: int,
 ) -> ReportCounts:
-    """Count the reports of the last 30 days whose object stood in one of the masks when it was reported."""
+    """Count the reports of the last 30 days about an object that stood in one of the masks when it was
+    reported."""
     cut = _cut(connection, scope, gateway, now_ms)
     outcomes = read_outcomes(connection, gateway, cut.since_ms, list(IncidentOutcome))
     found = ReportCounts()
@@ -189,7 +190,7 @@ class RuleProposal:
 
 @dataclass(frozen=True, slots=True)
 class RuleProposals:
-    """What the outcomes of a rule suggest; with too few of them, nothing."""
+    """The changes that the outcomes of a rule suggest; none if there are too few outcomes."""
 
     real: int
     false: int

@@ -44,7 +44,7 @@ class DeletionTarget(StrEnum):
 @dataclass(frozen=True, slots=True)
 class DeletionPlan:
     what: DeletionTarget
-    rule: str  # the setting: info_days: 90
+    rule: str  # the setting, such as info_days: 90
     days: float
     before_ms: int  # rows that arrived earlier have expired
     kind: str = ""
@@ -58,7 +58,7 @@ def make_plans(
     search_days: float = SEARCH_DAYS,
     case_days: float = CASE_DAYS,
 ) -> Iterator[DeletionPlan]:
-    """The plans of one run; ``kinds``: the kinds and severities of the stored events."""
+    """Yield the plans of one run. ``kinds``: the kinds and severities of the stored events."""
     for kind, severity in kinds:
         rule, days = _days(settings, kind, severity)
         before_ms = now_ms - round(days * DAY_MS)

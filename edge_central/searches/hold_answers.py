@@ -1,4 +1,4 @@
-"""Replies of gateways to ``passage-hold``, as rows."""
+"""Stores the replies of gateways to ``passage-hold``."""
 
 from __future__ import annotations
 

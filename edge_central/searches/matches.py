@@ -31,7 +31,8 @@ Seconds = Annotated[float, Meta(ge=0, le=1e7)]
 
 
 class ReceivedPassage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """``FoundPassage`` of the wire, with bounds; words of later versions are accepted."""
+    """The type ``FoundPassage`` of the wire, with bounds on its values. Words that only later versions know
+    are accepted."""
 
     id: Annotated[int, Meta(ge=0, le=2**53)]
     camera: Id

@@ -75,7 +75,7 @@ class PassageHoldView:
         return self.status in OPEN_HOLDS
 
     def is_active(self, now_ms: int) -> bool:
-        """Whether the hold is asked for or in force."""
+        """Whether the hold is requested or in force."""
         return self.is_open or self.is_in_force(now_ms)
 
     def is_in_force(self, now_ms: int) -> bool:

@@ -65,8 +65,8 @@ _UPDATE_ROW = (
 
 @dataclass(frozen=True, slots=True)
 class AlarmRule:
-    """The values that the alarms of one row have in common. ``rule``: the rule's id; for alarms about a
-    camera's view, the state of the view."""
+    """The values that all alarms of one row share. ``rule``: the rule's id or, for alarms about a camera's
+    view, the state of the view."""
 
     ward: str
     gateway: str

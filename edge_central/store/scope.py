@@ -1,5 +1,5 @@
-"""The wards that a user may see. Every query on behalf of a person or a program takes a Scope; rows of
-other wards do not exist for it."""
+"""The wards that a user may see. Every query for a person or a program takes a Scope, and does not find rows
+of other wards."""
 
 from __future__ import annotations
 

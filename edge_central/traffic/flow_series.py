@@ -1,4 +1,5 @@
-"""Reads the traffic that cameras measured, with the days before, from which the usual traffic is computed."""
+"""Reads the traffic that cameras measured, and the days before it, from which the usual traffic is
+computed."""
 
 from __future__ import annotations
 

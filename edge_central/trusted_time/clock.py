@@ -42,8 +42,8 @@ GATEWAYS, OWN_COUNT = problem_text("most-gateways"), problem_text("own-count")
 class TrustedClockRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The clock's state in the database, written every ten seconds."""
 
-    time_ms: int  # the centre's time ...
-    mono_ms: int  # ... at this moment of this boot
+    time_ms: int  # the centre's time at ``mono_ms``
+    mono_ms: int  # monotonic time of this boot
     boot_id: str
     unproven_ms: int = 0  # length of a time that may not have passed, because the centre was perhaps off
     settled_ms: int = 0  # the times of arrival up to here are proven

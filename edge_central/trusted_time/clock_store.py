@@ -16,7 +16,7 @@ from edge_central.store.database import read_record
 from edge_central.trusted_time.clock import Correction, FollowedClock, TrustedClockRecord
 
 MAX_ROWS = 20_000
-"""Rows moved in one statement."""
+"""Maximum number of rows changed in one statement."""
 _SHIFT = (
     update(tables.event)
     .where(tables.event.c.cursor == bindparam("of"))

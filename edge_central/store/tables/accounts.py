@@ -20,7 +20,7 @@ account = Table(
     Column("signed_in_ms", Milliseconds),  # last login; null: never
     Column("second_factor", LargeBinary),  # the encrypted secret of the codes; null: none is set up
     Column("second_factor_step", BigInteger),  # time step of the last accepted code: codes count once
-    Column("issuer", Text),  # of the OpenID Connect provider; null: a local account
+    Column("issuer", Text),  # issuer of the account's OpenID Connect provider; null: a local account
     Column("subject", Text),  # the user's id there; never used again for another user
     Index("account_by_subject", "issuer", "subject", unique=True),
 )
@@ -128,7 +128,7 @@ hidden_event = Table(
     "hidden_event",  # an administrator hid it from lists and the bell; the event and its steps stay stored
     metadata,
     Column("subject", Text, primary_key=True),  # as in handling; "cursor N" for an event without an event_id
-    Column("cursor", BigInteger, nullable=False),  # of its first phase
+    Column("cursor", BigInteger, nullable=False),  # cursor of the event's first phase
     Column("ward", Text, nullable=False),
     Column("hidden_ms", Milliseconds, nullable=False),
     Column("hidden_by", Text, nullable=False),
@@ -164,11 +164,11 @@ request = Table(
     Column("words", Text, nullable=False),
     Column("answered_ms", Milliseconds),
     Column("problem", ProblemColumn),  # ``words`` as a code with figures; null: it has none
-    Column("camera", Text),  # null: of the whole gateway
+    Column("camera", Text),  # null: the request is about the whole gateway
     Column("signed", LargeBinary),  # JWS of an operator, sent as it is; null: sent unsigned
     Column("signed_by", Text),  # id of the key that the JWS names; only the gateway verifies it
     Column("reason", Text),
-    Column("expires_ms", Milliseconds),  # of the JWS
+    Column("expires_ms", Milliseconds),  # when the JWS expires
     Index("request_by_about", "gateway", "about"),
     Index("request_by_gateway", "gateway", "asked_ms"),
     Index("request_by_status", "status"),

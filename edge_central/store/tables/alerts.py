@@ -79,7 +79,7 @@ hold = Table(
     Column("id", RowId, primary_key=True, autoincrement=True),
     Column("event_id", Text),
     Column("gateway", Text),  # with from_ms and to_ms, both included
-    Column("camera", Text),  # null: all of the gateway
+    Column("camera", Text),  # null: all cameras of the gateway
     Column("from_ms", Milliseconds),
     Column("to_ms", Milliseconds),
     Column("why", Text, nullable=False),
@@ -97,10 +97,10 @@ deletion = Table(
     Column("begun_ms", Milliseconds, nullable=False),
     Column("ended_ms", Milliseconds, nullable=False),
     Column("what", Text, nullable=False),  # DeletionTarget in edge_central/retention/deletion_plans.py
-    Column("kind", Text, nullable=False),  # of the events; empty otherwise
-    Column("rule", Text, nullable=False),  # the setting: info_days: 90
+    Column("kind", Text, nullable=False),  # kind of the deleted events; empty if no events were deleted
+    Column("rule", Text, nullable=False),  # the setting, such as info_days: 90
     Column("rows", BigInteger, nullable=False),
-    Column("first_cursor", BigInteger),  # of events
+    Column("first_cursor", BigInteger),  # of the deleted events
     Column("last_cursor", BigInteger),
     Column("first_ms", Milliseconds, nullable=False),  # when the first row was received
     Column("last_ms", Milliseconds, nullable=False),

@@ -18,8 +18,8 @@ case_file = Table(
     Column("closed_ms", Milliseconds),  # null: open
     Column("closed_by", Text),
     Column("item_count", Integer, nullable=False),  # includes the items that are struck out
-    Column("bytes", BigInteger, nullable=False),  # of facts and pictures
-    Column("changes", BigInteger, nullable=False),  # grows with each change: pages ask again
+    Column("bytes", BigInteger, nullable=False),  # size of all facts and pictures
+    Column("changes", BigInteger, nullable=False),  # grows with each change, so that pages load the new state
     Index("case_file_by_owner", "owner"),
     Index("case_file_closed", "closed_ms"),
     sqlite_autoincrement=True,

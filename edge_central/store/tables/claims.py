@@ -23,11 +23,11 @@ claim = Table(
     Column("last_ms", Milliseconds, nullable=False),  # when it arrived again
     Column("state", Text, nullable=False),  # StoredClaimState in edge_central/claims/model.py
     Column("answered_ms", Milliseconds),  # when the last answer was seen
-    Column("problem", ProblemColumn),  # of the answer
+    Column("problem", ProblemColumn),  # the problem that the answer names
     Column("withdrawal", LargeBinary),  # the command that an operator signed; null: not withdrawn
     Column("withdrawn_ms", Milliseconds),
     Column("withdrawn_by", Text),
-    Column("reason", Text),  # of the withdrawal
+    Column("reason", Text),  # why the claim was withdrawn
     Index("claim_by_box", "serial", "key", "claim_id", unique=True),
     Index("claim_by_state", "state"),
     Index("claim_by_site", "site"),

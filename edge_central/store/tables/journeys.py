@@ -31,7 +31,7 @@ journey = Table(
     Column("purpose", Text, nullable=False),
     Column("author", Text, nullable=False),
     Column("made_ms", Milliseconds, nullable=False),
-    Column("changed_ms", Milliseconds, nullable=False),  # of its newest step or search
+    Column("changed_ms", Milliseconds, nullable=False),  # when its newest step or search was added
     Column("wards", Text, nullable=False),  # of its steps and of the asked gateways, separated by spaces
     Index("journey_by_change", "changed_ms"),
     Index("journey_by_case", "case_number"),

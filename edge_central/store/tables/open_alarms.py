@@ -17,7 +17,7 @@ alarm_row = Table(
     Column("rule", Text, nullable=False),  # the rule's id, or the state of a camera's view; may be empty
     Column("alarms", Integer, nullable=False),  # how many are open
     Column("waiting", Integer, nullable=False),  # how many of these are not acknowledged
-    Column("last_cursor", BigInteger, nullable=False),  # of the newest open alarm
+    Column("last_cursor", BigInteger, nullable=False),  # cursor of the newest open alarm
     Column("first_ms", Milliseconds, nullable=False),  # when the oldest and the newest one were received
     Column("last_ms", Milliseconds, nullable=False),
     Column("first_waiting_ms", Milliseconds),  # the same of those not acknowledged; null: there is none
@@ -29,7 +29,7 @@ alarm_row = Table(
 open_alarm = Table(
     "open_alarm",  # an event that rang and has no outcome
     metadata,
-    Column("cursor", BigInteger, primary_key=True, autoincrement=False),  # of the event
+    Column("cursor", BigInteger, primary_key=True, autoincrement=False),  # cursor of the event
     Column("alarm_row", BigInteger, nullable=False),
     Column("subject", Text, nullable=False),  # as in handling
     Column("received_ms", Milliseconds, nullable=False),

@@ -18,7 +18,7 @@ camera_rules = Table(
     Column("sends", Integer, nullable=False),
     Column("next_ms", Milliseconds),  # when it is asked, or asked again; null: answered
     Column("sent_ms", Milliseconds),
-    Column("received_ms", Milliseconds),  # of ``document``
+    Column("received_ms", Milliseconds),  # when the document came
     Column("document", LargeBinary),  # result of the command ``rules``; null: none has come yet
     Column("words", Text, nullable=False),  # why the document has not come
     Column("problem", ProblemColumn),

@@ -24,7 +24,7 @@ gateway = Table(
     Column("id", Text, primary_key=True),
     Column("ward", Text, nullable=False),
     Column("first_ms", Milliseconds, nullable=False),
-    Column("last_ms", Milliseconds, nullable=False),  # of its newest message of any kind
+    Column("last_ms", Milliseconds, nullable=False),  # when its newest message of any kind came
     Column("state", Text),  # online, stopped, offline; null: cleared, or never received
     Column("state_session", Text),
     Column("state_reason", Text),
@@ -35,7 +35,7 @@ gateway = Table(
     Column("heartbeat", LargeBinary),
     Column("heartbeat_ms", Milliseconds),
     Column("heartbeat_session", Text),
-    Column("epoch", Text),  # named by the newest heartbeat
+    Column("epoch", Text),  # the epoch that the newest heartbeat names
     Column("sequence", BigInteger),  # the newest number of that epoch, from the same heartbeat
 )
 

@@ -18,7 +18,7 @@ rollout = Table(
     Column("outcome", Text),  # RolloutOutcome in edge_central/fleet/rollouts.py
     Column("stopped_ms", Milliseconds),  # null: no one has stopped it
     Column("stopped_by", Text),
-    Column("reason", Text),  # of the stop
+    Column("reason", Text),  # why it was stopped
     sqlite_autoincrement=True,
 )
 
@@ -28,7 +28,7 @@ rollout_gateway = Table(
     Column("rollout", Integer, primary_key=True),
     Column("gateway", Text, primary_key=True),
     Column("batch", Integer, nullable=False),  # 1, 2, ...
-    Column("begun_ms", Milliseconds, nullable=False),  # of the batch
+    Column("begun_ms", Milliseconds, nullable=False),  # when the batch began
     Column("failed_ms", Milliseconds),  # null: the playbook has reported no failure
-    Column("why", Text),  # of the failure
+    Column("why", Text),  # why the batch failed
 )

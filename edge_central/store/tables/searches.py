@@ -30,9 +30,9 @@ search = Table(
     Column("purpose", Text, nullable=False),
     Column("case_number", Text, nullable=False),
     Column("question", Text, nullable=False),  # JSON of edge_central/searches/question.py
-    Column("wards", Text, nullable=False),  # of the asked gateways, separated by spaces
+    Column("wards", Text, nullable=False),  # wards of the asked gateways, separated by spaces
     Column("expires_ms", Milliseconds, nullable=False),
-    Column("changes", BigInteger, nullable=False),  # grows with each answer: pages ask again
+    Column("changes", BigInteger, nullable=False),  # grows with each answer, so that pages load the new state
     Column("withdrawn_ms", Milliseconds),  # null: it was not withdrawn
     Column("withdrawn_by", Text),
     Index("search_by_time", "asked_ms"),
@@ -53,8 +53,8 @@ search_answer = Table(
     Column("until_ms", Milliseconds),  # when it expires; null: it has a final answer
     Column("sent_ms", Milliseconds),
     Column("answered_ms", Milliseconds),
-    Column("total", BigInteger),  # passages that fit, as the gateway counts
-    Column("stored", Integer),  # rows of search_match
+    Column("total", BigInteger),  # passages that match, as the gateway counts them
+    Column("stored", Integer),  # number of its rows in search_match
     Column("dropped", Integer),  # rows of the answer that cannot be true, or that came after the withdrawal
     Column("words", Text, nullable=False),
     Column("problem", ProblemColumn),  # ``words`` as a code with figures; null: it has none

@@ -27,7 +27,7 @@ webhook_delivery = Table(
     Column("ward", Text, nullable=False),
     Column("status", Integer, nullable=False),  # of the receiver's response; 0: given up without one
     Column("attempts", Integer, nullable=False),
-    Column("device", Text),  # its name, of Web Push; the webhook is then "push ACCOUNT"
+    Column("device", Text),  # for Web Push: name of the device; the webhook is then "push ACCOUNT"
     Index("webhook_delivery_by_webhook", "webhook", "id"),
     sqlite_autoincrement=True,
 )
@@ -70,7 +70,7 @@ push_message = Table(
     Column("id", RowId, primary_key=True, autoincrement=True),
     Column("device", BigInteger, nullable=False),
     Column("subject", Text, nullable=False),  # as in handling; "test"
-    Column("ward", Text, nullable=False),  # empty: of a test
+    Column("ward", Text, nullable=False),  # empty for a test
     Column("topic", Text, nullable=False),  # a later message of the same topic replaces it
     Column("payload", LargeBinary, nullable=False),  # JSON, before the encryption
     Column("made_ms", Milliseconds, nullable=False),

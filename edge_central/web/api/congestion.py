@@ -12,7 +12,7 @@ from edge_central.web.api.event_history import ApiDocument
 
 
 class CongestionEntry(ApiDocument, frozen=True, kw_only=True):
-    """How many minutes of the period had which level. The rule is not calibrated for your roads."""
+    """How many minutes of the period had each congestion level. The rule is not calibrated for your roads."""
 
     free_min: Annotated[int, Meta(description="above 67 % of the free-flow speed, or nearly no vehicles")]
     busy_min: Annotated[int, Meta(description="above 40 % of it")]
@@ -29,7 +29,8 @@ class CongestionEntry(ApiDocument, frozen=True, kw_only=True):
 
 
 class FreeFlowEntry(ApiDocument, frozen=True, kw_only=True):
-    """85 % of the camera's quarters of an hour were slower, in the two weeks up to `to`."""
+    """The free-flow speed of a camera: in the two weeks up to `to`, 85 % of its quarters of an hour were
+    slower."""
 
     speed: float
     unit: Annotated[

@@ -143,7 +143,7 @@ class NeighbourEntry(ApiDocument, frozen=True, kw_only=True):
 
 
 class CandidatePage(ApiDocument, frozen=True, kw_only=True):
-    """Candidates, those that fit best first; never more than hints."""
+    """Candidates, those that fit best first. They are hints only."""
 
     candidates: list[CandidateEntry]
     rejected: list[CandidateEntry]

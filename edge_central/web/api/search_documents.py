@@ -39,7 +39,7 @@ class SearchList(ApiDocument, frozen=True, kw_only=True):
 
 
 class AnswerEntry(ApiDocument, frozen=True, kw_only=True):
-    """What one gateway has answered, or why not."""
+    """The answer of one gateway, or why there is none."""
 
     gateway: str
     ward: str

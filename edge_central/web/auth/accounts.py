@@ -105,7 +105,8 @@ ADMIN_ROLES = frozenset({Role.ADMIN})
 ALL_ROLES = frozenset(Role)
 
 CONFIRMED_MS = 7 * 86_400_000
-"""How long a sign-in through a provider confirms the role of its user, where no session is needed."""
+"""How long a sign-in through a provider confirms the role of its user where no session shows it, as for Web
+Push."""
 
 _enabled = tables.account.c.disabled_ms.is_(None)
 

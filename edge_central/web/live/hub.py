@@ -46,7 +46,7 @@ STALE = LiveMessage("stale", None, b"{}")
 
 @dataclass(eq=False)
 class LiveListener:
-    """The stream of one browser or program. Used on the event loop only."""
+    """The stream of one browser or program. It is used only on the event loop."""
 
     scope: Scope
     key: str  # key of the session or token that opened the stream

@@ -1,1 +1,1 @@
-"""The SOAP service for ONVIF clients: logins, the operations, and the request that waits for messages."""
+"""The SOAP service for ONVIF clients: its logins, its operations, and requests that wait for messages."""

@@ -327,7 +327,7 @@ def reopen(visit: UserRequestContext) -> Response:
 
 
 def add_passage(visit: UserRequestContext) -> Response:
-    """Add a passage to the case whose number the search has."""
+    """Add a passage to the case that has the case number of the search."""
     search, match = found_search(visit), match_of_path(visit)
     try:
         with visit.writing() as connection:

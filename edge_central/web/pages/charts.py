@@ -143,7 +143,7 @@ def _times(from_ms: int, to_ms: int) -> list[int]:
 
 
 def _thinned(points: Sequence[tuple[int, float | None]]) -> Sequence[tuple[int, float | None]]:
-    """Reduce each run of points to its extreme one, so that a short peak stays visible."""
+    """Reduce each run of points to its highest point, so that a short peak stays visible."""
     size = -(-len(points) // MOST_POINTS)
     if size <= 1:
         return points

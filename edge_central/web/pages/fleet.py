@@ -59,7 +59,7 @@ def overview_page(visit: UserRequestContext) -> Response:
 
 
 def wall_page(visit: UserRequestContext) -> Response:
-    """All wards on one large screen, the worst first."""
+    """Return a page for one large screen with all wards, the worst first."""
     now = visit.fleet()
     to_act = sites_of_level(now, AttentionLevel.ACTION)
     counts = counts_by_ward(visit.connection, visit.scope, visit.now_ms)

@@ -133,7 +133,7 @@ def merged_scope(found: Sequence[Recipient]) -> Scope:
 
 @dataclass(frozen=True, slots=True)
 class NoticeReader:
-    """Makes the messages of a notice, once for each language."""
+    """Makes the messages of a notice: one for each language of the devices."""
 
     names: Names
     timezone: ZoneInfo

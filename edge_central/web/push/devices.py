@@ -81,7 +81,8 @@ class PushDevice:
     name: str
     service: str
     endpoint_id: str
-    """A part of the endpoint's SHA-256, by which the page finds its own device; empty: it has ended."""
+    """A part of the endpoint's SHA-256, by which the page finds the device of its browser; empty: the
+    subscription has ended."""
     console_key: str
     lang: Lang
     filter: DeviceFilter

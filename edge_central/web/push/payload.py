@@ -25,7 +25,7 @@ encryption.MOST_BYTES."""
 PAD_TO = 512
 """Payloads are padded to a multiple of this, so that their length says less about their text."""
 TEST = "test"
-"""Subject of a message by which a user tries a device."""
+"""Subject of a message with which a user tests a device."""
 
 
 class PushPayload(Struct, frozen=True, kw_only=True):

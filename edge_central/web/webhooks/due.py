@@ -57,7 +57,7 @@ class NoticeFilter(Protocol):
 
     @property
     def kinds(self) -> Sequence[str] | None:
-        """Kinds of events; None: those that ring."""
+        """Return the kinds of events; None: those that ring."""
 
     @property
     def severity(self) -> Severity:

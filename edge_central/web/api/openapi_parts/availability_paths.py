@@ -1,4 +1,4 @@
-"""The path of availability."""
+"""The path of the API for availability."""
 
 from __future__ import annotations
 

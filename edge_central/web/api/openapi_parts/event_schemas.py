@@ -13,7 +13,8 @@ _NAME = "#/components/schemas/{name}"
 
 
 def event_types() -> list[Any]:
-    """The envelope with the data of each kind, in the order of ``wire.DATA_OF_KIND``."""
+    """Return, for each kind in the order of ``wire.DATA_OF_KIND``, the type of its event: the envelope with
+    its data."""
     return [wire.CloudEvent[data] for data in wire.DATA_OF_KIND.values()]  # type: ignore[valid-type]
 
 

@@ -1,4 +1,4 @@
-"""The path of the fleet."""
+"""The path of the API for the fleet."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def journey_paths(
 
 
 def _of_step() -> list[Document]:
-    """The parameters that name the step whose candidates are listed."""
+    """Return the parameters that name the step for which candidates are listed."""
     way = {"type": "string", "enum": ["forward", "backward"], "default": "forward"}
     return [
         {**query_parameter("step", {"type": "integer"}, "a confirmed step"), "required": True},

@@ -139,7 +139,7 @@ class ProviderDocuments:
 
 
 class _CachedDocument(Generic[T]):
-    """One document; one thread at a time requests it. Thread-safe."""
+    """A cached document. Only one thread at a time requests it. Thread-safe."""
 
     def __init__(self, clock: Clock, request: Callable[[], T]) -> None:
         self._clock = clock

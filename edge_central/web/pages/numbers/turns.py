@@ -47,7 +47,8 @@ class TurnOfClasses:
 
 @dataclass(frozen=True, slots=True)
 class TurnMatrix:
-    """``cells`` has a row for each of ``firsts``, with a number for each of ``lasts``."""
+    """All turns of one camera. ``cells`` has a row for each of ``firsts``, with a number for each of
+    ``lasts``."""
 
     firsts: tuple[LineSide, ...]
     lasts: tuple[LineSide, ...]

@@ -1,4 +1,5 @@
-"""``/webhooks``: how far each webhook has come, which push services are away, and what was posted."""
+"""``/webhooks``: how far each webhook has posted, which push services cannot be reached, and what was
+posted."""
 
 from __future__ import annotations
 

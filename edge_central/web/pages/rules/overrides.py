@@ -1,4 +1,4 @@
-"""The overrides of a site's rules that its pages show."""
+"""The overrides of a site's rules, for the pages of the site."""
 
 from __future__ import annotations
 
