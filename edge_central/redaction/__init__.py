@@ -1,3 +1,3 @@
-"""Makes altered copies of pictures and clips, in which faces and number plates are covered. It finds and
-covers them, in a separate process that decodes the files, and has the threads that start this process.
-``cases`` decides who may see a copy."""
+"""Makes altered copies of pictures and clips, in which faces and number plates are covered. A separate
+process decodes the file, finds the areas and covers them; threads of the console start it. ``cases`` decides
+who may see a copy."""

@@ -28,7 +28,7 @@ DAY_MS = 86_400_000
 
 class DeletionTarget(StrEnum):
     EVENT = "event"
-    MEDIA = "media"  # without the papers
+    MEDIA = "media"  # media that are not papers
     PAPER = "paper"  # media that store/papers.py lists
     ALERT = "alert"  # cleared alerts
     HANDLING = "handling"  # the officers' steps about an alarm or alert

@@ -121,7 +121,7 @@ class MediaFolder:
         return head
 
     def discard_parts(self, rows: Collection[int]) -> None:
-        """Delete incomplete files. ``discard_other_parts`` finds later those that cannot be deleted now."""
+        """Delete incomplete files. If one cannot be deleted now, ``discard_other_parts`` deletes it later."""
         self._discard(lambda row: row in rows)
 
     def discard_other_parts(self, rows: Collection[int]) -> None:

@@ -53,7 +53,7 @@ OOM_SCORE = 500  # oom_score_adj(5): when memory runs out, the kernel kills this
 
 
 class ConsoleServer:
-    """One web server. Call ``run`` once."""
+    """The web server of the console. Call ``run`` once."""
 
     def __init__(
         self, settings: CentralSettings, stop: threading.Event, *, clock: Clock | None = None

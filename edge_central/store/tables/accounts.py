@@ -19,7 +19,7 @@ account = Table(
     Column("one_time_until_ms", Milliseconds),  # null: the user chose the password
     Column("signed_in_ms", Milliseconds),  # last login; null: never
     Column("second_factor", LargeBinary),  # the encrypted secret of the codes; null: none is set up
-    Column("second_factor_step", BigInteger),  # time step of the last accepted code: codes count once
+    Column("second_factor_step", BigInteger),  # time step of the last accepted code; none is accepted twice
     Column("issuer", Text),  # issuer of the account's OpenID Connect provider; null: a local account
     Column("subject", Text),  # the user's id there; never used again for another user
     Index("account_by_subject", "issuer", "subject", unique=True),

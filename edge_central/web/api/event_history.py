@@ -1,8 +1,8 @@
 """Reads the events after a cursor, in the order in which they were stored, as the bytes that arrived.
 
-A cursor, such as ``1042-5f3a9c01``, is the number of a stored event and check digits of that event. If the
-database of a centre is restored from a backup, other events get numbers that were given before. With such a
-number a subscriber would silently miss events, so the digits must match.
+A cursor, such as ``1042-5f3a9c01``, is the number of a stored event and check digits of that event. After the
+database of a centre is restored from a backup, new events get numbers that other events had before. With an
+old number a subscriber would silently miss events, so the digits must match.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Alarms, alerts, the incident log, silences, shifts, the bell."""
+"""Texts about alarms, alerts, the incident log, silences, shifts, the bell."""
 
 from __future__ import annotations
 

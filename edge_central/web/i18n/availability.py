@@ -1,4 +1,4 @@
-"""Availability of cameras: reports, timeline."""
+"""Texts about availability of cameras: reports, timeline."""
 
 from __future__ import annotations
 

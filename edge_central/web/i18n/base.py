@@ -1,4 +1,4 @@
-"""The frame of all pages, the login, errors."""
+"""Texts for the frame of all pages, the login, and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases, holds of passages, and the whole picture of a passage."""
+"""Texts about cases, holds of passages, and the whole picture of a passage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Commands to gateways: buttons, the page on which an operator signs, the log; and claims of boxes."""
+"""Texts about commands to gateways: buttons, the page on which an operator signs, the log; and claims of
+boxes."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Pages about other programs: the page on which users try the API, webhooks and the texts that they post, Web
-Push."""
+"""Texts for the pages about other programs: the page on which users try the API, webhooks and the texts that
+they post, Web Push."""
 
 from __future__ import annotations
 

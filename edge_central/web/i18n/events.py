@@ -1,4 +1,4 @@
-"""Events: their kinds, phases and filters, and the page of one event."""
+"""Texts about events: their kinds, phases and filters, and the page of one event."""
 
 from __future__ import annotations
 

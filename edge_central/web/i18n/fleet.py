@@ -1,4 +1,4 @@
-"""Wards, sites, cameras, and what all sites of a ward have in common."""
+"""Texts about wards, sites, cameras, and what all sites of a ward have in common."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Journeys: from one passage to candidates at neighbouring cameras.
+"""Texts about journeys: from one passage to candidates at neighbouring cameras.
 
 A candidate *may be* the object that is followed: no text says that it is, and none gives a percentage.
 """

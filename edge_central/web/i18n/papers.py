@@ -1,4 +1,5 @@
-"""The papers of a case: its files and notes, altered copies, the list of who opened what, minutes."""
+"""Texts about the papers of a case: its files and notes, altered copies, the list of who opened what,
+minutes."""
 
 from __future__ import annotations
 

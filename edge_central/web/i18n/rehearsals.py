@@ -1,4 +1,4 @@
-"""Rules of a camera, what they have reported, and rehearsals of drafted rules."""
+"""Texts about rules of a camera, what they have reported, and rehearsals of drafted rules."""
 
 from __future__ import annotations
 

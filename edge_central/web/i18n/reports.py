@@ -1,4 +1,4 @@
-"""Reports of a shift and of a month."""
+"""Texts for the reports of a shift and of a month."""
 
 from __future__ import annotations
 

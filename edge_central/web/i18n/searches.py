@@ -1,4 +1,4 @@
-"""Searches of passages: the question, the answers of the gateways, the pictures.
+"""Texts about searches of passages: the question, the answers of the gateways, the pictures.
 
 Colours are hints: no text says that an object *is* red, or that two passages show the same object.
 """

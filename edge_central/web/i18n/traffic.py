@@ -1,4 +1,4 @@
-"""Counts of traffic."""
+"""Texts about counts of traffic."""
 
 from __future__ import annotations
 

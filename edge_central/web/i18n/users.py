@@ -1,4 +1,5 @@
-"""Accounts: the list for administrators, the page of the user's own account, the second factor."""
+"""Texts about accounts: the list for administrators, the page of the user's own account, the second
+factor."""
 
 from __future__ import annotations
 

@@ -219,7 +219,7 @@ def _checked_together(
 
 
 def field_of(name: str) -> str:
-    """Return the field of the form that makes this field of a question."""
+    """Return the field of the form from which this field of a question is made; empty: there is none."""
     names = {to: ours for ours, to in WORDS.items()} | {each.to: each.name for each in NUMBERS}
     names |= dict.fromkeys(("wards", "gateways", "cameras"), "place")
     names |= dict.fromkeys(("circle", "circle.latitude", "circle.longitude"), "near")
