@@ -47,8 +47,7 @@ def _check(values: SectionValues) -> None:
 
 
 def _check_onvif(values: SectionValues) -> None:
-    """Check that the ONVIF session has a client id of its own: the broker ends a session when another session
-    with the same client id begins."""
+    """Check that the ONVIF client id is unique: a broker ends a session if another begins with its id."""
     onvif: OnvifPublishing | None = values.valid("onvif")
     requests: RequestsUser | None = values.valid("requests")
     journeys: JourneySettings | None = values.valid("journeys")
@@ -60,8 +59,7 @@ def _check_onvif(values: SectionValues) -> None:
 
 
 def _warn_of_wards(values: SectionValues) -> None:
-    """Warn of wards that this centre does not serve. They are no error: another centre at the same database
-    may serve them."""
+    """Warn of wards that are not served: no error, since another centre at this database may serve them."""
     console: Console | None = values.valid("console")
     mappings = () if console is None or console.oidc is None else console.oidc.roles
     unknown = {ward for mapping in mappings for ward in mapping.wards} - set(values.valid("wards") or ())
@@ -128,8 +126,7 @@ def load(path: Path, *, no_secrets: bool = False) -> CentralSettings:
 
 
 def run_check(path: Path, no_secrets: bool, stdout: TextIO, stderr: TextIO, as_json: bool = False) -> int:
-    """Run ``edge-agent central check``. Return 0 and print one line, or return 78 and print all mistakes.
-    ``as_json``: print the result as one JSON document."""
+    """Print one line and return 0, or print all mistakes and return 78. ``as_json``: print one document."""
     problems: tuple[ConfigProblem, ...] = ()
     settings = None
     try:

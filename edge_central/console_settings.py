@@ -183,8 +183,7 @@ class Console:
     ] = None
 
     def recorder_link(self, gateway: str, camera: str, channel: str) -> str | None:
-        """Return the address of the recorder's page for a channel, with all values percent-encoded. None: no
-        such page is configured."""
+        """Return the percent-encoded address of the recorder's page for a channel; None: not configured."""
         if self.recorder_url is None or not channel:
             return None
         values = {"gateway": gateway, "camera": camera, "channel": channel}

@@ -80,8 +80,7 @@ CENTRE_MEASURES = {
     Measure.CENTRE_CLOCK: "the centre's clock is right",
     Measure.DELETIONS_HELD: "retention deletes again",
 }
-"""Measures of the centre itself, each with its text while there is no problem. Their alerts belong to the
-centre's first ward."""
+"""The centre's measures, each with its text for no problem. Their alerts belong to its first ward."""
 
 
 CLAIM_MEASURES = frozenset({Measure.CLAIM_PENDING_S, Measure.CLAIM_WRONG})
@@ -94,8 +93,7 @@ RELEARNED = problem_text("changed-view")
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """The result of a measure. ``value``: None if unknown; 1 (true) or 0 (false) for a measure that is a
-    fact. ``text``: the sentence for operators, which carries its code."""
+    """A measure's result: ``value`` is None if unknown, 1 or 0 for a fact; ``text`` carries its code."""
 
     value: float | None
     text: str
@@ -114,8 +112,7 @@ def _fact(holds: bool | None, text: str, otherwise: str) -> Measurement:
 
 
 def _number(value: float | None, code: str, figure: str) -> Measurement:
-    """Return the measurement of a number; None: it is no longer known. ``code``: the code of the sentence;
-    ``figure``: the name of the value in this sentence."""
+    """Return the measurement of a number, which is called ``figure`` in the sentence of ``code``."""
     if value is None:
         return Measurement(None, "not known any more")
     return Measurement(value, problem_text(code, **{figure: round(value)}))
@@ -130,8 +127,7 @@ def _of(code: str, health: ReceivedHealth, problem: str | None) -> Measurement:
 
 
 def _with_code(text: str, code: str, health: ReceivedHealth) -> str:
-    """Return ``text`` with the coded reason of the heartbeat's line about ``code``; without such a reason,
-    return ``text`` unchanged."""
+    """Return ``text`` with the coded reason of the heartbeat's line about ``code``, if there is one."""
     line = _line(code, health)
     why = None if line is None else line.params.get("why")
     return ProblemText(text, why) if isinstance(why, CodedProblem) else text
@@ -301,8 +297,7 @@ version on trial does not count."""
 
 
 def newest_version(versions: Mapping[str, int]) -> str:
-    """Return the newest version that enough gateways have; empty: no version has enough. ``versions``: the
-    count of gateways by version."""
+    """Return the newest of ``versions`` (with counts of gateways) that enough gateways have; empty: none."""
     known = [version for version, count in versions.items() if version and count > 0]
     least = FLEET_SHARE * sum(versions[version] for version in known)
     newest = ""
@@ -313,8 +308,7 @@ def newest_version(versions: Mapping[str, int]) -> str:
 
 
 def version_behind(version: str, wanted: str) -> Measurement:
-    """Return whether a gateway's ``version`` is older than the ``wanted`` one; an empty text is an unknown
-    version."""
+    """Return whether ``version`` is older than ``wanted``. An empty text is an unknown version."""
     if not version or not wanted:
         return Measurement(None, "not known any more")
     if not is_older(version, wanted):
@@ -323,8 +317,7 @@ def version_behind(version: str, wanted: str) -> Measurement:
 
 
 def conflict(events: int) -> Measurement:
-    """Return the measurement of a sequence conflict. ``events``: how many events have the sequence number of
-    another event."""
+    """Return a sequence conflict. ``events``: how many have the sequence number of another event."""
     if events:
         return Measurement(1.0, problem_text("numbers-conflict", events=events))
     return Measurement(1.0, problem_text("names-conflict"))

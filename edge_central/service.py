@@ -150,8 +150,7 @@ class CentralService:
         )
 
     def _connect_requests(self, wake: threading.Event) -> CentralBrokerSession:
-        """Return the broker session for the console's requests: a separate session if ``requests:`` is
-        configured, else the session of the ingest."""
+        """Return the session for the console's requests: separate with ``requests:``, else the ingest's."""
         settings = self._settings
         if settings.requests is None:
             return self._broker
@@ -240,8 +239,7 @@ class CentralService:
         return MetricsServer(listen, metrics, ingest_health, wards, self._clock, sheet.names)
 
     def _state_message(self, session: str, kind: CentralStateKind) -> MqttMessage:
-        """Return the retained state message. The state ``online`` becomes ``degraded`` while the ingest
-        cannot store."""
+        """Return the retained state message: ``degraded``, not ``online``, while nothing can be stored."""
         problem = self._ingest.problem
         reasons = {"online": "connected", "stopped": "stopped", "offline": "connection lost"}
         value, reason = kind, reasons[kind]

@@ -315,8 +315,7 @@ class CentralSettings:
 
     @property
     def search_days(self) -> float:
-        """Return for how many days searches are kept. This also holds for searches from before ``search`` was
-        removed."""
+        """Return for how many days searches are kept, also those from before ``search`` was removed."""
         return SEARCH_DAYS if self.search is None else self.search.days
 
     @property

@@ -258,10 +258,8 @@ class Backlog:
             self._not_due(row)
 
     def reschedule(self, not_before_mono: float, *, hold_back: bool) -> None:
-        """Make all deferred events due at ``not_before_mono``.
-
-        Without ``hold_back``, events that are due earlier keep their time.
-        """
+        """Make all deferred events due at ``not_before_mono``; without ``hold_back``, those that are due
+        earlier keep their time."""
         keep_until_mono = -math.inf if hold_back else not_before_mono
         kept = {
             row: deferred

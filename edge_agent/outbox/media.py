@@ -140,10 +140,8 @@ class MediaBacklog:
         heapq.heappush(self._ready, row)
 
     def first(self, now: float) -> int | None:
-        """Return the row of the most important picture, the oldest if several are; None if none is ready.
-
-        Until something changes, every call returns the same row.
-        """
+        """Return the row of the most important picture, of several the oldest; None if none is ready. The
+        result is the same until something changes."""
         while self._later and self._later[0][0] <= now:
             not_before, row = heapq.heappop(self._later)
             if self._not_before.get(row) == not_before:

@@ -262,10 +262,7 @@ class OpenEvents:
         self._closed: set[str] = set()  # ids of ended events; their rows may still have to be deleted
 
     def restore(self, on_disk: Iterable[OpenEvent]) -> None:
-        """Add the open events of a disk.
-
-        An event that this run neither opened nor closed was left open by an earlier run.
-        """
+        """Add a disk's open events. An earlier run left those open that this run did not open or close."""
         for event in on_disk:
             if event.event_id not in self._open and event.event_id not in self._closed:
                 self._open[event.event_id] = self._left[event.event_id] = event

@@ -219,8 +219,7 @@ class EventOutbox(SendQueue):
     def _renumber(self, epoch: str) -> None:
         """Begin an epoch, and store in it again what this run has stored in ``epoch``.
 
-        The centre has other events under these numbers; an older centre would discard the events of this
-        run as duplicates.
+        The centre has other events under these numbers; an older centre discards new ones as duplicates.
         """
         if self._restamp is None or not self._writer.begin_epoch(epoch):
             return

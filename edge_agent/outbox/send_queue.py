@@ -103,10 +103,8 @@ class SendQueue:
                 backlog.defer(row, not_before_mono, self._clock.monotonic())
 
     def reschedule(self, not_before_mono: float, *, hold_back: bool) -> None:
-        """Make all deferred events due at ``not_before_mono``.
-
-        Without ``hold_back``, events that are due earlier keep their time.
-        """
+        """Make all deferred events due at ``not_before_mono``; without ``hold_back``, those that are due
+        earlier keep their time."""
         with self._reading():
             for backlog in (self._stores.disk_backlog, self._stores.memory_backlog):
                 backlog.reschedule(not_before_mono, hold_back=hold_back)

@@ -21,10 +21,7 @@ GROWTH = 1.2  # an update is due when the count reaches this many times the repo
 
 
 class SustainedCondition:
-    """Tracks since when a condition holds.
-
-    Lapses under ``LAPSE_S`` are ignored while the condition holds for ``MIN_TIME_SHARE`` of the time.
-    """
+    """Tracks since when a condition holds. Lapses under ``LAPSE_S`` are ignored unless there are too many."""
 
     def __init__(self) -> None:
         self.since_mono: float | None = None

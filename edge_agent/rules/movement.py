@@ -116,10 +116,8 @@ class CrossingDetector:
         self._through_mono: float | None = None  # of the last change of sides, if between the line's ends
 
     def update(self, place: LinePosition, mono: float) -> LineCrossing | None:
-        """Note that the object was seen at ``place``; return the crossing that this completes, or None.
-
-        Between two sightings the object is assumed to move straight.
-        """
+        """Note that the object was seen at ``place``, assuming a straight movement since the last sighting.
+        Return the crossing that this completes, or None."""
         last, self._last = self._last, place
         if last is not None and (last.off > 0) != (place.off > 0):
             share = last.off / (last.off - place.off)

@@ -58,10 +58,7 @@ class ObjectReporter:
             del self._open_events[track_id]
 
     def _update_track(self, track: Track, now: float) -> Iterator[ObjectObservation]:
-        """Yield the start or update of a track's event, if one is due.
-
-        The state changes after the yield, because only then the sink has stored the observation.
-        """
+        """Yield a due start or update; change the state after the yield: only then the sink has stored it."""
         if not track.confirmed or track.label is None or track.parked_before:
             return
         open_event = self._open_events.get(track.id)

@@ -101,10 +101,8 @@ class EventThrottle:
         self._last_start_mono: float | None = None
 
     def event_id(self, track_id: str, since_mono: float) -> str:
-        """Return an id that is unique over restarts, because track ids are, and over replaced rules.
-
-        A new rule does not know the events that an earlier rule started for the same track.
-        """
+        """Return an id that is unique over restarts, as track ids are, and over replaced rules: a new rule
+        does not know the events that an earlier rule started for the track."""
         return f"{self.ref.id}-{track_id}-{round(since_mono * 1000)}"
 
     def may_start(self, now: float) -> bool:

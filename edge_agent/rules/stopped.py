@@ -42,8 +42,7 @@ class _Vehicle:
     stood_mono: float  # when it was last at its place
     motion_filter: MotionFilter = field(default_factory=MotionFilter)
     labelled_box: Box | None = None  # when it first had one of the rule's labels
-    # Movement since ``labelled_box``, in sizes of the object; older movement counts less.
-    displacement: tuple[float, float] = (0.0, 0.0)
+    displacement: tuple[float, float] = (0.0, 0.0)  # since labelled_box, in object sizes; old movement fades
     moved: bool = False
     off_mono: float | None = None
     open_event: OpenRuleEvent | None = None

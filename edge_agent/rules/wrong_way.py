@@ -69,10 +69,8 @@ class _ZonePath:
     def recent_movement(
         self, least: float, own: Vector, now: float
     ) -> tuple[_Point, tuple[Vector, Vector]] | None:
-        """Return the begin and both measures of the latest movement over ``least`` and ``MIN_OWN_SIZES``.
-
-        ``least``: in widths of the picture. None if the track has not moved that far in ``REMEMBERED_S``.
-        """
+        """Return the begin and both measures of the latest movement over ``least`` widths of the picture and
+        ``MIN_OWN_SIZES``; None if the track has not moved that far in ``REMEMBERED_S``."""
         for point in reversed(self.path):
             if now - point.mono > REMEMBERED_S:
                 return None
@@ -138,10 +136,7 @@ class WrongWayWatch:
         zone_path.follow(track, foot, inside, far / STEPS_PER_DISTANCE, now)
 
     def _judge(self, zone_path: _ZonePath, now: float) -> Iterator[RuleObservation]:
-        """Yield the start, update or end of the event, if one is due.
-
-        The state changes after the yield, because only then the sink has stored the observation.
-        """
+        """Yield a due start, update or end; change the state after the yield, when the sink has stored it."""
         if now - zone_path.inside_mono > GRACE_S:
             yield from self._end(zone_path, "left")
             zone_path.forget()

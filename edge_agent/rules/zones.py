@@ -137,10 +137,8 @@ class ZoneWatch:
             stay.open_event = self._throttle.started(event_id, track.label, now)
 
     def _may_be_reported(self, new_id: str) -> bool:
-        """Whether the track may be a lost object with an already reported stay.
-
-        Then its start waits: within ``grace_s`` and ``NAMING_S`` the two tracks are found to be one or not.
-        """
+        """Whether the track may be a lost object whose stay is already reported. Then its start waits: within
+        ``grace_s`` and ``NAMING_S`` the two tracks are found to be one or not."""
         return any(
             new_id == successor
             for id_, stay in self._stays.items()

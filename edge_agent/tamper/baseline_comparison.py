@@ -30,10 +30,7 @@ _NOISE = 0.15  # mean square that sensor noise leaves in the coarse band
 
 @dataclass(frozen=True, slots=True)
 class BaselineComparison:
-    """The result of comparing a picture with a baseline.
-
-    Shares are of the tiles that have structure in the baseline; slopes are 1 where nothing has changed.
-    """
+    """Result of a comparison. Shares are of the tiles with structure in the baseline; slope 1: no change."""
 
     tiles: int  # with structure
     detailed: int  # with fine detail
@@ -121,11 +118,8 @@ def _layout(now: Plane, usual: Plane, counted: TileMask) -> tuple[float, float]:
 
 
 def matching_edges(now: FrameFeatures, usual: FrameFeatures, counted: TileMask, least: float) -> float:
-    """Return the share of the structured tiles that have their edges where they usually are.
-
-    It does not matter which side of an edge is brighter: infrared turns foliage white, and a lamp lights the
-    street from another side.
-    """
+    """Return the share of the structured tiles with edges at the usual places, whichever side is brighter:
+    infrared turns foliage white, and a lamp lights the street from another side."""
     structured = structured_tiles(usual, counted)
     a, b = _edges(now.coarse), _edges(usual.coarse)
     mean_a, mean_b = means(a), means(b)

@@ -142,10 +142,7 @@ def median(values: Tiles) -> float:
 
 
 def _unmasked(masks: Iterable[Polygon], width: float, height: float, size: tuple[int, int]) -> Gray:
-    """Return a picture that is 1 where the picture counts and 0 inside a mask.
-
-    ``width`` x ``height``: size of the picture at this scale before the cut to whole tiles.
-    """
+    """Return 1 outside masks, 0 inside. ``width`` x ``height``: the size before the cut to whole tiles."""
     area: Gray = np.ones((size[1], size[0]), np.uint8)
     for polygon in masks:
         corners = np.array([(x * width, y * height) for x, y in polygon], np.float32)

@@ -27,8 +27,7 @@ _MARGIN = 0.35  # of the picture; a block is searched for up to this far from it
 _FOUND = 0.6  # correlation of a block at its new place
 _AGREE = 2.0  # pixels of 80 by which an agreeing block may be off, for perspective and rounding
 _STRUCTURE = 1.5**2
-"""Least variance of a block that can be found again; in the light of street lamps most blocks have up to
-three times this."""
+"""Least variance of a block that can be found again; by street light most have at most three times this."""
 MAX_BLOCKS = 24  # the ones with most structure; each search costs 0.1 ms
 IN_PLACE = 0.8  # correlation of a block that has not moved, such as the camera's own clock
 
@@ -131,8 +130,7 @@ def _find_block(block: Block, usual: Plane, seen: Plane) -> tuple[float, float] 
 
 
 MIN_SAME_SHIFTS, SEARCH_EVERY = 5, 15
-"""A shift that was the same ``MIN_SAME_SHIFTS`` times in a row is measured only at every ``SEARCH_EVERY``-th
-analysis, because a search costs 2 ms."""
+"""After so many equal shifts, search only at every ``SEARCH_EVERY``-th analysis: a search costs 2 ms."""
 MAX_SHIFTS = 3  # last shifts that are compared
 SWINGS_BY = 0.05  # widths of the picture
 ROLL, SURELY_ROLLED = 2.0, 5.0  # degrees
@@ -189,9 +187,7 @@ def _is_same_shift(one: ViewShift, other: ViewShift) -> bool:
 
 
 def _swings(one: ViewShift, other: ViewShift) -> bool:
-    """Whether two different shifts fit a swinging pole: both are small and without rotation.
-
-    If a shift is larger, the difference comes from a chance match.
-    """
+    """Whether two different shifts fit a swinging pole: both are small and without rotation. A larger shift
+    is a chance match."""
     upright = max(abs(one.degrees), abs(other.degrees)) < SURELY_ROLLED
     return upright and max(one.far, other.far) <= SWINGS_BY

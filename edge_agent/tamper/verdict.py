@@ -151,11 +151,8 @@ def _what_view(e: ViewEvidence, reported: Collection[ViewState]) -> tuple[ViewSt
 
 
 def _covered(e: ViewEvidence, eased: bool) -> bool:
-    """Return whether something covers the lens.
-
-    Then most of the view is lost, and the picture is blank, or it does not move and is soft like a near
-    object. Rising water leaves half of the view as it was.
-    """
+    """Return whether something covers the lens: most of the view is lost, and the picture is blank, or it is
+    soft like a near object and does not move. Rising water leaves half of the view as it was."""
     if not e.lost(eased):
         return False
     if e.loss_took_s >= COVERED_WITHIN_S and not eased:  # a hand is faster; a flood is as slow
@@ -182,11 +179,8 @@ def _glare(e: ViewEvidence, eased: bool) -> str | None:
 
 
 def _black(e: ViewEvidence) -> tuple[ViewState, str]:
-    """Return whether a black picture means that it is dark or that the camera is covered, with the reason.
-
-    It is covered if daylight or the camera's own infrared light went out at once, if lamps went out and
-    nothing at all is left, or if the dark lasts longer than any night.
-    """
+    """Return whether a black picture is dark or covered, and why. Covered: daylight or the camera's infrared
+    light went out at once, lamps went out and nothing is left, or it is dark for longer than a night."""
     black = problem_text("view-black", luma=round(e.features.mean), structure=e.seen)
     seconds = round(e.loss_took_s)
     if e.loss_took_s < SLOW_S and e.own_light_before:
@@ -236,11 +230,9 @@ def _defocused(e: ViewEvidence, eased: bool) -> str | None:
 
 
 def _melted(e: ViewEvidence, eased: bool) -> str | None:
-    """Return what ``_defocused`` returns, for a scene without fine detail.
-
-    Out of focus, edges lose contrast, and the layout is as it was. In fog both lose contrast; in a swinging
-    view the edges are still there, but at other places.
-    """
+    """Return what ``_defocused`` returns, for a scene without fine detail: edges lose contrast, and the
+    layout is as it was. In fog both lose contrast; in a swinging view the edges are still there, but at
+    other places."""
     comparison = e.comparison
     most = MELTED * (1.3 if eased else 1.0)
     if comparison.contrast > most * comparison.layout_contrast or comparison.energy > most:
@@ -255,8 +247,7 @@ def _moved(e: ViewEvidence, eased: bool) -> str | None:
     shift = e.shift
     if shift is None or e.good or shift.agree < _eased(AGREE, eased) or shift.far < MOVED:
         return None
-    # Water mirrors a street: parts of the view are found elsewhere, but the water rose slowly, and half of
-    # the view is left.
+    # Water mirrors a street: parts are found elsewhere, but it rose slowly, and half of the view is left.
     if not eased and (not e.settled or e.loss_took_s >= SLOW_S or e.half_left >= HALF_STAYS):
         return None
     way = {"across": _percent(shift.x), "down": _percent(shift.y), "agree": _percent(shift.agree)}
@@ -266,10 +257,7 @@ def _moved(e: ViewEvidence, eased: bool) -> str | None:
 
 
 def _haze(e: ViewEvidence, eased: bool) -> str | None:
-    """Return why the view counts as hazy, or None.
-
-    Then contrast is lower in all bands alike, and the view is still there or was lost slowly.
-    """
+    """Return why it is hazy, or None: all bands have less contrast; the view is there or was lost slowly."""
     comparison = e.comparison
     contrast = comparison.contrast / min(1.0, comparison.gain)
     if not e.judged or comparison.tiles == 0 or contrast > HAZE * (1.3 if eased else 1.0):

@@ -1,7 +1,6 @@
 """Alerts as JSON for MQTT and the webhook, and the thread that posts them to the webhook.
 
-The thread posts the alerts in order, and each alert again until the webhook accepts it. The database holds
-the queue; the thread has only a copy.
+The thread posts alerts in order, each until it is accepted, from its copy of the queue in the database.
 """
 
 from __future__ import annotations
@@ -69,8 +68,7 @@ def encode_alert(alert: Alert) -> bytes:
 
 
 def messages_for(change: AlertChange, topics: CentralTopics) -> Iterator[MqttMessage]:
-    """Return the messages of a change. A cleared alert is first published without the retain flag; then an
-    empty message clears its topic."""
+    """Return a change's messages. Cleared: one without the retain flag, then an empty one for the topic."""
     if change.kind is AlertChangeKind.CLEARED:
         yield MqttMessage(alert_topic(change.alert.key, topics), encode_alert(change.alert))
         yield clearing_message(change.alert.key, topics)

@@ -150,8 +150,7 @@ class AlertService:
         self._changes += self._engine.judge_conflicts(events, at)
 
     def apply_correction(self, correction: Correction) -> None:
-        """Correct the times of the open alerts after the stored times were corrected, and publish the alerts
-        again."""
+        """Correct the open alerts after the stored times were corrected, and publish them again."""
         self._engine.apply_correction(correction)
         self._changes = [
             replace(change, alert=change.alert.corrected(correction)) for change in self._changes
@@ -272,8 +271,7 @@ class AlertService:
 
 
 def _read_fresh(event: EventMessage, document_type: type[_T], now_ms: int) -> _T | None:
-    """Return the decoded event. None: it is old, or a newer agent sent it in an unknown form; the next
-    heartbeat reports the same."""
+    """Return the decoded event; None: old, or a newer agent's form. The next heartbeat reports the same."""
     if abs(now_ms - event.time_ms) > FRESH_MS:
         return None
     try:

@@ -137,16 +137,14 @@ _EVENT = msgspec.json.Decoder(EventFields)
 
 
 def _cached(read: Callable[[bytes | None], _T]) -> Callable[[bytes | None], _T]:
-    """Cache the decoded documents: a fleet page reads all heartbeats and births, and few of them change
-    between two pages."""
+    """Cache decoded documents: a fleet page reads all heartbeats and births, and few change in between."""
     cached = lru_cache(MAX_CACHED)(read)
     return lambda payload: cached(payload) if len(payload or b"") <= CACHED_BYTES else read(payload)
 
 
 @_cached
 def parse_heartbeat(payload: bytes | None) -> HeartbeatFields:
-    """Decode a heartbeat. Values out of bounds are left out, and an entry in ``degraded`` says that some
-    were."""
+    """Decode a heartbeat. Values out of bounds are left out, which an entry in ``degraded`` reports."""
     found, out_of_bounds = _read(_HEARTBEAT, payload, HeartbeatFields())
     found.degraded = with_problems(found.degraded, found.problems)
     if out_of_bounds:

@@ -4,9 +4,8 @@ The messages of an event (start, updates, end) have one ``event_id``. The first 
 filter sets the place of the row in the list. So an end that arrives later changes the row but does not move
 it, even if the end itself would be on another page.
 
-Without a time range, events are in the order in which they were stored (``cursor``): this order is stable,
-and a gateway with a wrong clock cannot keep its events on top. With a time range, events are in the order of
-their own times.
+Without a time range, events are in the order of storage (``cursor``): it is stable, and a gateway with a
+wrong clock cannot keep events on top. With a time range, events are in the order of their own times.
 """
 
 from __future__ import annotations
@@ -114,8 +113,7 @@ def _listed_cursors(
     after: PagePosition | None,
     size: int,
 ) -> tuple[list[int], PagePosition | None]:
-    """Return the cursors of the messages that represent their events on this page, in order, and the position
-    where the next page begins."""
+    """Return the cursors of the page's messages, one for each event, in order, and the next position."""
     query = _examined(scope, event_filter)
     batch = 2 * size + 20
     listed: list[int] = []
@@ -134,8 +132,7 @@ def _listed_cursors(
 
 
 def _examined(scope: Scope, event_filter: EventFilter) -> Select[Any]:
-    """Return the query for the matching messages. ``continues``: an earlier message of the same event matches
-    too."""
+    """Return the query for matching messages. ``continues``: an earlier one of the same event matches too."""
     cursor, time_ms = (_unindexed(_EARLIER[name]) for name in ("cursor", "time_ms"))
     same = (_EARLIER.event_id == _E.event_id, _unindexed(_EARLIER.gateway) == _E.gateway, *_HAVE_PHASES)
     before: ColumnElement[bool] = cursor < _E.cursor

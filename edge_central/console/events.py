@@ -20,8 +20,7 @@ MAX_PHASES = 500
 NEWEST = 8
 NEWEST_FOR_WHOLE = 40  # how many of a camera's newest media are searched for a whole picture
 NEWEST_REQUESTED = 4
-"""How many of a camera's newest requested pictures are searched, if none of those media is a whole
-picture."""
+"""How many of a camera's requested pictures are searched, newest first, if those media have no whole one."""
 INFO = 9
 CAMERA = ("camera-view", "camera-state", "rule-override", "rule-change")
 BOX = (
@@ -161,8 +160,7 @@ OF_NOTE = _E.severity >= literal_column(str(WARNING))
 SUBJECT = func.coalesce(
     literal("event ") + _E.gateway + " " + _E.event_id, literal("cursor ") + cast(_E.cursor, Text)
 )
-"""The subject of an event in the incident log: one for all its phases, or one for a single message without an
-event_id."""
+"""The event's subject in the incident log: one for all phases, or one for a message without event_id."""
 NOT_HIDDEN = SUBJECT.not_in(select(tables.hidden_event.c.subject))
 EVENT_COLUMNS = (
     *(_E.cursor, _E.gateway, _E.ward, _E.camera, _E.kind, _E.severity, _E.time_ms, _E.received_ms),
@@ -183,8 +181,7 @@ def event_rows(connection: Connection, scope: Scope, query: Select[Any]) -> tupl
 
 
 def read_story(connection: Connection, scope: Scope, cursor: int) -> EventStory | None:
-    """Return one event with all its phases, evidence and media. None: there is no such event in this
-    scope."""
+    """Return an event with its phases, evidence and media; None: this scope has no such event."""
     query = select(*EVENT_COLUMNS).where(_E.cursor == cursor, scope.of(_E.ward))
     row = connection.execute(query).first()
     if row is None:
@@ -234,8 +231,7 @@ def latest_pictures(
     cameras: Iterable[str],
     is_picture: Callable[[StoredMedia], bool] = lambda media: True,
 ) -> dict[str, StoredMedia]:
-    """Return the newest picture of each of these cameras. ``is_picture`` tells pictures from other media:
-    clips are media too."""
+    """Return each camera's newest picture; ``is_picture`` tells pictures from clips, which are media too."""
     latest: dict[str, StoredMedia] = {}
     for camera in cameras:
         found = _media(connection, scope, tables.media.c.camera == camera, gateway, newest=NEWEST)
@@ -248,9 +244,8 @@ def latest_pictures(
 def whole_picture(
     connection: Connection, scope: Scope, gateway: str, camera: str, is_whole: Callable[[StoredMedia], bool]
 ) -> StoredMedia | None:
-    """Return the newest picture that shows all that the camera sees: a picture that a command requested, the
-    scene of a still, or a picture for which ``is_whole`` is true. Other pictures of events show only a part.
-    """
+    """Return the newest picture that shows all that the camera sees: one that a command requested, the scene
+    of a still, or one for which ``is_whole`` is true. Other pictures of events show only a part."""
     found = _media(connection, scope, tables.media.c.camera == camera, gateway, newest=NEWEST_FOR_WHOLE)
     whole = _whole_media(connection, scope, gateway, {each.event_id for each in found})
     plain = (each for each in found if not each.sealed)
@@ -259,8 +254,7 @@ def whole_picture(
 
 
 def _whole_media(connection: Connection, scope: Scope, gateway: str, event_ids: set[str]) -> set[str]:
-    """Return the ids of those media of these events that are whole pictures of a camera, by the evidence
-    events."""
+    """Return the ids of these events' media that evidence events declare whole pictures of a camera."""
     query = select(_E.payload).where(
         # Else SQLite would use an index of one of the columns instead of the index of event ids.
         _E.event_id.in_(event_ids), func.coalesce(_E.gateway, "") == gateway,
@@ -271,8 +265,7 @@ def _whole_media(connection: Connection, scope: Scope, gateway: str, event_ids: 
         data = documents.parse_event(row.payload).data
         if data.still is not None and data.still.view == "scene":
             whole.add(data.still.media_id)
-        # The pictures that commands send are always of the whole camera. Other files that they send are no
-        # JPEGs.
+        # Commands send only pictures of the whole camera; the other files that they send are no JPEGs.
         if data.file is not None and data.file.content_type == "image/jpeg":
             whole.add(data.file.media_id)
     return whole
@@ -293,8 +286,7 @@ def _requested_picture(connection: Connection, scope: Scope, gateway: str, camer
 def _media(
     connection: Connection, scope: Scope, which: ColumnElement[bool], gateway: str, newest: int = 100
 ) -> tuple[StoredMedia, ...]:
-    """Return the media of a gateway, newest first; media belong to the scope of the gateway's current
-    ward."""
+    """Return a gateway's media, newest first; their scope is the gateway's current ward."""
     columns, gateway_columns = tables.media.c, tables.gateway.c
     query = (
         select(tables.media, gateway_columns.ward)

@@ -1,8 +1,7 @@
 """The current state of the fleet: wards, sites and cameras, each with its state, since when, and why.
 
-The state is read from the newest heartbeat and birth of each gateway and from its stored presence. Sites of
-the sheet from which the centre never heard are included, so that a gateway that was never plugged in is
-visible.
+The state is read from each gateway's newest heartbeat, birth and stored presence. Sites of the sheet from
+which the centre never heard are included, so that a gateway that was never plugged in is visible.
 """
 
 from __future__ import annotations
@@ -40,8 +39,7 @@ UNKNOWN_IDENTITY = CameraIdentityFields()
 RAIN = "visibility-degraded"
 TAMPERS = frozenset(("covered", "defocused", "moved", "frozen"))
 HOT_C, FULL_PERCENT, LATE_S = 80.0, 90.0, 600.0
-"""A site needs a check if one of these values is reached: temperature, disk, age of the oldest event in the
-outbox."""
+"""A site needs a check at these values or above: temperature, disk, age of the outbox's oldest event."""
 
 
 class SiteState(StrEnum):
@@ -200,8 +198,7 @@ def read_fleet(
 
 
 def _site_or_placeholder(row: Any, names: Names) -> SiteOverview:
-    """Return the site. If its data cannot be decoded, return a row that says so, so that the other sites are
-    still listed."""
+    """Return the site, or a row that says that its data cannot be decoded: other sites are still listed."""
     state, since_ms, why = _site_state(row)
     try:
         return _site(row, names, state, since_ms, why)

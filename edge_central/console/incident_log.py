@@ -168,8 +168,7 @@ class HiddenEvent:
 
 
 def hide(connection: Connection, by: LogAuthor, event: EventRow, words: str) -> None:
-    """Hide an event and its phases from lists and from the bell. Nothing is deleted; a step records the
-    author."""
+    """Hide an event and its phases from lists and bell. Nothing is deleted; a step records the author."""
     row = HiddenEvent(subject_of(event), event.cursor, event.ward, by.now_ms, by.who)
     statement = conflict_insert(connection, tables.hidden_event).values(asdict(row))
     if connection.execute(statement.on_conflict_do_nothing()).rowcount:

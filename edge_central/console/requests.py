@@ -41,8 +41,7 @@ class ConsoleRequest:
 
     @property
     def has_no_clip(self) -> bool:
-        """Return whether the gateway replied that it has no clip of the event: another request would be
-        useless."""
+        """Return whether the gateway replied that it has no clip of the event: a new request is useless."""
         return isinstance(self.words, ProblemText) and self.words.problem.code == NO_CLIP
 
 

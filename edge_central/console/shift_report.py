@@ -65,8 +65,7 @@ class SourceFigures:
 
 @dataclass(frozen=True, slots=True)
 class TimeFigures:
-    """Seconds until alarms were acknowledged, or until they were closed; alarms that were not are left
-    out."""
+    """Seconds until alarms were acknowledged, or until they were closed; without alarms that were not."""
 
     count: int
     median_s: float
@@ -138,8 +137,7 @@ def _sources(alarms: Sequence[ReportedAlarm]) -> tuple[SourceFigures, ...]:
 
 
 def _times(pairs: Sequence[tuple[int, int | None]]) -> TimeFigures | None:
-    """Return the percentiles by nearest rank. Times may be negative after a correction of the centre's
-    clock."""
+    """Return percentiles by nearest rank; a correction of the centre's clock may make times negative."""
     seconds = sorted(max(0, end - begin) / 1000 for begin, end in pairs if end is not None)
     if not seconds:
         return None
@@ -210,8 +208,7 @@ def _rule(payload: bytes) -> str:
 def _floods(
     connection: Connection, scope: Scope, from_ms: int, to_ms: int
 ) -> Mapping[str, Sequence[tuple[int, float]]]:
-    """Return for each gateway from when to when the alert about too many alarms rang instead of its
-    alarms."""
+    """Return by gateway from when to when the alert about too many alarms rang instead of its alarms."""
     query = select(_A.gateway, _A.since_ms, _A.cleared_ms).where(
         tables.IS_FLOOD,
         _A.since_ms < to_ms,

@@ -100,9 +100,8 @@ def _degrees(text: str) -> float | None:
 
 
 def read_rows(path: Path | None) -> Iterator[dict[str, str]]:
-    """Return the rows of a CSV file in the forms that spreadsheets write: separated by ``;``, ``,`` or tab,
-    with or without a byte-order mark or Excel's ``sep=`` line. Raises OSError, and ValueError for any other
-    file."""
+    """Return the rows of a CSV file from a spreadsheet: separated by ``;``, ``,`` or tab, with or without a
+    byte-order mark or Excel's ``sep=`` line. Raises OSError, and ValueError for any other file."""
     if path is None:
         return
     text = path.read_bytes().decode("utf-8-sig")

@@ -10,8 +10,7 @@ from edge_central.store import tables
 from edge_central.store.scope import Scope
 
 MARGIN_MS = 5 * 60_000
-"""A rule may report an object before its passage begins, for example at its first frame, or after it has
-ended."""
+"""A rule may report an object before its passage begins, for example at its first frame, or afterwards."""
 MAX_EXAMINED = 2_000
 MAX_EVENTS = 8
 

@@ -58,8 +58,7 @@ def verify_event(connection: Connection, scope: Scope, cursor: int) -> EventVerd
     key = next(iter(keys), "")
     for finding in verify_events(records, keys, excerpt=True):
         if finding.what == wanted:
-            # The command's text names the option --key, which the console does not have: it would mislead an
-            # officer.
+            # The command's text would mislead an officer: the console has no option --key.
             why = NO_KEY_REPORTED if finding.why == NO_KEY else finding.why
             return EventVerdict(finding.verdict, why, key)
     return EventVerdict(VerificationVerdict.ALTERED, problem_text("no-event"), key)

@@ -61,8 +61,7 @@ class BatchResult:
 
 
 class OpenBatch:
-    """A batch while its rows are added. Adding a message changes ``fleet`` and collects the rows in
-    ``rows``."""
+    """A batch while its rows are added: each message changes ``fleet`` and adds rows to ``rows``."""
 
     def __init__(self, fleet: FleetState, rows: Batch, now_ms: int) -> None:
         self.fleet = fleet

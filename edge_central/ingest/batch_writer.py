@@ -41,13 +41,11 @@ from edge_central.traffic.recorder import TrafficRecorder
 log = logging.getLogger(__name__)
 
 RETAINED = (UpKind.STATE, UpKind.BIRTH)
-"""Topics on which a gateway may retain a message. Other retained messages would stay in the broker's memory
-for good."""
+"""Topics that a gateway may retain; other retained messages would stay in the broker's memory for good."""
 
 
 MAX_TOPICS = 8_192
-"""Limit for parsed topics in memory, 8 MB at most. It suffices: a gateway sends all events of a camera on one
-topic."""
+"""Limit for parsed topics in memory, 8 MB at most. All events of a camera have one topic."""
 
 
 class BatchWriter:
@@ -152,8 +150,7 @@ class _BatchBuilder:
                 (self._batch.result.answers if is_answer(message) else self._replies).append(message)
 
     def finish(self) -> None:
-        """Write the replies and counts for which the whole batch is needed; call this after the last
-        message."""
+        """Write the replies and counts that need the whole batch; call this after the last message."""
         self._batch.rows.record_replies(self._replies, self._batch.now_ms)
         self._events.finish()
         self._traffic.write(self._batch.rows.connection)

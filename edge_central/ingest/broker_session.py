@@ -28,8 +28,7 @@ from edge_agent.mqtt.session.signal_queue import Connected, MessageReceived, Pub
 log = logging.getLogger(__name__)
 
 SESSION_EXPIRY_S = 7 * 86_400
-"""For this long the broker keeps events for a disconnected centre, up to its own limits
-(max_queued_messages)."""
+"""How long the broker keeps events for an offline centre, up to its own limits (max_queued_messages)."""
 RECEIVE_MAXIMUM = 1_000
 """Unconfirmed messages at a time, at most one batch. Brokers apply a lower limit of their own."""
 MAXIMUM_PACKET_BYTES = 4_194_304
@@ -43,8 +42,7 @@ WINDOW = 500
 the centre falls behind, a PUBACK is queued behind up to ``RECEIVE_MAXIMUM`` events, which take a second. With
 a window of 50 the centre sent only 100 confirmations per second; ten cities need 1,400."""
 MAX_WAITING = 20_000
-"""Messages of the centre that wait to be sent. Beyond this the oldest are dropped, which loses nothing:
-gateways send unconfirmed events again."""
+"""Limit of queued messages; then the oldest are dropped, as gateways send unconfirmed events again."""
 
 
 CentralStateKind = Literal["online", "degraded", "stopped", "offline"]
@@ -130,8 +128,7 @@ class CentralBrokerSession:
         return self._in_flight > 0 or bool(self._waiting)
 
     def poll(self) -> list[UnconfirmedMessage]:
-        """Handle signals, connect or send what is due, and return the messages received since the last
-        call."""
+        """Handle signals, connect or send what is due; return messages received since the last call."""
         received: list[UnconfirmedMessage] = []
         for session, signal in self._session.signals():
             if isinstance(signal, MessageReceived):
@@ -146,8 +143,7 @@ class CentralBrokerSession:
         return received
 
     def wait_s(self, max_s: float) -> float:
-        """Return for how many seconds the caller may wait on ``wake`` before the next ``poll``, at most
-        ``max_s``."""
+        """Return the seconds, at most ``max_s``, to wait on ``wake`` before the next ``poll``."""
         return self._session.wait_s(min(max_s, 1.0))
 
     def confirm(self, delivered: Sequence[UnconfirmedMessage]) -> None:
@@ -160,14 +156,12 @@ class CentralBrokerSession:
                 connection.acknowledge(each.message.packet_id)
 
     def publish(self, message: MqttMessage) -> None:
-        """Queue a message. Messages are sent in order, as fast as the broker acknowledges them, and are
-        dropped if the session ends first."""
+        """Queue a message to be sent in order, at the broker's pace, or dropped if the session ends first."""
         self._waiting.append(message)
         self._send()
 
     def publish_confirmation(self, message: MqttMessage) -> None:
-        """Queue a confirmation, ahead of other messages: gateways resend what is not confirmed within a
-        minute."""
+        """Queue a confirmation before other messages: gateways resend what is unconfirmed after a minute."""
         self._confirmations.append(message)
         self._send()
 
@@ -241,8 +235,7 @@ class CentralBrokerSession:
                 return
 
     def _next(self) -> MqttMessage | None:
-        """Return the next message to send: confirmations and other messages alternate, so that neither delays
-        the other."""
+        """Return the next message to send, a confirmation and another in turn, so that neither is delayed."""
         first, second = self._confirmations, self._waiting
         if self._confirmed_last:
             first, second = second, first

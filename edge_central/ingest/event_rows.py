@@ -58,8 +58,7 @@ class EventRows:
         self._conflicts[gateway, epoch] += 0
 
     def finish(self) -> None:
-        """Compare the events that have the number of a stored event with this stored event. Call it at the
-        end of the batch."""
+        """At the end of the batch, compare events with the stored events that have the same number."""
         repeated = self._repeated
         for number in range(2, MAX_BRANCHES + 2):
             if not repeated:

@@ -3,9 +3,8 @@
 A row of ``transfer`` says which parts have arrived. Each part is durable before its row is committed and its
 id is confirmed. When the last part has arrived, the digest is checked and the file is stored like any other.
 
-Limits: if a gateway has more incomplete files than allowed, the oldest is deleted, because a correct gateway
-sends one file at a time. A file beyond the limit of all gateways together is refused. Incomplete files
-expire.
+Limits: a gateway with too many incomplete files loses its oldest, because a correct one sends one at a time;
+a file beyond the limit of all gateways together is refused. Incomplete files expire.
 """
 
 from __future__ import annotations
@@ -26,8 +25,7 @@ from edge_central.store.media_folder import DamagedFile, MediaFolder
 log = logging.getLogger(__name__)
 
 EXPIRES_MS = 7 * 86_400_000
-"""A file expires so long after its last part. A gateway without data budget may wait longer; then it sends
-all parts again."""
+"""A file expires so long after its last part. A gateway without budget until then resends all parts."""
 GATEWAY_FILES = 4
 """Incomplete files of one gateway: at most 256 MB."""
 ALL_BYTES = 8_000_000_000
@@ -56,11 +54,9 @@ class FileAssembly:
         self._named.clear()
 
     def add(self, connection: Connection, part: PartMessage, now_ms: int) -> PartOutcome:
-        """Write a part, and store the file if this part completes it. The file must have no row of ``media``
-        yet.
+        """Write a part; store the file if it is then complete. ``media`` must have no row of the file yet.
 
-        Raises DatabaseUnavailable.
-        """
+        Raises DatabaseUnavailable."""
         row = self._row(connection, part)
         # The file may be stored already: with another event, or before a transaction that was rolled back.
         head = self._folder.stored_head(part.gateway, part.sha256, part.file_bytes)
@@ -86,8 +82,7 @@ class FileAssembly:
         return self._write(connection, id_, part, received, now_ms)
 
     def expire(self, connection: Connection, before_ms: int) -> None:
-        """Delete the incomplete files whose last part arrived before ``before_ms``, and files without a
-        row."""
+        """Delete incomplete files whose last part arrived before ``before_ms``, and files without a row."""
         own = _T.ward.in_(self._wards)
         old = connection.scalars(select(_T.id).where(own, _T.last_ms < before_ms)).all()
         if old:
@@ -112,9 +107,8 @@ class FileAssembly:
         return _complete(part, head)
 
     def _names(self, id_: int, part: PartMessage, received: bytearray) -> list[str]:
-        """Return the ids that confirm a repeated part. The first time in a batch these are the ids of all
-        arrived parts, because a gateway that was restarted sends all parts again. Afterwards it is only this
-        part's id, so that repeated parts cost no more than others."""
+        """Return the ids that confirm a repeated part: first in a batch those of all arrived parts, because a
+        restarted gateway resends all; then only this part's, so that repetitions cost no more than others."""
         first = id_ not in self._named
         self._named.add(id_)
         return [_name(part, each) for each in (_numbers(received) if first else [part.number])]
@@ -181,8 +175,7 @@ def _complete(part: PartMessage, head: bytes) -> PartOutcome:
 
 
 def _is_same_file(row: Row[Any], part: PartMessage) -> bool:
-    """Return whether the part belongs to the file of the row. A newer agent may cut the same file into other
-    parts."""
+    """Return whether the part belongs to the row's file: a newer agent may cut the same file differently."""
     names = ("ward", "event_id", "camera", "sha256", "part_bytes", "parts")
     return row.bytes == part.file_bytes and all(getattr(row, name) == getattr(part, name) for name in names)
 

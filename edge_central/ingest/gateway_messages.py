@@ -40,8 +40,7 @@ from edge_central.store.fleet_state import FleetState, GatewayRecord
 log = logging.getLogger(__name__)
 
 ACK_EVERY_S = 1.0
-"""Interval between confirmations; a gateway resends after 60 s at the earliest. With 465 gateways this makes
-465 messages per interval."""
+"""Interval of confirmations: 465 messages for 465 gateways. A gateway resends after 60 s at the earliest."""
 ACK_EXPIRY_S = 300
 """When a gateway returns after a longer absence, it has already queued its events again, and resends them."""
 MAX_NUMBERS = 1_000  # sequence numbers in one message: 8 kB
@@ -215,8 +214,7 @@ class BirthRequests:
         if gateway.birth_session == gateway.heartbeat_session or online_s < SETTLE_S:
             return
         if gateway.birth_session is not None and self._doubted.get(gateway.id) != gateway.heartbeat_session:
-            # A heartbeat may overtake the birth, or may have been sent just before a reconnect: wait for a
-            # second one.
+            # A heartbeat may overtake the birth, or be from just before a reconnect: wait for a second one.
             self._doubted[gateway.id] = gateway.heartbeat_session
             return
         now = self._clock.monotonic()

@@ -217,8 +217,7 @@ class DiskStore:
 
     def rows(self, after: int, last: int) -> Iterator[int]:
         """Yield the committed rows after ``after`` and up to ``last``, ascending."""
-        # The publisher calls this at each PUBACK. Without a transaction since an empty result, it is still
-        # empty.
+        # Called at each PUBACK. Without a transaction since an empty result, the result is still empty.
         asked = after, last, self._commits
         if self._no_rows.get(rank_of(last)) == asked:
             return

@@ -1,2 +1,1 @@
-"""The queue of open alarms and alerts, the names by which its forms refer to them, and silences of the
-bell."""
+"""The queue of open alarms and alerts, their names in its forms, and silences of the bell."""

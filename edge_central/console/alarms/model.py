@@ -15,8 +15,7 @@ from edge_central.console.incident_log import Handling
 
 
 class QueueRank(IntEnum):
-    """The order of the list. Within a rank the row that has waited longest is first; among acknowledged rows
-    the newest is first."""
+    """The order of the list. In a rank: longest waiting first; among acknowledged rows, newest first."""
 
     RINGING = 0
     QUIET = 1  # unacknowledged, but the gateway sends too many alarms: its alert rings instead

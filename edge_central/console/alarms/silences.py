@@ -55,8 +55,7 @@ def past_silences(connection: Connection, scope: Scope, now_ms: int) -> tuple[Si
 
 
 def rule_of_row(connection: Connection, scope: Scope, row_id: int) -> AlarmRule | None:
-    """Return the ward, gateway, camera and rule of a row's alarms. None: there is no such row in this
-    scope."""
+    """Return the ward, gateway, camera and rule of a row's alarms; None: this scope has no such row."""
     columns = tables.alarm_row.c
     query = select(tables.alarm_row).where(columns.id == row_id, scope.of(columns.ward))
     row = connection.execute(query).first()

@@ -77,6 +77,5 @@ def find_subjects(
 
 
 def is_number(text: str) -> bool:
-    """Return whether a text is a number in its only accepted form. With this check no subject has two
-    names."""
+    """Return whether a text is a number in its only accepted form, so that no subject has two names."""
     return text.isdecimal() and len(text) <= _MOST_DIGITS and text == str(int(text))
