@@ -16,8 +16,7 @@ _AT_ONCE = frozenset(each.key for each in ROOT.fields if each.reload is ReloadSc
 
 @dataclass(frozen=True, slots=True)
 class ConfigChanges:
-    """The differences between two configurations. Keys and ids are in the order of the new one, those in
-    ``removed`` in the order of the old one."""
+    """Differences of two configurations, in the order of the new one; ``removed`` in that of the old one."""
 
     added: tuple[str, ...] = ()  # ids of cameras
     removed: tuple[str, ...] = ()

@@ -90,9 +90,8 @@ def json_facts(
 
 
 def pushed_over(settings: Settings, load_with: Callable[[Mapping], Settings]) -> Iterator[str]:
-    """Yield a note for a pushed configuration and for changed rules that are in force on this gateway, and
-    one if the changed rules do not fit the file. ``load_with`` loads the file with the given rule changes
-    merged over it."""
+    """Yield a note for a pushed configuration, and for changed rules in force here or unfit for the file.
+    ``load_with`` loads the file with the given rule changes merged over it."""
     confirmed = _confirmed(settings, FOLDER)
     if confirmed is not None and confirmed.version > settings.version:
         text = message("pushed-over", pushed=confirmed.version, own=settings.version)
@@ -118,8 +117,7 @@ def _confirmed(settings: Settings, folder: str) -> ConfirmedConfig | None:
 
 
 def _rule_changes(settings: Settings) -> Mapping:
-    """Return the rules that commands have changed; an empty mapping if there are none or their file is
-    damaged."""
+    """Return the rules that commands have changed; empty if there are none or their file is damaged."""
     confirmed = _confirmed(settings, RULES_FOLDER)
     if confirmed is not None:
         with contextlib.suppress(ConfigError):

@@ -52,8 +52,7 @@ def read_draft(source: ConfigSource, camera_id: str, data: bytes, name: str) -> 
 
 
 def _part(node: tree.Node | None, name: str, reading: ReadContext) -> tree.Mapping | None:
-    """Return the draft as a part of a camera's section, with exactly one rule. None if it has another form;
-    the mistake is then in ``reading``."""
+    """Return the draft as part of a camera's section, with one rule; None: ``reading`` has the mistake."""
     start = tree.SourcePosition(name, 1, 1)
     if not isinstance(node, tree.Mapping):
         reading.refuse(start, message("draft-form"))
@@ -89,8 +88,7 @@ def _camera_with(part: tree.Mapping, whole: tree.Mapping, camera_id: str) -> tre
 
 
 def _without(below: tree.Node, above: tree.Node) -> tree.Node:
-    """Return the configured zones or lines whose id the draft does not use. The draft replaces a zone or line
-    as a whole, as ``set-rule`` does."""
+    """Return the configured zones or lines that the draft does not replace: it replaces whole ones, by id."""
     if not isinstance(below, tree.Mapping) or not isinstance(above, tree.Mapping):
         return below
     return tree.Mapping(

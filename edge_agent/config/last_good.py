@@ -40,11 +40,8 @@ class LastGood:
 
 
 def save(path: Path, settings: Settings, whole: tree.Mapping | None = None) -> None:
-    """Store a copy of ``settings``, which were just read from ``path``, unless that copy is stored already.
-
-    An error of the disk is only logged. ``whole``: the tree of the settings if rules were changed by
-    commands; None: the tree of the file.
-    """
+    """Store a copy of ``settings``, just read from ``path``, if it is not there yet; only log disk errors.
+    ``whole``: the tree of the settings if commands changed rules; None: the tree of the file."""
     copy = settings.state_dir / NAME
     try:
         text = _header(path) + as_yaml(loader.merged_tree(path) if whole is None else whole)
@@ -65,8 +62,7 @@ def save(path: Path, settings: Settings, whole: tree.Mapping | None = None) -> N
 
 
 def find(path: Path, *, no_secrets: bool = False) -> LastGood | None:
-    """Return the copy of the file ``path``, which cannot be used itself; None if the file does not exist or
-    no copy can be used."""
+    """Return the copy of the unusable file ``path``; None if it does not exist or no copy can be used."""
     if not path.exists():
         return None
     for folder in state_dirs(path):

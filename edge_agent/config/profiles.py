@@ -47,8 +47,7 @@ def profile_dir() -> Path:
 
 
 def choose(own: tree.Mapping, board: BoardIdentity, reading: ReadContext) -> BoardProfile | None:
-    """Return the profile that the configuration names, or the one of this board. None: the reason was
-    reported."""
+    """Return the profile that the configuration names, or this board's. None: the reason was reported."""
     entry = own.entries.get("profile")
     name = PROFILE_NAME.read(entry.value, reading) if entry else "auto"
     if name is INVALID:
@@ -57,10 +56,7 @@ def choose(own: tree.Mapping, board: BoardIdentity, reading: ReadContext) -> Boa
 
 
 def profile_of(name: str, board: BoardIdentity) -> Profile:
-    """Return a profile by name; ``auto`` is the profile of this board. For programs that prepare gateways.
-
-    Raises ConfigError.
-    """
+    """Return a profile by name (``auto``: that of this board) to prepare gateways. Raises ConfigError."""
     reading = ReadContext(ConfigFiles(profile_dir(), None), SystemClock())
     found = _by_name(name, board, tree.SourcePosition("board", 1, 1), reading)
     if found is None:

@@ -56,8 +56,7 @@ class RuleChanges(msgspec.Struct):
         return msgspec.json.format(msgspec.json.encode(self), indent=1)
 
     def set(self, camera: str, rule: Written, places: Mapping[str, Written]) -> None:
-        """Add a rule, or replace the one with its id. ``places``: the zones and lines that it uses, by the
-        keys ``PLACES``."""
+        """Add a rule or replace the one with its id. ``places``: its zones and lines, by ``PLACES``."""
         self.reset(camera, str(rule["id"]))
         changes = self._of(camera)
         changes.rules.append(rule)
@@ -67,9 +66,7 @@ class RuleChanges(msgspec.Struct):
 
     def reset(self, camera: str, rule: str) -> bool:
         """Forget the change of a rule, and the zones and lines that no changed rule uses any more.
-
-        Return False if the rule was not changed.
-        """
+        Return False if the rule was not changed."""
         changes = self._of(camera)
         left = [each for each in changes.rules if each.get("id") != rule]
         found = len(left) < len(changes.rules)
@@ -190,8 +187,7 @@ def _camera(item: tree.Node, by_id: Mapping[str, tree.Mapping]) -> tree.Node:
 
 
 def _rules(below: tree.MappingEntry | None, changed: dict[str, tree.Mapping]) -> Iterator[tree.Node]:
-    """Yield the configured rules in their order, each replaced by its change if there is one; then the new
-    rules."""
+    """Yield the configured rules in order, each replaced by its change if it has one; then the new rules."""
     items: tuple[Any, ...] = ()
     if below is not None and isinstance(below.value, tree.Sequence):
         items = below.value.items

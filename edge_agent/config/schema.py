@@ -95,13 +95,12 @@ def _why_unseen(labels: tuple[str, ...], detector: Detector) -> str:
 
 
 def _warn_holidays(rules: list[_Placed], gateway: Gateway, values: SectionValues) -> None:
-    """Warn if the list of holidays will soon lack dates: once for all rules that depend on it. Tet is on
-    other days each year. Also warn about each rule that can never be armed."""
+    """Warn once if the list of holidays soon lacks dates, and about each rule that can never be armed."""
     following = [each for each in rules if _on_holidays(each.rule) is not OnHolidays.USUAL]
     if not following:
         return
     today = values.reading.clock.now().astimezone(gateway.timezone).date()
-    lack = _lack(gateway.holidays, today)
+    lack = _lack(gateway.holidays, today)  # Tet has other dates each year, so a list does not last
     if lack is not None:
         first, more = following[0].name, len(following) - 1
         follow = message("and-more", first=first, count=more) if more else first

@@ -180,8 +180,7 @@ def _advice(sections: Mapping[str, Section]) -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class _AnyValue(FieldType):
-    """The type of a key in a section without a valid word, if the sections disagree on the type. Any value is
-    valid."""
+    """The type of a key in a section without a valid word, if the sections disagree. Any value is valid."""
 
     def describe(self) -> str:
         return "anything"

@@ -111,8 +111,7 @@ def _key(field: dataclasses.Field[Any], declared: Key) -> Field:
 
 
 def _default(field: dataclasses.Field[Any], key: Key) -> Any:
-    """Return the value of an absent key. For an optional section it is an empty section, so that its checks
-    run."""
+    """Return the value of an absent key: for an optional section an empty one, so that its checks run."""
     if key.default is not OF_THE_FIELD:
         return key.default
     if isinstance(key.kind, Section) and field.default is not None:

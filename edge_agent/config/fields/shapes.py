@@ -112,8 +112,7 @@ _Edge = tuple[Exact, Exact]
 
 
 def polygon_contains(outer: Polygon, inner: Polygon) -> bool:
-    """Return whether ``outer`` covers ``inner``. Polygons have no holes, so testing the edges of ``inner`` is
-    enough."""
+    """Return whether ``outer`` covers ``inner``. Polygons have no holes, so ``inner``'s edges decide."""
     if not _box_covers(outer, inner):  # cheap, and enough for nearly all pairs that do not cover each other
         return False
     edges = _edges(outer)
@@ -138,8 +137,7 @@ def _exact(point: Point) -> Exact:
 
 
 def _middles(edge: _Edge, others: list[_Edge]) -> Iterator[Exact]:
-    """Cut the edge at ``others``, and yield the middle of each piece: a piece is inside or outside as a
-    whole."""
+    """Cut the edge at ``others``; yield the middle of each piece, which is inside or outside as a whole."""
     cuts = {Fraction(0), Fraction(1)}.union(*(_cuts(edge, other) for other in others))
     (ax, ay), (bx, by) = edge
     for before, after in pairwise(sorted(cuts)):
@@ -148,8 +146,7 @@ def _middles(edge: _Edge, others: list[_Edge]) -> Iterator[Exact]:
 
 
 def _cuts(edge: _Edge, other: _Edge) -> Iterator[Fraction]:
-    """Yield where ``other`` meets the edge, in 0..1 of the edge's length. If both lie on one line, these are
-    the ends of ``other``."""
+    """Yield where along the edge (0..1) ``other`` meets it; if both are on one line, ``other``'s ends."""
     a, b = edge
     c, d = other
     turn_c, turn_d = twice_area(a, b, c), twice_area(a, b, d)

@@ -118,8 +118,7 @@ class CameraAddress(ScalarType):
 
 
 def host_of(url: str) -> str:
-    """Return the host of a camera's URL, with or without a login; an IPv6 address in its brackets. The result
-    is empty for a file or device."""
+    """Return the host in a camera's URL (IPv6 in brackets), without a login; empty for a file or device."""
     match = _URL.fullmatch(url)
     if match is None or len(match["slashes"]) != 2:
         return ""
@@ -197,8 +196,7 @@ def _credentials(user: str) -> Credentials:
 
 
 def _host_and_port(address: str, advice: str) -> tuple[str, int | None]:
-    """Split an address into host and port. Messages never quote the address: without an @ it may be half of a
-    password."""
+    """Split an address into host and port. No message quotes it: without an @ it may be half a password."""
     match = _HOST.fullmatch(address)
     if match is None or (match["port"] is not None and not re.fullmatch(r"[0-9]{1,9}", match["port"])):
         raise InvalidValue(message("bad-host", advice=advice))

@@ -204,8 +204,7 @@ class Capacity:
     ]
 
     def in_pictures(self, pixels: float) -> float:
-        """Convert a number of pixels to pictures of that ``size``: the cost of decoding is proportional to
-        pixels."""
+        """Convert pixels to pictures of that ``size``: the cost of decoding is proportional to pixels."""
         return pixels / (self.width * self.height)
 
     @property

@@ -46,8 +46,7 @@ def _credentials(values: SectionValues) -> Credentials | None:
 
 
 def _clip(values: SectionValues) -> Clip:
-    """Return the clip's settings with the login of the main stream: its own login, else that of the camera. A
-    file or device has no login."""
+    """Add the main stream's login, else the camera's, to the clip settings; a file or device has none."""
     clip: Clip = values["clip"]
     if clip.main_url is None or not clip.main_url.startswith(("rtsp", "http")):
         return replace(clip, main_credentials=None)

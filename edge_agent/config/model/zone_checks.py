@@ -22,8 +22,7 @@ from edge_agent.core.geometry import Point, Polygon
 BORDER = 0.02
 """An object this near to the edge is never seen beyond a line there: its box ends at the edge."""
 SHORT_ARROW = 0.05
-"""Arrows shorter than this get a warning: a hand is off by 0.01, which turns an arrow of this length by 11
-degrees, and a shorter one by more."""
+"""Shorter arrows get a warning: a hand is off by 0.01, which turns an arrow this long by 11 degrees."""
 WIDE = 9 / 16
 """Height by width of nearly all cameras' pictures; the configuration does not contain the real ratio."""
 
@@ -59,8 +58,7 @@ RULES = Made(
 
 
 def check_zones(values: SectionValues) -> None:
-    """Check the names in rules against all zones and lines, including invalid ones, so that one mistake hides
-    no other."""
+    """Check the names in rules against all zones and lines, also invalid ones: no mistake hides another."""
     for sort in _SORTS:
         written = values.node(sort.key) or tree.Mapping(values.place(sort.key))
         if isinstance(written, tree.Mapping):
