@@ -133,8 +133,7 @@ class LoginJournal:
         return self._ids[key]
 
     def next_s(self, failed: Sequence[_Failure], limit: int) -> float:
-        """Return the seconds until fewer than ``limit`` of these failures lie within the last hour; 0 if
-        fewer do now."""
+        """Return the seconds until fewer than ``limit`` failures lie in the last hour; 0: fewer do now."""
         if len(failed) < limit:
             return 0.0
         return WITHIN_S - sorted(self._age_s(each) for each in failed)[limit - 1]
@@ -167,8 +166,7 @@ class LoginJournal:
         self._unwritten = None if written else record
 
     def _age_s(self, failure: _Failure) -> float:
-        # The monotonic clock starts again at a boot. A failure in an earlier boot is at least as old as this
-        # boot.
+        # The monotonic clock restarts at a boot: a failure in an earlier one is at least as old as this boot.
         began_mono = failure.mono if failure.boot_id == self._boot_id else 0.0
         return self._clock.monotonic() - began_mono
 
@@ -187,20 +185,16 @@ class CameraLogin:
         self._begun: _Failure | None = None
 
     def begin(self) -> None:
-        """Count the login as failed before it is sent, and wait if necessary. So it counts even if the
-        program is killed, and two programs cannot both make the last attempt.
-
-        Blocks for up to ``patience_s`` while the limit is reached only because logins have no answer yet.
-        Raises ``LoginsUsedUp``: send nothing.
-        """
+        """Count the login as failed before it is sent: it counts even if the program is killed, and two
+        programs cannot both make the last attempt. Blocks for up to ``patience_s`` while the limit is reached
+        only because logins have no answer yet. Raises ``LoginsUsedUp``: send nothing."""
         pause, waited_s = threading.Event(), 0.0  # never set: it only makes the thread sleep
         while not self._try_to_begin(is_last=waited_s >= self._journal.patience_s):
             pause.wait(POLL_S)
             waited_s += POLL_S
 
     def _try_to_begin(self, *, is_last: bool) -> bool:
-        """Return whether the login may be sent; False: wait until another login is answered. Raises
-        ``LoginsUsedUp``."""
+        """Return whether to send the login; False: another has no answer yet. Raises ``LoginsUsedUp``."""
         if self._is_accepted:
             return True
         with self._journal.opened() as entries:
@@ -221,8 +215,7 @@ class CameraLogin:
         return True
 
     def accepted(self) -> None:
-        """Note that the camera accepted the password: forget its failures at this interface, and limit it no
-        longer."""
+        """Note that this interface accepted the password: forget its failures, limit it no longer."""
         if self._is_accepted or self._begun is None:
             return
         self._begun, self._is_accepted = None, True

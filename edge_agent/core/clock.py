@@ -40,9 +40,7 @@ def wall_time_of(clock: Clock, mono: float) -> datetime:
 def resumed_until_mono(clock: Clock, until: datetime, left_s: float) -> float:
     """Return the monotonic time at which a period ends, if a restart interrupted it.
 
-    ``left_s``: the remaining time when it was last stored. The period is never longer than that, even if the
-    wall clock jumps back.
-    """
+    ``left_s``: the time left when it was last stored; a jump of the wall clock never prolongs it."""
     return clock.monotonic() + min(left_s, max(0.0, (until - clock.now()).total_seconds()))
 
 
@@ -82,8 +80,7 @@ def read_boot_id() -> str:
 
 
 class Backoff:
-    """Computes delays before the next attempt: full jitter ("Exponential Backoff And Jitter", AWS, 2015),
-    capped.
+    """Computes retry delays: full jitter ("Exponential Backoff And Jitter", AWS, 2015), capped.
 
     The n-th failure in a row draws from 0..min(cap_s, first_s * 2**n), but never under ``floor_s``.
     ``succeeded(lasted_s)`` forgets the failures only when the connection lasted at least ``good_after_s``: a
@@ -112,8 +109,7 @@ class Backoff:
         return max(self.floor_s, self._uniform(0.0, ceiling))
 
     def slowest(self) -> float:
-        """Count a failure that must not be repeated quickly. Returns the seconds to wait: the cap, jittered
-        by a quarter."""
+        """Count a failure that must not soon be repeated; return the cap in s, jittered by a quarter."""
         self.failures += 1
         return self.cap_s * self._uniform(0.75, 1.25)
 

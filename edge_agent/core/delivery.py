@@ -144,8 +144,7 @@ class SelfTestReport:
     progress: EventProgress = "waiting"
 
     def is_done(self, *, confirmed: bool) -> bool:
-        """Return whether no more results follow. ``confirmed``: the test ends only when the centre has
-        confirmed the event."""
+        """Return whether no more results follow; ``confirmed``: the centre must confirm the event first."""
         access = self.own is False or self.foreign is not None
         return access and self.progress not in (("waiting", "at-broker") if confirmed else ("waiting",))
 
@@ -207,16 +206,14 @@ class EventBatchAppender(EventAppender, Protocol):
     """Stores several events together: the interface of the outbox for the end of a pipeline."""
 
     def append_all(self, drafts: Sequence[Draft]) -> list[Stamp | None]:
-        """Store the events together; they are durable when this returns. A None stands for an event that is
-        not stored."""
+        """Store the events together, durably when this returns; None stands for an event not stored."""
 
 
 class EventFollower(Protocol):
     """Receives every event that the outbox has stored, also its loss events."""
 
     def stored(self, event: StoredEvent) -> None:
-        """Receive an event, in the order of the chain, when it is durable or in memory. On any appending
-        thread.
+        """Receive an event in chain order once it is durable or in memory, on any appending thread.
 
         The outbox waits for this call, so it must return at once and raise nothing.
         """

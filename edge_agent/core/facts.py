@@ -126,10 +126,7 @@ class RuleObservation:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """How many objects crossed ``line`` first and then, as their last line, the line of the observation.
-
-    ``objects``: numbers by label.
-    """
+    """How many objects, by label, crossed ``line`` first and the line of the observation last."""
 
     line: str
     direction: Literal["a-to-b", "b-to-a"]  # across ``line``
@@ -139,8 +136,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class TurnNumbers:
-    """Movements of the objects whose last line was this one, since midnight at the site. Numbers are by
-    label."""
+    """Movements, by label and since the site's midnight, of objects whose last line was the observation's."""
 
     only: dict[str, int]  # objects that crossed no other line of the camera
     turns: tuple[Turn, ...]
@@ -202,8 +198,7 @@ Observation = (
 
 @dataclass(frozen=True, slots=True)
 class RequestOrigin:
-    """The command that overrode a rule or made a camera relearn. Both fields are None if it was requested on
-    the gateway."""
+    """Command that overrode a rule or made a camera relearn; both None: it was requested on the gateway."""
 
     command_id: str | None = None
     signed_by: str | None = None  # id of the operator's key
@@ -258,8 +253,7 @@ class StepChange:
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """The report of a step for the event of a limit. The event lasts from the first step until step 0 is
-    back."""
+    """One step of a limit. The event of the limit lasts from the first step until step 0 is back."""
 
     phase: Phase
     event_id: str

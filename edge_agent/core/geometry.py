@@ -97,8 +97,7 @@ def _folds_back(before: Exact, corner: Exact, after: Exact) -> bool:
 
 
 def _touch(a: tuple[Exact, Exact], b: tuple[Exact, Exact]) -> bool:
-    """Return whether two segments whose bounding boxes overlap share a point (orientation test,
-    Sedgewick)."""
+    """Return whether segments whose bounding boxes overlap share a point (orientation test, Sedgewick)."""
     across_a = _sign(twice_area(*a, b[0])) * _sign(twice_area(*a, b[1]))
     across_b = _sign(twice_area(*b, a[0])) * _sign(twice_area(*b, a[1]))
     return across_a <= 0 and across_b <= 0

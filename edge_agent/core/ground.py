@@ -26,8 +26,7 @@ TINY_W = 1e-9
 WIDE = 9 / 16
 """Height by width of nearly all cameras' pictures; the configuration does not contain the real ratio."""
 TILTED = 0.27
-"""Largest fall of the horizon across the picture, in picture widths: 15 degrees. Cameras are mounted level
-within a few degrees."""
+"""Largest fall of the horizon, in picture widths: 15 degrees. Cameras are level within a few degrees."""
 FAR_HORIZON = 3.0
 """A horizon further away than this, in heights of the picture, is not checked for tilt: the camera looks
 steeply down, and small errors of the marks turn its horizon."""
@@ -48,8 +47,7 @@ KMH = 3.6
 
 
 def speed_classes(speed_m_s: float, error_m_s: float) -> tuple[SpeedClass, ...]:
-    """Return all classes that the range from speed minus error to speed plus error touches, the slowest
-    first."""
+    """Return all classes that the speed, plus or minus its error, may belong to, the slowest first."""
     low, high = (speed_m_s - error_m_s) * KMH, (speed_m_s + error_m_s) * KMH
     edges = (float("-inf"), *_CLASS_LIMITS_KMH, float("inf"))
     return tuple(
@@ -121,8 +119,7 @@ class GroundPlane:
 
 
 def fault_of_marks(points: Sequence[Point], metres: Sequence[Point]) -> str | None:
-    """Return what is wrong with four marks and their places on the road; None if nothing is. The text counts
-    marks from 1."""
+    """Return what is wrong with four marks (counted from 1) and their places on the road, or None."""
     for quad, least, on_line in (
         (points, MIN_AREA, "points-flat"),
         (metres, FLAT * _area(metres), "metres-flat"),
@@ -141,8 +138,7 @@ def fault_of_marks(points: Sequence[Point], metres: Sequence[Point]) -> str | No
 
 
 def doubt_of_marks(points: Sequence[Point], metres: Sequence[Point]) -> str | None:
-    """Return what is doubtful about marks without a fault: the camera would be tilted, or look up. None if
-    nothing is."""
+    """Return what is doubtful about faultless marks (the camera would be tilted, or look up), or None."""
     plane = GroundPlane(points, metres)
     left, middle, right = (plane.horizon(x) for x in (0.0, 0.5, 1.0))
     if left is None or middle is None or right is None:
@@ -154,9 +150,8 @@ def doubt_of_marks(points: Sequence[Point], metres: Sequence[Point]) -> str | No
 
 
 def rectangle(points: Sequence[Point], first_m: float, second_m: float) -> tuple[Point, ...]:
-    """Return the places of four marks that form a rectangle on the road. ``first_m``: from the first mark to
-    the second; ``second_m``: from there to the third. The places turn in the direction that ``points``
-    show."""
+    """Return the places of four marks that form a rectangle on the road and turn like ``points``.
+    ``first_m``: from the first mark to the second; ``second_m``: from there to the third."""
     up_m = -second_m if _turn(*points[:3]) > 0 else second_m
     return (0.0, 0.0), (first_m, 0.0), (first_m, up_m), (0.0, up_m)
 

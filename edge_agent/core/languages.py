@@ -37,8 +37,7 @@ _VIETNAMESE = _VietnameseFormatter()
 
 
 def filled(sentence: str, figures: Mapping[str, object], lang: Lang) -> str:
-    """Return the sentence with its figures. Vietnamese writes ``1.234,5`` where English writes
-    ``1,234.5``."""
+    """Return the sentence with its figures: Vietnamese writes ``1.234,5``, English ``1,234.5``."""
     return _VIETNAMESE.vformat(sentence, (), figures) if lang == "vi" else sentence.format_map(figures)
 
 
@@ -109,10 +108,7 @@ def day_text(day: date, lang: Lang) -> str:
 
 
 def decimal(value: float, lang: Lang, digits: int | None = None) -> str:
-    """Return the number with ``digits`` digits after the decimal point; None: up to six significant digits.
-
-    Vietnamese writes a comma: ``12,5``.
-    """
+    """Return the number with ``digits`` decimals (None: up to six digits in all); Vietnamese: ``12,5``."""
     text = f"{value:g}" if digits is None else f"{value:.{digits}f}"
     return text.replace(".", ",") if lang == "vi" else text
 

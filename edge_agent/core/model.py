@@ -140,8 +140,7 @@ class Box(msgspec.Struct, frozen=True, gc=False):
 
 
 def _span(begin: float, end: float, length: int) -> tuple[int, int]:
-    """Return the first pixel of a span and the pixel after its last one: at least one of ``length``
-    pixels."""
+    """Return a span's first pixel and the pixel after its last: at least one of ``length`` pixels."""
     first, behind = int(begin * length), int(end * length + 0.999)
     if first < 0:
         first = 0
@@ -388,9 +387,8 @@ class CameraChange:
 class ClockCorrection:
     """The first synchronisation of a boot.
 
-    To correct the time of an earlier event of the boot, add ``offset_ms``. Another way is exact even after
-    several jumps: take ``bootms`` of this event minus ``bootms`` of the earlier one, and subtract it from
-    ``corrected_at``.
+    To correct the time of an earlier event of the boot, add ``offset_ms``. Or, exact also over several jumps,
+    subtract (this event's ``bootms`` minus the earlier event's ``bootms``) from ``corrected_at``.
     """
 
     offset_ms: int

@@ -93,10 +93,8 @@ class Overrides:
         synced: Callable[[], bool] = lambda: False,
         report: Callable[[OverrideChange], None] = lambda change: None,
     ) -> None:
-        """A replay, which gets no commands, passes neither ``path`` nor ``clock``.
-
-        A change must be durable when ``report`` returns.
-        """
+        """A replay, which gets no commands, passes neither ``path`` nor ``clock``. A change must be durable
+        when ``report`` returns."""
         self._path = path
         self._clock = clock
         self._boot_id = boot_id
@@ -162,10 +160,8 @@ class Overrides:
         return [ActiveOverride(*key, what, left_s) for key, what, left_s in left if left_s > 0]
 
     def tick(self) -> None:
-        """Report and forget overrides that have expired, and save the remaining times.
-
-        Call it about once a second. If a command holds the lock while it waits for the disk, this call does
-        nothing, and the next call does the work.
+        """Report and forget expired overrides, and save the remaining times. Call it about once a second.
+        If a command holds the lock while it waits for the disk, the next call does the work.
         """
         if self._clock is None or not self._states or not self._lock.acquire(blocking=False):
             return
@@ -239,8 +235,7 @@ class Overrides:
 
 
 def _bound(state: _OverrideState, clock: Clock) -> _OverrideState:
-    """Return the override with its end computed from the synchronised clock: time without power counts
-    too."""
+    """Return the override, its end computed from the synchronised clock: time without power counts."""
     assert state.until is not None
     left_s = (state.until - clock.now()).total_seconds()
     until_mono = min(state.until_mono, clock.monotonic() + left_s)

@@ -25,8 +25,7 @@ log = logging.getLogger(__name__)
 
 DISK_TIMEOUT_S = 10.0
 MAIN_DISK_TIMEOUT_S = 1.0
-"""Longest wait for the disk on the main thread, which feeds the watchdog and has to stop within two
-seconds."""
+"""Longest wait for the disk on the main thread, which feeds the watchdog and must stop within 2 s."""
 _waiting: set[threading.Thread] = set()  # threads with work that the disk has not finished
 
 Record = TypeVar("Record", bound=msgspec.Struct)
@@ -133,8 +132,7 @@ def run_folder(environ: Mapping[str, str]) -> Path | None:
 
 
 def folder_digest(state_dir: Path) -> str:
-    """Return a text that differs between state directories, for names of files outside of them: one user may
-    run several agents."""
+    """Return a text unique to a state directory, for file names outside it: a user may run several agents."""
     return hashlib.sha256(os.fsencode(state_dir.absolute())).hexdigest()[:12]
 
 

@@ -126,14 +126,12 @@ class CommandParser(argparse.ArgumentParser):
         )
 
     def rename(self, old: str, action: argparse.Action) -> None:
-        """Accept the old name of the option ``action``. The help does not show it; its use prints a notice on
-        stderr."""
+        """Accept ``old`` for the option ``action``. The help hides it; its use prints a notice on stderr."""
         self._option_string_actions[old] = action
         self.renamed[old] = action.option_strings[0]
 
     def rename_command(self, old: str, new: str) -> None:
-        """Accept the old name of a sub-command. The help does not show it; its use prints a notice on
-        stderr."""
+        """Accept ``old`` for the command ``new``. The help hides it; its use prints a notice on stderr."""
         self.renamed_commands[old] = new
 
     def describe(self, examples: Sequence[str], exit_codes: Mapping[int, str]) -> None:
@@ -180,8 +178,7 @@ class CommandParser(argparse.ArgumentParser):
         super()._check_value(action, value)
 
     def _is_late_config(self, word: str, found: argparse.Namespace) -> bool:
-        """Return whether ``word`` is CONFIG after an option: there argparse expects no more positional
-        arguments."""
+        """Return whether ``word`` is CONFIG after an option: argparse then expects no more positionals."""
         return self._config is not None and found.config is self._config.default and not word.startswith("-")
 
     def _unknown_text(self, unknown: Sequence[str]) -> str:
@@ -243,7 +240,6 @@ def add_command(
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `` (the nearest is 'status')`` to append to a message; an empty text if no known word is
-    similar."""
+    """Return `` (the nearest is 'status')`` to append to a message; empty if no known word is similar."""
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=CLOSE_ENOUGH)
     return f" (the nearest is {found[0]!r})" if found else ""

@@ -28,8 +28,7 @@ class Catalogue:
         self.sentences = sentences
 
     def text(self, code: str, /, **params: object) -> ProblemText:
-        """Return the English text of a problem. Raises KeyError for an unknown code or a missing
-        parameter."""
+        """Return a problem's English text. Raises KeyError for an unknown code or a missing parameter."""
         english, _ = self.sentences[code]
         if any(isinstance(value, list) for value in params.values()):
             text = _FORMATTERS["en"].vformat(english, (), params)

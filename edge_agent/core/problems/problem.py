@@ -66,8 +66,7 @@ def masked_problem(text: str) -> str:
 
 
 def encode_text(value: object) -> str:
-    """Encode a text with a code as plain text: the ``enc_hook`` of msgspec. Raises NotImplementedError for
-    other types."""
+    """Encode a coded text as plain text, for msgspec. Raises NotImplementedError for other types."""
     if isinstance(value, ProblemText):
         return str(value)
     raise NotImplementedError(f"{type(value).__name__} cannot be encoded")
