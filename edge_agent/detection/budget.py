@@ -39,8 +39,7 @@ class InferenceBudget:
         self._filled_mono: float | None = None
 
     def share_among(self, camera_ids: Iterable[str]) -> None:
-        """Share the budget among these cameras from now on. Cameras that had a share before keep their
-        tokens."""
+        """Share the budget among these cameras; those that had a share before keep their tokens."""
         with self._lock:
             self._buckets = {id_: self._buckets.get(id_, math.inf) for id_ in camera_ids}
 
@@ -61,8 +60,7 @@ class InferenceBudget:
             return True
 
     def take_spare(self, cost_ms: float, now_mono: float) -> bool:
-        """Spend one inference from the pool. Returns False while a load limit is in force, or if less than
-        half a second of the budget would remain for the cameras."""
+        """Spend one inference; False under a load limit or if < 0.5 s of budget would remain for cameras."""
         cost_ms = max(cost_ms, self._least_ms)
         if self._limiter.current != WorkloadLimits():
             return False

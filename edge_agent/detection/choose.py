@@ -30,8 +30,7 @@ class DetectorChoice:
 
 
 def choose_detector(wanted: settings.Detector, sent: Path | None = None) -> DetectorChoice:
-    """Load the detector. Never raises: without a detector, cameras still show motion, and health says why it
-    is missing.
+    """Load the detector. Never raises: without it, cameras still show motion, and health says why.
 
     An unusable model is not replaced by another, which would give other answers under the same configuration.
     ``sent``: a model that the centre sent; ``auto`` then means this model.

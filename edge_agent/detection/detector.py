@@ -45,12 +45,10 @@ class ObjectDetector(Protocol):
         should scale to this size."""
 
     def detect(self, pixels: Colour) -> list[Detection]:
-        """Return the objects in ``pixels`` (height, width, 3; uint8; BGR), best first, with boxes in 0..1 of
-        the picture.
+        """Return objects in ``pixels`` (height, width, 3; uint8; BGR), best first, with boxes in 0..1.
 
-        It returns only configured labels at or above the minimum score, without duplicates. A model with
-        COCO's classes returns a rider as a person and a vehicle. Raises DetectorError when the inference
-        failed.
+        Only configured labels at or above the minimum score are returned, without duplicates. With COCO's
+        classes, a rider is a person and a vehicle. Raises DetectorError when the inference failed.
         """
 
 

@@ -48,10 +48,8 @@ class EmbeddingModel:
         self.embed(ramp.astype(np.uint8))
 
     def embed(self, picture: Colour) -> Floats:
-        """Return the vector of a picture, (dimensions,) of length 1. Raises DetectorError.
-
-        The picture is stretched to fill the input, as in the training of models for re-identification.
-        """
+        """Return a picture's vector, (dimensions,) of length 1. The picture is stretched to fill the input,
+        as in the training of models for re-identification. Raises DetectorError."""
         # Area averaging keeps the mean colours when a picture is made smaller, and is linear otherwise.
         filled = cv2.resize(picture, self.input_size, interpolation=cv2.INTER_AREA)
         (output,) = self._runtime.run(self._table, filled)

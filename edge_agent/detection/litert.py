@@ -88,8 +88,7 @@ class LiteRtDetector:
             raise DetectorError(reason) from error
 
     def _padded(self, pixels: Colour, fit: InputFit) -> Tensor:
-        """Return the input buffer with ``pixels`` and padding; ``pixels`` themselves if they fill the whole
-        input."""
+        """Return the input buffer with padded ``pixels``; ``pixels`` themselves if they fill the input."""
         if pixels.shape == self._input.shape:
             return pixels
         if self._filled != fit:
@@ -136,8 +135,7 @@ class LiteRtDetector:
 
 
 def open_model(path: Path, threads: int, delegate: str | None) -> tuple[ModelInfo, LiteRtRuntime, str]:
-    """Load a model file. Returns also the name of its mapping, for ``forget_read_pages``. Raises
-    DetectorError."""
+    """Load a model file. Returns also its mapping's name, for ``forget_read_pages``. Raises DetectorError."""
     _check_size(path)
     try:
         with private_copy(path) as file:
@@ -171,8 +169,7 @@ class LiteRtRuntime:
         self._input = self._interpreter.tensor(self.input.index)
 
     def _on_delegate(self, module: Any, threads: int, delegate: str | None) -> Any:
-        """Return the interpreter on the accelerator; None if no accelerator is configured or it does not
-        work."""
+        """Return the interpreter on the accelerator; None if none is configured or it does not work."""
         if delegate is None:
             return None
         try:
@@ -217,8 +214,7 @@ def _unreadable(path: Path, error: OSError) -> ProblemText:
 
 
 def _digest(path: Path, copy: Path) -> str:
-    """Return the SHA-256 of the file. Raises DetectorError for a file without TFLite's identifier, on which
-    the C++ runtime would abort."""
+    """Return the file's SHA-256. Raises DetectorError if it is no TFLite file: the runtime would abort."""
     with copy.open("rb") as file:
         identifier = file.read(8)[4:]
         file.seek(0)
@@ -242,8 +238,7 @@ def _import_predecessor() -> Any:
     except ImportError as error:
         raise DetectorError(problem_text("detector-no-runtime", error=str(error))) from error
     if int(np.__version__.split(".")[0]) >= 2:
-        # tflite_runtime imports under numpy 2 and fails only inside Interpreter(), with a text about
-        # _ARRAY_API.
+        # tflite_runtime imports under numpy 2, but Interpreter() fails with a text about _ARRAY_API.
         raise DetectorError(problem_text("detector-numpy", version=np.__version__))
     return interpreter
 

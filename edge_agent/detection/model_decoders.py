@@ -29,10 +29,8 @@ _YOLOX_STRIDES = (8, 16, 32)
 
 
 class YoloxDecoder:
-    """Decodes YOLOX.
-
-    Input [1, 3, h, w] or [1, h, w, 3], BGR 0..255, padded with 114; output [1, points, 5 + classes].
-    """
+    """Decodes YOLOX. Input [1, 3, h, w] or [1, h, w, 3], BGR 0..255, padded with 114; output
+    [1, points, 5 + classes]."""
 
     stretches = False
     merges_rider = False
@@ -76,8 +74,7 @@ class YoloxDecoder:
 
 
 def _points(width: int, height: int) -> tuple[Floats, Floats]:
-    """Return the column and row of each output point, shape (points, 2), and its stride, shape (points,
-    1)."""
+    """Return column and row of each output point, shape (points, 2), and its stride, shape (points, 1)."""
     grids, strides = [], []
     for stride in _YOLOX_STRIDES:
         rows, columns = np.mgrid[0 : height // stride, 0 : width // stride]
@@ -94,10 +91,8 @@ _STD = (57.375, 57.12, 58.395)
 
 
 class PicoDetDecoder:
-    """Decodes PicoDet.
-
-    Input [1, h, w, 3], BGR, normalised; for each stride the outputs [1, points, classes] and [1, points, 32].
-    """
+    """Decodes PicoDet. Input [1, h, w, 3], BGR, normalised; for each stride the outputs
+    [1, points, classes] and [1, points, 32]."""
 
     stretches = True  # trained with Resize, keep_ratio: False
     merges_rider = False
@@ -147,10 +142,8 @@ def _means(edges: Floats) -> Floats:
 
 
 class SsdDecoder:
-    """Decodes SSD.
-
-    Input [1, h, w, 3] RGB; outputs boxes [1, n, 4] (ymin, xmin, ymax, xmax), classes, scores, n.
-    """
+    """Decodes SSD. Input [1, h, w, 3] RGB; outputs boxes [1, n, 4] (ymin, xmin, ymax, xmax), classes,
+    scores, n."""
 
     classes: int | None = None
     stretches = True  # as in its training pipeline (fixed_shape_resizer)
@@ -201,10 +194,7 @@ class _Level:
 
 
 class StreetDecoder:
-    """Decodes the models of ``training/``.
-
-    Input [1, h, w, 3], BGR, -1..1; two outputs for each stride, in the order of their names.
-    """
+    """Decodes models of ``training/``. Input [1, h, w, 3], BGR, -1..1; two outputs per stride, by name."""
 
     stretches = False
     merges_rider = True
@@ -234,8 +224,7 @@ class StreetDecoder:
         return Candidates.joined([self._level(outputs, level, floor) for level in self._levels])
 
     def _level(self, outputs: Sequence[Tensor], level: _Level, floor: float) -> Candidates:
-        """Return the candidates of one stride. It compares the stored (quantised) scores first, and decodes
-        only the few cells that pass."""
+        """Return a stride's candidates: compare the quantised scores first, decode only cells that pass."""
         scores = outputs[level.scores_at][0].reshape(level.scores.shape[1], -1)
         least = level.scores.stored(np.array(floor, np.float32))
         cells = np.flatnonzero(scores.max(axis=0) >= least)

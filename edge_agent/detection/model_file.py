@@ -153,8 +153,7 @@ _MAPS = Path("/proc/self/maps")
 
 @contextlib.contextmanager
 def private_copy(path: Path) -> Iterator[Path]:
-    """Yield a path to a copy of the file that has no name in any folder. The path is valid inside the
-    ``with``.
+    """Yield a path to a copy of the file without a name in any folder; valid inside the ``with``.
 
     Overwriting a mapped file removes its pages, and the kernel then ends the process (SIGBUS, mmap(2)). The
     copy is on the same disk as the file, so the kernel can drop its pages; it disappears with the last
@@ -185,10 +184,7 @@ def mapped_name(path: Path) -> str:
 
 def forget_read_pages(name: str) -> None:
     """Drop this process's pages of a file that is mapped read-only; the kernel reads them again when needed.
-
-    This only saves memory, so it does nothing if the kernel or the C library cannot do it. ``name``: from
-    ``mapped_name``.
-    """
+    It has no effect if the kernel or the C library cannot do it. ``name``: from ``mapped_name``."""
     with contextlib.suppress(OSError, AttributeError, ValueError):
         madvise = ctypes.CDLL(None).madvise
         for line in _MAPS.read_text(errors="replace").splitlines():

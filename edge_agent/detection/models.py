@@ -77,8 +77,7 @@ class FetchedModel:
 
 
 def entry_named(name: str) -> CatalogueEntry:
-    """Return the catalogue's entry with that name, with or without ``.tflite``. Raises DetectorError that
-    lists all names."""
+    """Return the entry with that name, with or without ``.tflite``, or raise DetectorError with all names."""
     for entry in CATALOGUE:
         if name in (entry.stem, entry.file):
             return entry
@@ -166,8 +165,7 @@ def _read_folder(path: Path, entry: CatalogueEntry) -> bytes:
 
 
 def _get(url: str, entry: CatalogueEntry, timeout_s: float) -> bytes:
-    """Return the body of ``url``. A thread reads it, because ``urlopen`` waits for ever for headers that
-    trickle in."""
+    """Return the body of ``url``, read on a thread, as ``urlopen`` waits for ever for trickling headers."""
     answer: queue.SimpleQueue[bytes | _Unusable] = queue.SimpleQueue()
 
     def get() -> None:

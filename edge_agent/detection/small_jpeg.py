@@ -20,8 +20,7 @@ _SCAN = 0xDA
 
 
 def jpeg_size(payload: bytes) -> tuple[int, int] | None:
-    """Return (width, height) from the frame header; None if it is not a JPEG, or its header is not
-    understood."""
+    """Return (width, height) from the frame header; None if it is no JPEG or its header is unknown."""
     if not payload.startswith(b"\xff\xd8\xff"):
         return None
     place = 2
@@ -42,8 +41,7 @@ def jpeg_size(payload: bytes) -> tuple[int, int] | None:
 
 
 def blank_jpeg() -> bytes:
-    """Return a black JPEG that has to be scaled down. Decoding it loads all code that later decoding
-    needs."""
+    """Return a black JPEG that has to be scaled down: decoding it loads all code that decoding needs."""
     _, jpeg = cv2.imencode(".jpg", np.zeros((200, 100, 3), np.uint8))
     return jpeg.tobytes()
 
@@ -54,11 +52,8 @@ def decode_without_threads() -> None:
 
 
 def decode_small_jpeg(payload: bytes) -> Colour | None:
-    """Return the picture, (height, width, 3) uint8 BGR, scaled down so that its longest side is at most
-    ``PASSAGE_SIDE``.
-
-    None if it is damaged, or no JPEG with sides of at most ``MAX_DECODED_SIDE``.
-    """
+    """Return the picture, (height, width, 3) uint8 BGR, scaled down to at most ``PASSAGE_SIDE`` a side.
+    None if it is damaged, or no JPEG with sides of at most ``MAX_DECODED_SIDE``."""
     size = jpeg_size(payload)
     if size is None or not all(1 <= side <= MAX_DECODED_SIDE for side in size):
         return None

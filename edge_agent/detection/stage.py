@@ -60,8 +60,7 @@ _STANDING_S = 60.0
 _LATE_EVERY = 2
 """In catch-up mode, one of this many frames is inferred: more would delay the frames that wait."""
 _MAX_EMPTY, _EMPTY_INTERVAL_S = 10, 1.0
-"""After ``_MAX_EMPTY`` inferences in a row that found no object where something moved, infer once a
-second."""
+"""After so many inferences in a row that found no object where something moved, infer once a second."""
 _LARGER = 2.0  # motion this many times larger than recently may be a person or a vehicle: infer at once
 
 

@@ -63,8 +63,7 @@ class InputTable:
         std: Sequence[float] = (1.0,),
         rgb: bool = False,
     ) -> None:
-        """``mean`` and ``std``: the model expects ``(byte - mean) / std``; one value each, or one per channel
-        (B, G, R)."""
+        """The model expects ``(byte - mean) / std``: one value each, or one per channel (B, G, R)."""
         self.planar = info.shape[1] == 3 and info.shape[3] != 3
         height, width = info.shape[2:4] if self.planar else info.shape[1:3]
         self.size = (width, height)
@@ -119,5 +118,4 @@ class ModelDecoder(Protocol):
         """Whether the model returns a rider and the vehicle as one object, not as a person and a vehicle."""
 
     def decode(self, outputs: Sequence[Tensor], floor: float) -> Candidates:
-        """Decode the outputs, which are in the model's order. Returns all candidates that score at least
-        ``floor``."""
+        """Decode the outputs, in the model's order; return all candidates that score at least ``floor``."""

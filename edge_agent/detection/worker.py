@@ -127,9 +127,8 @@ class _Request:
 class DetectorWorker:
     """Runs one detector in the thread ``detector-<name>``; ``infer`` may be called from any thread.
 
-    It has a thread of its own, because an accelerator may hang: then only this thread hangs. The queue is
-    bounded by the number of calling threads, one per camera. ``stop()`` answers all waiting requests with
-    None.
+    It runs on a thread, because an accelerator may hang: then only that thread hangs. The queue is bounded by
+    the number of calling threads, one per camera. ``stop()`` answers all waiting requests with None.
     """
 
     def __init__(self, detector: ObjectDetector) -> None:
@@ -155,17 +154,13 @@ class DetectorWorker:
         return self._inline.failing
 
     def replace_detector(self, detector: ObjectDetector) -> None:
-        """Run another detector from the next request on. The old detector still answers the running
-        request."""
+        """Run another detector from the next request on; the old one still answers the running request."""
         with self._changed:
             self._inline = InlineInference(detector, self._inline)
 
     def run_when_idle(self, work: Callable[[], None]) -> bool:
-        """Run ``work`` on the detector's thread when no camera waits. ``work`` must not raise; a request that
-        comes meanwhile waits until it is done.
-
-        Returns False, and does not run ``work``, if other such work waits already or the thread is stopped.
-        """
+        """Run ``work``, which must not raise, on the detector's thread when no camera waits; new requests
+        wait for it. Return False without running it if other such work waits or the thread is stopped."""
         with self._changed:
             if self._when_idle is not None or not self._open:
                 return False
