@@ -103,11 +103,8 @@ class UnfinishedEvent(msgspec.Struct, frozen=True):
     boot_id: str | None = None
 
     def last_at(self, last_alive: LastAlive | None) -> str:
-        """Return the last time at which the event is known to have continued, RFC 3339.
-
-        It is the time of its last report or, if that is later, the time when the agent was last alive in the
-        same boot.
-        """
+        """Return the last time at which the event is known to have continued, RFC 3339: its last report, or
+        when the agent was last alive in the same boot if that is later."""
         if last_alive is None or self.seen_mono is None or last_alive.boot_id != self.boot_id:
             return self.seen_at
         lived = timedelta(seconds=max(0.0, last_alive.mono - self.seen_mono))
@@ -194,8 +191,7 @@ class Envelope:
     def phased(
         self, subject: str, severity: Severity, moment: Moment, data: wire.Message, media: Media | None
     ) -> Draft:
-        """Return the draft of an event with phases. The outbox stores an event that has not ended, to end it
-        after a crash."""
+        """Return the draft of an event with phases; the outbox stores open ones to end them after a crash."""
         kind = wire.KIND_OF_DATA[type(data)]
         encode = self.encoder(subject, severity, moment, data)
         opens, closes = None, None
@@ -212,8 +208,7 @@ class Envelope:
         """Return a function that makes the payload from a stamp. Everything but the stamp is fixed now."""
         kind = wire.KIND_OF_DATA[type(data)]
         synced: Literal["synced", "unsynced"] = "synced" if self._clock_synced() else "unsynced"
-        # An event is never stored before it happens, but the clock of a replay stays at the start of the
-        # recording.
+        # The clock of a replay stays at the recording's start, but no event is stored before it happens.
         recorded = rfc3339(max(self._clock.now(), moment.at))
 
         def encode(stamp: Stamp) -> bytes:

@@ -34,8 +34,7 @@ def line_turns(numbers: TurnNumbers) -> wire.LineTurnsData:
 def happened_mono(
     observation: ObjectObservation | RuleObservation | ViewObservation, last_mono: float, frame: Frame
 ) -> float:
-    """Return when the reported phase happened: a start when the event began, an end when it last held, an
-    update with this frame."""
+    """Return when a phase happened: a start when the event began, an end when it last held, an update now."""
     match observation.phase:
         case Phase.START | Phase.MOMENT:
             return observation.started_mono

@@ -95,8 +95,7 @@ class EventFactory:
     def rule_event(
         self, camera_id: str, observation: RuleObservation, frame: Frame, media: Media | None
     ) -> Draft:
-        """Return an event of a configured rule. The fields of ``observation.facts`` are named as on the
-        wire."""
+        """Return an event of a rule; the fields of ``observation.facts`` are named as on the wire."""
         at, ended = self._envelope.at, observation.phase is Phase.END
         facts = {
             key: round(value, 3) if isinstance(value, float) else value
@@ -188,8 +187,7 @@ class EventFactory:
     def rule_override(self, change: OverrideChange) -> Draft:
         """Return a ``rule-override`` event: a rule is muted, armed or disarmed, or a view is learned again.
 
-        An override of a rule survives a restart of the agent, so a restart does not end its event. Learning a
-        view does not survive it, so the outbox ends that event.
+        An override and its event survive a restart. Learning a view does not: the outbox ends its event.
         """
         now, ended = self._envelope.now(), change.phase is Phase.END
         data = wire.RuleOverrideData(
@@ -212,8 +210,7 @@ class EventFactory:
         return self._envelope.draft(change.camera, severity, now, data)
 
     def rule_change(self, change: RuleChange) -> Draft:
-        """Return a ``rule-change`` event: an operator changed a rule or masks for good, or the gateway undid
-        it."""
+        """Return a ``rule-change``: an operator changed a rule or masks for good, or the gateway undid it."""
         masks = None
         if (found := change.masks) is not None:
             ignored, private = (list(map(list, each)) for each in (found.ignored, found.private))
@@ -232,10 +229,7 @@ class EventFactory:
     # --- events about events and the gateway ---
 
     def evidence(self, camera_id: str, data: wire.EvidenceData, severity: Severity) -> Draft:
-        """Return an ``evidence`` event: the hash of a clip, or why there is none.
-
-        ``severity`` is that of the event that the clip shows.
-        """
+        """Return ``evidence``: a clip's hash, or why none exists. ``severity``: that of the clip's event."""
         now, key = self._envelope.now(), clip_key(data.event_id)
         return self._envelope.draft(camera_id, severity, now, data, closes=key)
 
@@ -255,22 +249,17 @@ class EventFactory:
         return self._envelope.draft(media.camera, Severity.INFO, self._envelope.now(), data, media=media)
 
     def still(self, media: Media, still: wire.StillRef, severity: Severity) -> Draft:
-        """Return an ``evidence`` event: one picture of a still.
-
-        ``severity`` is that of the event that the still shows.
-        """
+        """Return ``evidence``: one picture of a still. ``severity``: that of the still's event."""
         data = wire.EvidenceData(event_id=media.event_id, clip=None, still=still)
         return self._envelope.draft(media.camera, severity, self._envelope.now(), data, media=media)
 
     def with_awaited_clip(self, camera_id: str, draft: Draft, event_id: str) -> Draft:
-        """Return ``draft``, the last one of its event, with an open event: the outbox then stores the clip as
-        awaited."""
+        """Return ``draft``, the last of its event, with an open event: the outbox then awaits the clip."""
         awaited = awaited_clip(camera_id, event_id, draft.severity, self._envelope.now())
         return dataclasses.replace(draft, opens=awaited)
 
     def of_gateway(self, data: wire.Message, severity: Severity) -> Draft:
-        """Return an event about the gateway that happens now: ``certificate``, ``chain-head``, ``healing``
-        and so on.
+        """Return an event about the gateway that happens now, such as ``certificate`` or ``healing``.
 
         The outbox does not end it after a restart, because what it reports survives a restart.
         """
@@ -288,9 +277,7 @@ class EventFactory:
         self, kind: type[wire.ThermalData | wire.UplinkData], report: StepReport, facts: dict[str, Any]
     ) -> Draft:
         """Return a ``thermal`` or ``uplink`` event: the agent limits its work or its sending in steps.
-
-        ``facts``: the fields of this kind. A stricter limit is a warning.
-        """
+        ``facts``: the fields of this kind. A stricter limit is a warning."""
         change, ended = report.change, report.phase is Phase.END
         moment = self._envelope.moment(report.at_mono)
         data = kind(
@@ -322,14 +309,12 @@ class EventFactory:
         return self.of_gateway(data, severity)
 
     def model_change(self, data: wire.ModelData) -> Draft:
-        """Return a ``model`` event: another detector model is in use, passed its probation, or was
-        reverted."""
+        """Return a ``model`` event: another model is in use, passed its probation, or was reverted."""
         severity = Severity.WARNING if data.outcome == "reverted" else Severity.INFO
         return self.of_gateway(data, severity)
 
     def self_test(self, asked_by: str) -> Draft:
-        """Return a ``self-test`` event, whose delivery is tracked. It is a warning, so that neither a backlog
-        nor a data budget delays it."""
+        """Return a tracked ``self-test`` event, a warning so that no backlog or data budget delays it."""
         data = wire.SelfTestData(asked_by=asked_by)
         return self.of_gateway(data, Severity.WARNING)
 
