@@ -34,7 +34,7 @@ def line_turns(numbers: TurnNumbers) -> wire.LineTurnsData:
 def happened_mono(
     observation: ObjectObservation | RuleObservation | ViewObservation, last_mono: float, frame: Frame
 ) -> float:
-    """Return when a phase happened: a start when the event began, an end when it last held, an update now."""
+    """Return when a phase happened: a start when it began, an end when it last held, else at ``frame``."""
     match observation.phase:
         case Phase.START | Phase.MOMENT:
             return observation.started_mono
