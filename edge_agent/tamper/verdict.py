@@ -205,11 +205,8 @@ DAYLIGHT = 70.0  # mean luma; street lamps give less
 
 
 def _defocused(e: ViewEvidence, eased: bool) -> str | None:
-    """Return why the lens counts as out of focus, or None.
-
-    Then much more fine detail than contrast is lost, everywhere. The tiles with fine detail still match, or
-    no tile has structure left; and the layout, the most blurred band, is as it was.
-    """
+    """Return why the lens is out of focus, or None. Everywhere, much more fine detail than contrast is lost;
+    fine tiles match, or no tile has structure left; and the layout, the most blurred band, is as it was."""
     comparison = e.comparison
     if e.judged and comparison.detailed < MIN_TILES:
         return _melted(e, eased)

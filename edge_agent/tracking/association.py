@@ -44,8 +44,7 @@ def assign(costs: Sequence[Sequence[float]], alone: float = 1.0) -> list[tuple[i
 
 
 def _shortest_augmenting_paths(costs: Sequence[Sequence[float]]) -> list[int]:
-    """Return the column of each row at the least total cost, in O(rows^2 * columns). There must be at least
-    as many columns as rows."""
+    """Return each row's column at the least total cost, in O(rows^2 * columns). Needs columns >= rows."""
     rows, columns = len(costs), len(costs[0])
     row_price, column_price = [0.0] * (rows + 1), [0.0] * (columns + 1)
     owner = [0] * (columns + 1)  # by column, the row (from 1) that has it; column 0: the row being placed
@@ -92,8 +91,7 @@ def _path(
 
 
 def distance(a: Box, b: Box) -> float:
-    """Return the distance of the centres, horizontally in mean widths and vertically in mean heights of the
-    two boxes; 1 is about the size of one object. Infinite for boxes without an area."""
+    """Return the centres' distance in mean widths and heights of the boxes; infinite without an area."""
     (ax, ay), (bx, by) = a.centre, b.centre
     width, height = (a.width + b.width) / 2, (a.height + b.height) / 2
     if width <= 0 or height <= 0:
@@ -108,8 +106,7 @@ def size_ratio(a: Box, b: Box) -> float:
 
 
 def affinity(group: str | None, other: str | None) -> float:
-    """Return how likely two sightings of these groups are one object, 0..1. It is above 0 for two different
-    groups, because small models confuse them. None fits every group."""
+    """Return how likely two groups are one object, 0..1: models confuse groups. ``None`` fits every group."""
     if group is None or other is None or group == other:
         return 1.0
     if {group, other} == {PERSON, TWO_WHEELER}:
@@ -156,8 +153,7 @@ class Foreground:
     def share(self, box: Box, hidden_by: Sequence[Box] = ()) -> float:
         """Return the share of foreground in the part of ``box`` outside ``hidden_by``, 0..1.
 
-        Without a foreground mask it is the share that motion regions cover. It is 0 if ``hidden_by`` covers
-        more than 90 % of the box.
+        Without a foreground mask: the share that motion regions cover. 0 if ``hidden_by`` covers over 90 %.
         """
         visible = box.clipped()
         if not self._regions or visible.area <= 0:
@@ -171,8 +167,7 @@ class Foreground:
         return min(max(lit / area, 0.0), 1.0) if area > 0.1 * visible.area else 0.0
 
     def region_of(self, box: Box, others: Sequence[Box]) -> Box | None:
-        """Return the motion region that touches ``box``; None if there is not exactly one, or if it also
-        touches one of ``others``."""
+        """Return the only motion region that touches ``box``; None if it also touches one of ``others``."""
         near = [region.box for region in self._regions if _touch(region.box, box)]
         if len(near) != 1 or any(_touch(near[0], other) for other in others):
             return None

@@ -10,8 +10,7 @@ from edge_agent.core.model import PERSON, VEHICLE, Box, TrackState
 from edge_agent.tracking.tracked_object import TrackedObject
 
 # Confirmation. Larger numbers: fewer false tracks, later events.
-# Least share of the inferences covering a track that saw it; small models see a rider in every second one.
-MIN_HIT_SHARE = 0.34
+MIN_HIT_SHARE = 0.34  # least share of a track's inferences that see it; small models see a rider in half
 GOOD_VEHICLE = 0.5  # best score; reflections are often called car, but only with low scores
 MOVED, MOVED_HITS = 0.5, 2  # path in object sizes, and sightings; a false box stays, or jumps and disappears
 NUDGED, NUDGED_HITS, NUDGED_FRAMES = 0.15, 3, 2  # for a shorter path: also frames with motion in the box
@@ -36,8 +35,7 @@ IDLE = 10  # inferences without motion after which an unconfirmed track gets no 
 
 
 def is_credible(tracked: TrackedObject, min_score: float) -> bool:
-    """Return whether the inferences agree that a tentative track is an object. The combined score of its
-    sightings must reach ``min_score``."""
+    """Return whether inferences support a tentative track; their combined score must reach ``min_score``."""
     vote = tracked.vote
     if vote.count < MIN_HIT_SHARE * tracked.covered or vote.evidence < min_score:
         return False
@@ -57,8 +55,7 @@ def has_moved(tracked: TrackedObject, now: float) -> bool:
 def is_standing(tracked: TrackedObject, now: float) -> bool:
     """Return whether a tentative track is an object that stood there before the agent started.
 
-    A vehicle may be parked. A person is accepted only with motion in the box: a person who never moves is
-    usually a tree trunk.
+    A vehicle may be parked; a person without any motion in the box is rejected: it is usually a tree trunk.
     """
     vote, age = tracked.vote, now - tracked.created_mono
     if vote.count < STANDING_SHARE * tracked.covered or tracked.box.clipped().area > HUGE:

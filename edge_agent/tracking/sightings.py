@@ -36,13 +36,11 @@ class Sighting:
 
 
 Apart = Callable[[Detection, Detection], bool]
-"""Returns whether a person and a two-wheeler are two objects, such as a person who walks past a parked
-motorcycle."""
+"""Returns whether a person and a two-wheeler are separate, as when a person walks past a motorcycle."""
 
 
 def sightings(detections: Sequence[Detection], aspect: float, apart: Apart) -> list[Sighting]:
-    """Return the objects in one frame's ``detections``, highest score first. The order of input has no
-    effect.
+    """Return the objects in one frame's ``detections`` (in any order), highest score first.
 
     ``aspect`` is the picture's height over its width. Invalid detections, those without a group, and the
     weakest beyond ``MAX_DETECTIONS`` are dropped.
@@ -87,10 +85,8 @@ def _strongest_first(one: Detection | Sighting) -> tuple[float, float, float, fl
 
 
 def _distinct(detections: Sequence[Detection]) -> list[Detection]:
-    """Return one detection for each object. ``detections`` are of one group, the highest score first.
-
-    If the box of a two-wheeler without its rider is merged, the box becomes the union of both.
-    """
+    """Return one detection per object; ``detections`` are of one group, the highest score first. A merged
+    two-wheeler without its rider gets the union of both boxes."""
     kept: list[Detection] = []
     for d in detections:
         same = next((i for i, k in enumerate(kept) if _same(d, k)), None)
@@ -118,8 +114,7 @@ def _is_machine(d: Detection) -> bool:
 def _pair(
     machines: Sequence[Detection], people: Sequence[Detection], apart: Apart
 ) -> list[tuple[Detection, list[Detection]]]:
-    """Return each two-wheeler with its riders. If several two-wheelers are below a rider, the rider belongs
-    to the one that is most in line horizontally."""
+    """Return each two-wheeler with its riders; a rider belongs to the best aligned two-wheeler below."""
     riders: dict[int, list[Detection]] = {index: [] for index in range(len(machines))}
     duplicates: set[int] = set()
     for person in people:
@@ -158,15 +153,13 @@ def _mounted(machine: Detection, riders: Sequence[Detection]) -> Sighting:
 
 
 def _vehicle(d: Detection, aspect: float) -> Sighting:
-    """Return the sighting of a vehicle; a tall box with a low score gets a small weight, because models often
-    label distant riders as a car in such a box."""
+    """Return a vehicle's sighting. Tall boxes with low scores weigh little: often they are distant riders."""
     tall = aspect * d.box.height > TALL * d.box.width and d.score < TALL_SCORE
     return Sighting(d.label, d.score, VEHICLE, d.box, d.score * (TALL_VEHICLE_WEIGHT if tall else 1.0))
 
 
 def _without_duplicates(seen: Sequence[Sighting]) -> list[Sighting]:
-    """Drop duplicates of a stronger sighting: the same object with another label, a part of it, or a box
-    around it and a second object."""
+    """Drop duplicates of a stronger sighting: another label, a part, or a box around two objects."""
     kept: list[Sighting] = []
     for s in seen:
         if not any(_is_duplicate(s, k) for k in kept):
@@ -246,11 +239,9 @@ class GroupVote:
         )
 
     def _agrees(self, seen: str, group: str) -> bool:
-        """Return whether a sighting of group ``seen`` supports ``group``.
-
-        A person supports a two-wheeler, because a rider is a person. A two-wheeler supports a person only
-        with a model that returns rider and vehicle as one object, because it labels some walkers as riders.
-        """
+        """Return whether a sighting of ``seen`` supports ``group``. A person supports a two-wheeler: a rider
+        is a person. A two-wheeler supports a person only with a model that returns rider and vehicle as one
+        object, because it labels some walkers as riders."""
         if seen == group:
             return True
         return {seen, group} == {PERSON, TWO_WHEELER} and (group == TWO_WHEELER or not self.uses_coco_classes)

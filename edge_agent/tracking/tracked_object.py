@@ -91,8 +91,7 @@ class KalmanBox:
         return sqrt(self._place)
 
     def predict(self, dt: float, moves: bool = True) -> None:
-        """Predict the box ``dt`` seconds later. With ``moves`` False the box stays, and only its variance
-        grows."""
+        """Predict the box ``dt`` seconds later; with ``moves`` False, only its variance grows."""
         if moves:
             self.box = self.box.shifted(self.velocity[0] * dt, self.velocity[1] * dt)
         self._place += dt * (2 * self._both + dt * self._speed) + ACCELERATION * dt**3 / 3

@@ -15,14 +15,12 @@ from edge_agent.tracking.sightings import Apart, Sighting, sightings
 from edge_agent.tracking.tracked_object import TrackedObject, check_parked, store_patch
 
 BEGIN_SCORE, BEGIN_SCORE_STILL = 0.3, 0.5
-"""Least score of a sighting that starts a track, with motion and without. Lower values start tracks earlier,
-but more of them are false."""
+"""Least score to start a track, with motion and without. Lower: earlier tracks, but more false ones."""
 COVERS = 0.9  # an inference covers a box if this share of it is inside the crop
 MIN_SHARE = 0.03  # least side of an object as a share of the crop's: 12 of 416 pixels; below it is chance
 NEARER = 0.05  # an object is in front of another if its foot is lower by this share of the other's height
 NEAR_REACH, LEAP_REACH, MAX_REACH = 0.4, 1.0, 1.6
-"""Largest distance of a sighting from a track's prediction, in own sizes: in the first assignment; in the
-second, of tracks and sightings that the first left; in any case."""
+"""Largest distance from a prediction, in own sizes: in the first assignment; in the second; in any case."""
 MOTION_MISSES = 4  # after this many misses in a row, motion alone no longer supports a track
 REGION_NOISE = 0.2**2  # variance of a motion region's centre, own sizes squared; a region includes the shadow
 SAME_IOU, SAME_INSIDE = 0.45, 0.75  # above one of these, a sighting is a duplicate of a track with a sighting
@@ -120,16 +118,14 @@ class Tracker:
     def _apply_sightings(self, seen: Sequence[Sighting], foreground: Foreground, now: float) -> None:
         """Assign sightings to tracks; a strong sighting that is left starts a new track.
 
-        A sighting without motion needs a higher score to start a track, because models sometimes detect an
-        object in signs, tripods and lane marks. Weak sightings without motion are assigned to standing tracks
-        only.
+        A sighting without motion needs a higher score to start a track: models sometimes see objects in
+        signs, tripods and lane marks. Weak sightings without motion are assigned to standing tracks only.
         """
         moving = {id(s) for s in seen if not foreground.trusted or foreground.supports(s.box)}
         strong = [s for s in seen if s.score >= (BEGIN_SCORE if id(s) in moving else BEGIN_SCORE_STILL)]
         weak = [s for s in seen if s.score < BEGIN_SCORE and id(s) in moving]
         weak_still = [s for s in seen if s.score < BEGIN_SCORE_STILL and id(s) not in moving]
-        # Confirmed tracks first: an unconfirmed track of a sign must not get the sighting of an object that
-        # passes the sign.
+        # Confirmed tracks first: a weak track of a sign must not get an object that passes the sign.
         left, free = self._assign(strong, [t for t in self._objects if t.confirmed], moving, now)
         left, others = self._assign(left, [t for t in self._objects if not t.confirmed], moving, now)
         left, free = self._assign(left, [*free, *others], moving, now, LEAP_REACH)
@@ -168,8 +164,7 @@ class Tracker:
         )
 
     def _count_misses(self, inferred: Sequence[Box], beside: _Beside, now: float) -> None:
-        """Count a miss for each track that an inference covered but did not see, unless another object hides
-        it."""
+        """Count a miss for each covered track that the inference did not see, unless an object hides it."""
         if not inferred:
             return
         for tracked in self._objects:
@@ -197,8 +192,7 @@ class Tracker:
         return best if best is not None and best.box.iou(box) > 0.35 else None
 
     def _support(self, foreground: Foreground, inferred: bool, beside: _Beside, now: float) -> None:
-        """Support moving tracks by motion. In a frame without an inference, correct the position of a track
-        by its motion region, if that touches no other track."""
+        """Support moving tracks by motion; between inferences, a motion region of one track corrects it."""
         if not foreground.trusted:
             return
         sighted = {id(tracked) for tracked in self._objects if tracked.seen_now}
@@ -262,8 +256,7 @@ def _hiding(tracked: TrackedObject, beside: _Beside) -> list[Box]:
 
 
 def _in_reach(boxes: Sequence[Box], others: Sequence[Box]) -> list[list[bool]]:
-    """Return, for each box a row, which of ``others`` are near enough to compute the cost of the pair. In a
-    full street most pairs are not."""
+    """Return, a row per box, which ``others`` are near enough for a cost: in a full street most are not."""
     far = MAX_REACH
     places = [(o.x1 + o.x2, o.y1 + o.y2, far * (o.x2 - o.x1), far * (o.y2 - o.y1)) for o in others]
     rows = []
@@ -281,8 +274,7 @@ def _is_same(sighting: Sighting, tracked: TrackedObject) -> bool:
 
 
 def _is_part(tracked: TrackedObject, beside: _Beside, now: float) -> bool:
-    """Return whether an unconfirmed track is only a part of another object: in this frame the other one has a
-    sighting, the track has none, and its box is inside the other's."""
+    """Return whether a track is part of another: unconfirmed, now unseen, and inside a track seen now."""
     if tracked.confirmed or tracked.parked or tracked.sighted_mono == now:
         return False
     return any(

@@ -57,8 +57,7 @@ class BillingPeriod(msgspec.Struct, kw_only=True):
 
 
 def first_day_of(day: date, reset_day: int) -> date:
-    """Return the first day of the billing period that contains ``day``. In a month with fewer days than
-    ``reset_day``, periods begin on its last day."""
+    """Return the first day of ``day``'s billing period; ``reset_day`` 31 is the last day of a short month."""
     this = _reset_in(day.year, day.month, reset_day)
     if day >= this:
         return this
@@ -80,9 +79,8 @@ def advance_period(
 ) -> tuple[BillingPeriod, BillingPeriod | None]:
     """Return the period that contains ``now`` (local time, from a trusted clock), and the period before it.
 
-    If the clock ran ahead and was set back, the earlier period is in force again, with the bytes that were
-    counted in the later one added, so that no budget is granted twice. If the clock is set back to the day
-    before the period, the period stays.
+    If the clock ran ahead and is set back, the earlier period returns, plus the bytes of the later one: no
+    budget is granted twice. If the clock is set back to the day before the period, the period stays.
     """
     today = now.date()
     first_day = first_day_of(today, reset_day)
@@ -161,8 +159,7 @@ TOP_STEP = len(STEP_BELOW)
 
 
 class BudgetLadder:
-    """Decides the budget step of a gateway. ``update`` may be called at any rate; without a trusted clock it
-    does not change the step."""
+    """Decides a gateway's budget step; keeps it without a trusted clock. Call ``update`` at any rate."""
 
     def __init__(self, monthly_bytes: int, step: int = 0, first_day: date | None = None) -> None:
         """``step`` and ``first_day``: the step in force when the agent last ran, and its billing period."""

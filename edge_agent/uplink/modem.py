@@ -145,16 +145,14 @@ def _pin_attempts(retries: object) -> int | None:
 
 
 def _signal(quality: object) -> int | None:
-    """Return the percentage of ``SignalQuality``, which is ``(percent, whether it was measured recently)``;
-    None if ``quality`` has another form. A modem that is not registered reports 0."""
+    """Return the percent of ``(percent, measured recently)``, 0 if not registered; None for another form."""
     if isinstance(quality, tuple) and quality and isinstance(quality[0], int):
         return min(max(quality[0], 0), 100)
     return None
 
 
 def _counts(bearers: Mapping[str, Properties]) -> Iterator[BearerCount]:
-    """Yield the counts of each bearer. The properties ``total-*`` include earlier sessions of the bearer;
-    ModemManager before 1.16 lacks them."""
+    """Yield each bearer's counts. ``total-*``: with earlier sessions, missing before ModemManager 1.16."""
     for path, properties in bearers.items():
         stats = properties.get("Stats")
         if isinstance(stats, dict):

@@ -1,8 +1,7 @@
 """Reads the modem from ModemManager over the system's D-Bus. Only this module uses jeepney.
 
-ModemManager's D-Bus policy lets every user read these properties, and the socket is AF_UNIX, so the sandboxed
-agent needs no additional rights (docs/decisions/0095). The module changes nothing, and never starts
-ModemManager.
+ModemManager's policy lets every user read these properties, and the socket is AF_UNIX, so the sandboxed agent
+needs no further rights (docs/decisions/0095). The module changes nothing, and never starts ModemManager.
 """
 
 from __future__ import annotations
@@ -35,8 +34,7 @@ MAX_BEARERS = 4
 def read_modem(address: str) -> ModemReading | None:
     """Return the modem's reading; None while ModemManager does not run. Raises ModemError.
 
-    Call it on a separate thread: it blocks for ever if a D-Bus daemon accepts the connection and then sends
-    nothing.
+    Call it on a separate thread: it blocks for ever if a D-Bus daemon accepts the connection and is silent.
     """
     try:
         with open_dbus_connection(address, auth_timeout=TIMEOUT_S) as connection:

@@ -28,8 +28,7 @@ class _Bearer(msgspec.Struct):
 
 
 class _Saved(msgspec.Struct, kw_only=True):
-    """The content of the file. ``source``: the boot and the process of ModemManager to which the counts of
-    ``bearers`` belong."""
+    """The file's content. ``source``: the boot and the ModemManager process to which ``bearers`` belong."""
 
     first_day: date | None = None  # of the billing period; None: no trusted clock has been available yet
     sent: Bytes = 0

@@ -20,8 +20,7 @@ UNBOUNDED = 10**12
 
 
 class SendLimiter:
-    """Decides by budget step and token bucket what may be sent. Only the publisher's thread may call it; any
-    thread may set ``step``, which applies from the next call on."""
+    """Decides what may be sent. For one thread; any may set ``step``, which applies from the next call on."""
 
     def __init__(self, clock: Clock, bytes_s: float = UNBOUNDED) -> None:
         self.step = 0
@@ -60,8 +59,7 @@ class SendLimiter:
 
 
 class SendRate:
-    """Limits messages to ``per_s`` a second on average, and ``burst`` at once after a pause. Only one thread
-    may use it."""
+    """Limits messages to ``per_s`` a second on average, ``burst`` at once after a pause. For one thread."""
 
     def __init__(self, per_s: float, burst: int) -> None:
         self._per_s = per_s
@@ -83,7 +81,6 @@ class SendRate:
 
     @property
     def wait_s(self) -> float:
-        """Return the seconds, from the last call of ``available``, until a quarter of the burst, at least one
-        message, may be sent; 0 if it may be sent now."""
+        """Return the seconds from the last ``available`` until a quarter of the burst may be sent; 0: now."""
         lacking = max(1.0, self._burst / 4) - self._tokens
         return max(0.0, lacking / self._per_s)

@@ -23,8 +23,7 @@ from edge_agent.core.state_file import read_record, write_record
 from edge_agent.uplink.budget import BillingPeriod, ByteCounts, PeriodUse, advance_period, period_use
 
 SAVE_EVERY_S = 300.0
-"""Least time between two saves. Each writes a few hundred bytes, and SD cards wear out. A power cut loses the
-count of at most this time."""
+"""Least time between saves, which wear out SD cards; a power cut loses the count of at most this time."""
 
 
 class TrafficClass(StrEnum):
@@ -37,8 +36,7 @@ class TrafficClass(StrEnum):
 
 
 class _Saved(msgspec.Struct, kw_only=True):
-    """The content of the file. ``day``: the local date of the counts in ``today``; None until a trusted clock
-    is available."""
+    """The file's content. ``day``: the local date of ``today``'s counts; None before a clock is trusted."""
 
     day: date | None
     today: ByteCounts
@@ -75,8 +73,7 @@ class DataUsage:
         self._period = self._state.period or self._older_period()
 
     def _older_period(self) -> BillingPeriod:
-        """Return the billing period for a file of an older version, which has none. Its bytes are known only
-        if the period is the calendar month."""
+        """Return the period for a file without one; its bytes are known only if it is the calendar month."""
         saved = self._state
         if saved.day is None or self._reset_day != 1:
             return BillingPeriod()
@@ -127,8 +124,7 @@ class DataUsage:
                 self._dirty = True
 
     def _roll_over(self) -> datetime | None:
-        """Begin a new day, month or period if the date has changed. Return the local time; None without a
-        trusted clock."""
+        """Begin a new day, month or period if due. Return local time; None without a trusted clock."""
         if not self._clock_trusted():
             return None
         now = self._clock.now().astimezone(self._timezone)

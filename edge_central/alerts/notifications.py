@@ -68,7 +68,7 @@ def encode_alert(alert: Alert) -> bytes:
 
 
 def messages_for(change: AlertChange, topics: CentralTopics) -> Iterator[MqttMessage]:
-    """Return a change's messages. Cleared: one without the retain flag, then an empty one for the topic."""
+    """Return a change's messages: for a cleared alert, one unretained and an empty one to clear the topic."""
     if change.kind is AlertChangeKind.CLEARED:
         yield MqttMessage(alert_topic(change.alert.key, topics), encode_alert(change.alert))
         yield clearing_message(change.alert.key, topics)

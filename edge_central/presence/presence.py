@@ -166,8 +166,7 @@ class PresenceTracker:
             self._change_state(record, PresenceState(state), why, at)
 
     def remove(self, gateway: str, ward: str, now_ms: int) -> None:
-        """Remove a gateway whose retained messages were cleared. Do nothing if the gateway has moved to
-        another ward."""
+        """Remove a gateway whose retained messages were cleared, unless it has moved to another ward."""
         record = self._gateways.get(gateway)
         if record is not None and record.ward == ward:
             del self._gateways[gateway]
@@ -265,8 +264,7 @@ class PresenceTracker:
             self._change_state(record, PresenceState.OFFLINE, why, at)
 
     def _settle(self, record: _GatewayPresence, mono: float, settled: bool) -> GatewayReport | None:
-        """Return the report that is due for this gateway, and store it as reported. None: no report is
-        due."""
+        """Return this gateway's due report and store it as reported; None: no report is due."""
         state, reported = self._decide(record, mono, settled), record.reported
         if state is None:
             return None
@@ -331,8 +329,7 @@ class PresenceTracker:
         return reports
 
     def _fallen_together(self, records: Collection[_GatewayPresence], mono: float) -> list[_GatewayPresence]:
-        """Return the gateways of a new outage. Empty if too few gateways went offline, or if the first of
-        them did so less than ``outage_hold_s`` ago."""
+        """Return a new outage's gateways; empty if few, or all offline for less than ``outage_hold_s``."""
         thresholds = self._thresholds
         expected = [
             record for record in _expected(records) if record.reported_state is not PresenceState.OFFLINE

@@ -31,8 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class PresenceDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """The retained message that says whether a gateway is there. It is published once for each change that
-    lasts."""
+    """Retained message that says whether a gateway is there; published once for each lasting change."""
 
     schema: Literal["central-presence/1"] = "central-presence/1"
     gateway: str
@@ -137,8 +136,7 @@ class PresencePublisher:
         del self._unwritten[:count]
 
     def _messages(self, report: PresenceReport) -> Iterator[MqttMessage]:
-        """Yield the messages of a report. If the gateway has moved to another ward, one of them clears the
-        topic of its former ward."""
+        """Yield a report's messages; if the gateway has moved, one clears the topic of its former ward."""
         if isinstance(report, GatewayReport):
             ward = self._wards.pop(report.gateway, report.ward)
             if ward != report.ward:

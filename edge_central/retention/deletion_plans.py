@@ -136,8 +136,7 @@ class DeletionRelease(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def blocked_key(central_id: str) -> str:
-    """Return the key in ``meta``. Each centre has its own key, because several centres may use one
-    database."""
+    """Return the key in ``meta``, one per centre, because several centres may use one database."""
     return f"deletions-held {central_id}"
 
 
@@ -148,8 +147,7 @@ def release_key(central_id: str) -> str:
 def find_excess(
     connection: Connection, plans: Sequence[DeletionPlan], release: DeletionRelease | None
 ) -> BlockedDeletions | None:
-    """Return what these plans would delete if that is more than one run may delete. None: the run may
-    begin."""
+    """Return what these plans would delete if it is too much for one run; None: the run may begin."""
     over, stored, limits = Counter[str](), Counter[str](), Counter[str]()
     for plan in plans:
         if plan.what in LIMITED:

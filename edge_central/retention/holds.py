@@ -100,8 +100,7 @@ def place_hold(connection: Connection, hold: RetentionHold) -> int:
 
 
 def is_stored(connection: Connection, event_id: str) -> bool:
-    """Whether an event with this id, or media of it, are stored. A hold on a mistyped id would keep nothing,
-    and nobody would notice."""
+    """Whether the event or media of it are stored: a hold on a mistyped id would keep nothing, unnoticed."""
     columns = (tables.event.c.event_id, tables.media.c.event_id)
     return any(connection.scalar(select(each).where(each == event_id).limit(1)) for each in columns)
 

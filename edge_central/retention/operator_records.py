@@ -44,9 +44,8 @@ def delete_old(
     most: int,
     now_ms: int | None = None,
 ) -> DeletedBatch:
-    """Examine up to ``most`` records from before ``before_ms`` with keys after ``after``, and delete those
-    that are not on hold. ``now_ms``: a search is on hold if a gateway keeps one of its passages until later
-    than this; None: no search is on hold."""
+    """Examine up to ``most`` records before ``before_ms`` with keys after ``after``; delete those without
+    hold. A search is on hold while a gateway keeps a passage of it until after ``now_ms``; None: never."""
     examine: Callable[[Connection, int, Any, int], Examined] = {
         DeletionTarget.HANDLING: _handlings,
         DeletionTarget.REQUEST: _requests,
@@ -67,8 +66,7 @@ def delete_old(
 
 
 def _handlings(connection: Connection, before_ms: int, after: Any, most: int) -> Examined:
-    """Delete handlings with their steps, unless the event or alert is still stored. The age of a handling is
-    that of its newest step."""
+    """Delete handlings and steps, aged by the newest step, unless their event or alert is still stored."""
     columns = tables.handling_step.c
     written = func.max(columns.at_ms)
     query = select(columns.subject.label("key"), written.label("at_ms")).group_by(columns.subject)
@@ -115,9 +113,8 @@ def _requests(connection: Connection, before_ms: int, after: Any, most: int) -> 
 
 
 def _claims(connection: Connection, before_ms: int, after: Any, most: int) -> Examined:
-    """Delete old claims. A claim in force is kept while the site reports, because it says which box the site
-    has and an operator needs it to withdraw the box; it is also kept while a withdrawal waits for the control
-    machine."""
+    """Delete old claims. A claim in force is kept while the site reports, because an operator needs it to
+    withdraw the site's box, and while a withdrawal waits for the control machine."""
     columns = tables.claim.c
     at_ms = case((columns.answered_ms > columns.last_ms, columns.answered_ms), else_=columns.last_ms)
     query = select(columns.id.label("key"), at_ms.label("at_ms")).where(columns.id > (after or 0))
@@ -187,8 +184,7 @@ def _searches(connection: Connection, before_ms: int, after: Any, most: int, now
 
 
 def _with_passage_holds(connection: Connection, searches: Sequence[str], now_ms: int | None) -> set[str]:
-    """Return the searches with a passage that a gateway keeps, or is asked to keep, until after
-    ``now_ms``."""
+    """Return the searches with a passage that a gateway keeps, or shall keep, until after ``now_ms``."""
     if now_ms is None:
         return set()
     columns = tables.passage_hold.c
@@ -198,8 +194,7 @@ def _with_passage_holds(connection: Connection, searches: Sequence[str], now_ms:
 
 
 def _delete_without_hold(connection: Connection, searches: Collection[str]) -> None:
-    """Delete the matches and pictures of these searches, except those of passages with a hold: the others
-    show people who are in no case."""
+    """Delete these searches' matches and pictures but passages on hold: others show people in no case."""
     held = tables.passage_hold.c
     for table in (tables.search_match, tables.search_picture, tables.search_scene):
         columns = table.c

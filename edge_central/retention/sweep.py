@@ -1,5 +1,4 @@
-"""Deletes expired rows and media in small batches between the batches of the ingest, and records each
-deletion."""
+"""Deletes expired rows and media in small batches between those of ingest, and records each deletion."""
 
 from __future__ import annotations
 
@@ -40,8 +39,7 @@ FIRST_AFTER_S = 60.0
 EVERY_S = 86_400.0
 COUNT_EVERY_S = 3_600.0  # how often a blocked run counts again
 PAUSE_S = 0.5
-"""Pause between two batches: so 400 events a second are deleted, three times the peak rate of 465
-gateways."""
+"""Pause between batches, for 400 deleted events a second: three times the peak rate of 465 gateways."""
 MAX_ROWS = 200
 MAX_MEDIA = 50
 

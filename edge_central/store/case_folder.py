@@ -38,8 +38,7 @@ class CaseFolder:
         return self._folder / str(case_id) / sha256
 
     def temporary(self) -> IO[bytes]:
-        """Return an empty file on the same disk. It is deleted when it is closed. Raises
-        DatabaseUnavailable."""
+        """Return an empty file on the same disk, deleted when closed. Raises DatabaseUnavailable."""
         try:
             self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
             file = tempfile.NamedTemporaryFile(dir=self._folder)  # noqa: SIM115 (the caller closes it)
@@ -70,8 +69,7 @@ class CaseFolder:
         DatabaseUnavailable."""
         try:
             file.flush()
-            # NamedTemporaryFile sets mode 0600; the group must be able to read the stored file
-            os.fchmod(file.fileno(), 0o640)
+            os.fchmod(file.fileno(), 0o640)  # NamedTemporaryFile sets 0600; the group must read stored files
             os.fsync(file.fileno())
             file.seek(0)
             sha256, size = _digest(file)
@@ -124,8 +122,7 @@ class CaseFolder:
 
 
 def _discard_abandoned(path: Path) -> None:
-    """Delete a temporary file unless a process uses it. Its age does not show this, because the clock may
-    jump."""
+    """Delete a temporary file unless a process uses it; the age does not show this: clocks may jump."""
     with contextlib.suppress(OSError), path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises while another process has the lock
         path.unlink()

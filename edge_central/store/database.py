@@ -55,8 +55,7 @@ MAX_READS = 6  # maximum number of the console's connections that read at the sa
 REBUILD_KEY = "traffic-rebuild"
 """Key in ``meta``: the events up to this cursor are not yet counted for traffic."""
 WRITERS_LOCK = 7_415_001
-"""Id of the advisory lock of PostgreSQL. Writers commit one after another, so that cursors become visible in
-order."""
+"""Id of PostgreSQL's advisory lock: writers commit in turn, so that cursors become visible in order."""
 
 
 class DatabaseUnavailable(CentralError):
@@ -202,8 +201,7 @@ def prepare_schema(connection: Connection) -> None:
 
 
 def _create_missing_tables(connection: Connection) -> None:
-    """Create missing tables with their indexes. This is faster than SQLAlchemy's own check, a query for each
-    table."""
+    """Create missing tables with indexes. SQLAlchemy's own check is slower: a query for each table."""
     existing = set(inspect(connection).get_table_names())
     for table in metadata.sorted_tables:
         if table.name in existing:
@@ -304,8 +302,7 @@ class DatabaseConnections:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Run one transaction that may write. Raises DatabaseUnavailable or DatabaseRejected; nothing is
-        written then.
+        """Run one transaction, or raise DatabaseUnavailable or DatabaseRejected without any write.
 
         Writers commit one after another, so that the steps of the incident log become visible in order.
         """
@@ -320,8 +317,7 @@ class DatabaseConnections:
         self._writes.dispose()
 
     def _prepare(self) -> None:
-        """Create missing tables once, because the console may start before the ingest or before its
-        database."""
+        """Create missing tables once: the console may start before the ingest, or before its database."""
         if not self._prepared:
             with translate_errors("the database cannot be used"), self._writes.connect() as connection:
                 prepare_schema(connection)
@@ -361,8 +357,7 @@ def write_meta(connection: Connection, key: str, value: str | None) -> None:
 
 
 def read_record(connection: Connection, key: str, kind: type[Record]) -> Record | None:
-    """Return a JSON record of the table ``meta``. None: it has no such key, or another version of the centre
-    wrote the record."""
+    """Return a JSON record of the table ``meta``; None: missing, or written by another centre version."""
     text = read_meta(connection, key)
     try:
         return None if text is None else msgspec.json.decode(text, type=kind)

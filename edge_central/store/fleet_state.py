@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 MAX_BRANCHES = 8
-"""Maximum number of branches of one stream. Two gateways with one identity make one branch; if there are
-more, it is done on purpose."""
+"""Most branches of a stream. Two gateways with one identity make one branch; more are made on purpose."""
 
 
 def branch_name(epoch: str, number: int) -> str:
@@ -79,8 +78,7 @@ class EventStream:
 
     @property
     def upto(self) -> int:
-        """Return the highest number up to which each event is stored, or its loss is announced by the
-        gateway."""
+        """Return the highest number up to which each event is stored or announced as lost."""
         for first in self._firsts:
             if self._gaps[first].why is not GapReason.ANNOUNCED:
                 return first - 1
@@ -100,8 +98,7 @@ class EventStream:
         return 0 < sequence <= self.highest and self._gap_with(sequence) is None
 
     def add(self, sequence: int, now_ms: int, why: GapReason = GapReason.MISSING) -> None:
-        """Add a number for which ``has`` is false. Numbers that are skipped become missing, for the reason
-        ``why``."""
+        """Add a number for which ``has`` is false; numbers that it skips become missing for ``why``."""
         gap = self._gap_with(sequence)
         if gap is not None:
             self.late += 1
@@ -111,15 +108,13 @@ class EventStream:
         self.highest = sequence
 
     def expect(self, upto: int, now_ms: int, why: GapReason = GapReason.MISSING) -> None:
-        """Mark as missing, for the reason ``why``, those numbers up to ``upto`` that are not stored: the
-        gateway has used them."""
+        """Mark the numbers up to ``upto`` that are not stored as missing: the gateway has used them."""
         if upto > self.highest:
             self._put(SequenceGap(self.highest + 1, upto, why, now_ms))
             self.highest = upto
 
     def mark_announced(self, first: int, last: int, now_ms: int) -> int:
-        """Record that the gateway announced the loss of ``first`` to ``last``. Return how many of them were
-        missing."""
+        """Record the announced loss of ``first`` to ``last``; return how many of them were missing."""
         self.expect(last, now_ms)
         explained = 0
         position = max(0, bisect_right(self._firsts, first) - 1)
@@ -162,9 +157,8 @@ class EventStream:
 
 
 MAX_GAPS = 20_000
-"""Maximum number of gaps that the ``loss`` events of one gateway may create; one such event can name 15,000.
-A gap is a permanent row and 300 bytes of memory. An outbox with 10,000 alarms between infos that it gave up
-stays below this."""
+"""Maximum of gaps from ``loss`` events of one gateway; one event can name 15,000. A gap is a permanent row
+and 300 bytes of memory. An outbox with 10,000 alarms between given-up infos stays below this."""
 MAX_STREAMS = 1_000
 """Maximum number of streams of one gateway. Above it, an epoch without a stored event creates none. A gateway
 that loses its power every night for three years stays below this."""
@@ -203,8 +197,7 @@ class GatewayRecord:
 
     @property
     def sessions(self) -> tuple[str | None, ...]:
-        """Return the gateway's session according to each kind of message. They may differ until all kinds
-        have arrived."""
+        """Return the gateway's session by each kind of message; they may differ until all have arrived."""
         return self.state_session, self.birth_session, self.heartbeat_session
 
 
@@ -224,8 +217,7 @@ class FleetState:
         self._by_gateway.setdefault(stream.gateway, []).append(stream)
 
     def confirmed_upto(self, gateway: str, epoch: str) -> int:
-        """Return the number up to which the centre confirms the epoch: each event up to it is stored, or its
-        loss is announced by the gateway.
+        """Return the number that confirms the epoch: each event up to it is stored or announced as lost.
 
         0 if different events had the same number, because the confirmation would cover both.
         """
@@ -235,8 +227,7 @@ class FleetState:
         return stream.upto
 
     def current_epoch(self, gateway: str) -> str | None:
-        """Return the epoch that the gateway uses now, None if unknown. The gateway ignores confirmations for
-        another epoch."""
+        """Return the gateway's epoch, None if unknown; it ignores confirmations for another epoch."""
         record = self.gateways.get(gateway)
         if record is not None and record.epoch:
             return record.epoch

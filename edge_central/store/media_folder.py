@@ -60,8 +60,7 @@ class MediaFolder:
     # --- files in parts ---
 
     def stored_head(self, gateway: str, sha256: str, size_bytes: int) -> bytes | None:
-        """Return the first bytes of a stored file of this size. None: it is not stored. Raises
-        DatabaseUnavailable."""
+        """Return the first bytes of a file of this size; None: not stored. Raises DatabaseUnavailable."""
         for sealed in (False, True):
             path = self.path(gateway, sha256, sealed)
             try:
@@ -96,8 +95,7 @@ class MediaFolder:
     def complete(self, row: int, gateway: str, sha256: str, size_bytes: int) -> bytes:
         """Check and store a file when all its parts have been written; return its first bytes.
 
-        Raises DamagedFile, and DatabaseUnavailable.
-        """
+        Raises DamagedFile, and DatabaseUnavailable."""
         path = self._folder / PARTS / str(row)
         try:
             if not path.exists():

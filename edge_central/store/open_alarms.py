@@ -34,8 +34,7 @@ from edge_central.store import tables
 from edge_central.store.ringing import ALARM, RINGING_KINDS, RINGING_PHASES
 
 OPEN_ALARM_AGE_MS = 7 * 86_400_000
-"""After this time, acknowledged alarms without an outcome leave the list. Other alarms never leave it by
-age."""
+"""After this, acknowledged alarms without an outcome leave the list; others never leave it by age."""
 MAX_GATEWAY_ROWS = 200
 """Maximum number of rows of one gateway: one for each rule of 16 cameras. Further alarms of the gateway share
 one row for each kind, so that a gateway that invents names of cameras cannot fill the list."""
@@ -48,8 +47,7 @@ _QUERY_ROWS = 500
 T = TypeVar("T")
 _E, _H, _O, _R = tables.event.c, tables.handling.c, tables.open_alarm.c, tables.alarm_row.c
 EVENT_SUBJECT = literal("event ") + _E.gateway + " " + _E.event_id
-"""The event's name in the incident log. It contains the gateway, because ids of events are unique for each
-gateway only."""
+"""The event's name in the incident log, with the gateway: event ids are unique for each gateway only."""
 
 COUNTED = (
     *("alarms", "waiting", "last_cursor", "first_ms", "last_ms"),
@@ -96,8 +94,7 @@ _DECODER = msgspec.json.Decoder(_RuleOfEvent)
 
 
 def rule_of(kind: str, payload: bytes) -> str:
-    """Return the rule that an event reports, or the state of a camera's view; empty if the event names
-    neither."""
+    """Return the rule that an event reports, or the state of a camera's view; empty without either."""
     try:
         data = _DECODER.decode(payload).data
     except (msgspec.DecodeError, UnicodeError, RecursionError):

@@ -19,8 +19,7 @@ GATEWAY = "gateway"
 PAPERS = {"signed": SIGNED_REPORT_EVENT, "report": REPORT_EVENT, "examination": EXAMINATION_EVENT}
 """Kind of paper -> how the ids of its events begin. The first beginning that fits decides."""
 MAX_PAPERS = 50
-"""Maximum number of papers of one kind and gateway. A site gets a few in its life: one for each
-commissioning."""
+"""Most papers of one kind and gateway. A site gets a few in its life: one for each commissioning."""
 
 
 def paper_of(event_id: str | None, camera: str) -> str:
@@ -32,8 +31,7 @@ def paper_of(event_id: str | None, camera: str) -> str:
 def add_paper(connection: Connection, media: dict[str, Any]) -> None:
     """List a new row of ``media`` as a paper, if it is one and its gateway may have one more.
 
-    Only a file that fits into one message can be a paper: a gateway sends papers in one message, and larger
-    files in parts.
+    Only files that fit into one message can be papers: gateways send larger files in parts.
     """
     kind = paper_of(media["event_id"], media["camera"])
     if not kind or media["bytes"] > MAX_MESSAGE_BYTES:

@@ -1,5 +1,4 @@
-"""The column ``problem``: code and figures of the problem that another column of the row describes as
-text."""
+"""The column ``problem``: code and figures of the problem whose text is in another column of the row."""
 
 from __future__ import annotations
 

@@ -122,9 +122,8 @@ def open_kinds(connection: Connection, scope: Scope, now_ms: int) -> tuple[tuple
 def unhandled_subjects(
     connection: Connection, scope: Scope, now_ms: int, wanted: QueueFilter, seen: SeenUpTo
 ) -> dict[str, str]:
-    """Return the subjects, with their wards, that match the filter, that the page has shown (``seen``), and
-    that are not acknowledged: at most MAX_AT_ONCE alarms and as many alerts. Silenced alarms are left out:
-    the page folds them."""
+    """Return the subjects, with wards, that match the filter and are in ``seen`` but not acknowledged: up to
+    MAX_AT_ONCE alarms and as many alerts. Silenced alarms are left out: the page folds them."""
     queue = open_queue(scope, now_ms, wanted)
     ids = [
         select(queue.c.id).where(

@@ -1,5 +1,4 @@
-"""Counts of traffic. A row is a day of a line, a day of the turns that end with a line, or a day of a
-camera."""
+"""Counts of traffic. A row is a day of a line, of the turns that end with a line, or of a camera."""
 
 from __future__ import annotations
 
