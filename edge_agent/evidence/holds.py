@@ -68,8 +68,7 @@ class HoldStore:
             return frozenset()
 
     def all(self) -> dict[str, HoldRecord | None]:
-        """Return the records by event id. A record is None if its file cannot be read: the event is on hold
-        too.
+        """Return the records by event id; None for an unreadable file: that event is on hold too.
 
         Raises ``OSError`` when the folder cannot be read.
         """

@@ -57,10 +57,8 @@ def scaled_whole(picture: Picture, privacy: Sequence[Polygon], max_side: int) ->
 def _blacken(
     colour: Colour, privacy: Sequence[Polygon], size: tuple[int, int], origin: tuple[int, int], edge: int
 ) -> None:
-    """Blacken polygons in ``colour``, which is a part of a picture of ``size`` (width, height).
-
-    The polygons are in 0..1 of the whole picture; the part begins at ``origin`` (x, y).
-    """
+    """Blacken polygons in ``colour``, the part of a picture that begins at ``origin`` (x, y). The polygons
+    are in 0..1 of the whole picture, whose ``size`` is (width, height)."""
     for polygon in privacy:
         scaled = np.array(polygon, dtype=np.float64) * size - origin
         points = [np.round(scaled).astype(np.int32)]
@@ -76,12 +74,9 @@ def encode(colour: Colour) -> bytes:
 def fitted(
     colour: Colour, aim_bytes: int, max_bytes: int, qualities: Sequence[int] = QUALITIES
 ) -> tuple[bytes, Colour]:
-    """Return a JPEG and its pixels. The JPEG has at most ``aim_bytes`` if one of the ``qualities`` (1 to 100,
-    the best first) allows it.
-
-    If it has more than ``max_bytes`` at every quality, the picture is halved. The function encodes once for
-    each quality and halving.
-    """
+    """Return a JPEG and its pixels: of at most ``aim_bytes`` if one of the ``qualities`` (1 to 100, the best
+    first) allows this. If every quality gives more than ``max_bytes``, the picture is halved. Encodes once
+    for each quality and halving."""
     while True:
         for quality in qualities:
             payload = encode_at(colour, quality)

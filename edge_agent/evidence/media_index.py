@@ -28,8 +28,7 @@ _NAME = re.compile(
 class MediaName:
     """``<YYYY-MM-DD>/<HHMMSS>_<severity number>_<camera>_<event_id>_<media_id>.<mp4|jpg>[.sealed]``.
 
-    The time is the gateway's time in UTC. It is only a label: after a boot without a clock it can be wrong by
-    years.
+    The gateway's time in UTC is only a label: after a boot without a clock it can be wrong by years.
     """
 
     day: str
@@ -62,8 +61,7 @@ class MediaName:
 
     @classmethod
     def parsed(cls, path: Path) -> Self | None:
-        """Return the name of an existing file in its parts; None if it is not a name that the agent
-        writes."""
+        """Return the parts of an existing file's name; None if the agent does not write such names."""
         match = _NAME.fullmatch(path.name)
         if match is None:
             return None
@@ -82,8 +80,7 @@ def is_id(word: str) -> bool:
 
 
 def check_id(word: str) -> None:
-    """Raise ``StorageError`` for an invalid id. Ids become parts of file names, and some come from the
-    command line."""
+    """Raise ``StorageError`` for an invalid id. Ids become file names; some come from the command line."""
     if not is_id(word):
         raise StorageError(f"{word!r} is not an id, which has lower-case letters, digits and hyphens only")
 
@@ -131,8 +128,7 @@ class MediaIndex:
         self.bytes -= item.size
 
     def __iter__(self) -> Iterator[MediaEntry]:
-        """Iterate in the order of removal: the lowest severity first, and within a severity the oldest file
-        first."""
+        """Iterate in the order of removal: by severity from the lowest, then by age from the oldest."""
         for severity in sorted(self._by_severity):
             yield from self._by_severity[severity]
 
@@ -145,8 +141,7 @@ class MediaIndex:
     def to_free(
         self, size: int, severity: int, on_hold: Callable[[MediaEntry], bool]
     ) -> list[MediaEntry] | None:
-        """Return the files whose removal frees ``size`` bytes. None of them has a higher severity than
-        ``severity``.
+        """Return files whose removal frees ``size`` bytes, none with a higher severity than ``severity``.
 
         Returns None if these files are not enough. ``on_hold`` returns whether a file must not be removed.
         """

@@ -63,10 +63,7 @@ def seal(payload: bytes, recipient: bytes) -> bytes:
 
 
 def seal_parts(payload: bytes, recipient: bytes) -> tuple[bytes, bytes]:
-    """Return header and body of the sealed content. Joining them would need the memory of a clip twice.
-
-    ``recipient`` and errors are those of ``seal``.
-    """
+    """Seal as ``seal`` does, but return header and body: joining them needs a clip's memory twice."""
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
     if len(recipient) != KEY_BYTES:

@@ -32,8 +32,7 @@ MIN_SIDE = 320  # pixels of the camera's picture
 MAX_SIDE = 640  # pixels sent
 CLEARLY_BETTER = 1.5  # factor between two values of ``quality``
 MAX_PENDING_BYTES = 8_000_000
-"""Limit of the raw pixels that are stored for one camera: 26 crops of 320 x 320. When it is reached, better
-views are ignored."""
+"""Limit of raw pixels stored per camera: 26 crops of 320 x 320. At the limit, better views are ignored."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,8 +99,7 @@ class ObjectSnapshots(RuleSnapshots):
                 self._hold(seen, frame, track)
 
     def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None:
-        """Return the picture for an event of an object: at its start the current view, later a view only if
-        it is clearly better than the one sent before."""
+        """Return the picture for an event: at its start the current view, later only a clearly better one."""
         if phase is Phase.START:
             self._release(self._seen.pop(track.id, None))
             self._seen[track.id] = _Seen(quality(track))

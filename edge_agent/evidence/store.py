@@ -140,8 +140,7 @@ class MediaStore:
                 raise self._fail(error) from error
 
     def maintain(self) -> None:
-        """Remove files that are too old, and try a failed disk again, if one of these is due. Never
-        raises."""
+        """Remove files that are too old and retry a failed disk, whichever is due. Never raises."""
         now_mono = self._clock.monotonic()
         if now_mono < self._next_mono:
             return
@@ -157,8 +156,7 @@ class MediaStore:
             self._next_mono = now_mono + (RESCAN_S if self._degraded is None else PROBE_S)
 
     def health(self, clips: int = 0, missed: int = 0) -> EvidenceHealth:
-        """Return the state of the store. ``clips`` and ``missed``: counts of the recorder. Thread-safe and
-        cheap."""
+        """Return the store's state. ``clips``, ``missed``: counts of the recorder. Thread-safe and cheap."""
         with self._lock:
             oldest = self._index.oldest()
             return EvidenceHealth(
@@ -204,8 +202,7 @@ class MediaStore:
             self._remove(item)
 
     def _to_remove(self, size_bytes: int, severity: int) -> list[MediaEntry]:
-        """Return the files that ``_free_space`` has to remove. Raises ``StorageError`` when they are not
-        enough."""
+        """Return the files to remove for a new file. Raises ``StorageError`` if they are not enough."""
         size = on_disk(size_bytes)
         over = self._index.bytes + size - self._storage.max_bytes
         removable = self._index.to_free(over, severity, self._has_hold)
@@ -220,8 +217,7 @@ class MediaStore:
         return removable
 
     def _rescan(self) -> None:
-        """Read the index again. While the clock is right, also remove files that are too old, and give those
-        a date that were written without a clock."""
+        """Read the index. If the clock is right, remove old files and give undated files the current time."""
         self._index = read_media_index(self._media)
         if not self._clock_synced():
             return
@@ -268,8 +264,7 @@ class MediaStore:
         self._degraded = why
 
     def _recovered(self) -> None:
-        """Note that the disk works. The store stays degraded while there is no space for the last refused
-        file."""
+        """Note that the disk works. The store stays degraded while the last refused file has no space."""
         if self._refused is not None:
             try:
                 self._to_remove(*self._refused)
@@ -288,8 +283,7 @@ def _free(folder: Path) -> int:
 
 
 def _write(path: Path, parts: Sequence[bytes]) -> float:
-    """Write a new file durably, and return its modification time. If that fails, raises ``OSError`` and
-    leaves no file."""
+    """Write a new file durably; return its modification time. Raises ``OSError`` and then leaves no file."""
     part = path.with_name(path.name + PART)
     try:
         with open(part, "wb", buffering=0) as file:

@@ -107,8 +107,7 @@ class EvidenceChain:
         return self._no_key or notice or self._journal.degraded
 
     def stored(self, event: StoredEvent) -> None:
-        """Add an event to the journal, and note that no head signs it yet. The outbox calls this for every
-        event that it stores."""
+        """Add an event to the journal, as not yet signed. The outbox calls this for each event it stores."""
         self._journal.add(event)
         if event.kind == HEAD_KIND:
             return

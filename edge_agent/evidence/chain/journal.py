@@ -140,8 +140,7 @@ class EventJournal:
         self._complete = path
 
     def _rotate(self) -> None:
-        """Remove the oldest files. Files are removed by age only while the clock is right: with a wrong date,
-        all would be too old."""
+        """Remove the oldest files; by age only while the clock is right, or a wrong date would remove all."""
         oldest = self._clock.now().date() - self._max_age if self._clock_synced() else date.min
         try:
             sizes = {path: path.stat().st_size for path in sorted(self._folder.glob("*.jsonl"))}
@@ -166,8 +165,7 @@ class EventJournal:
         return self._has_hold(path) or (before is not None and self._has_hold(before))
 
     def _has_hold(self, path: Path) -> bool:
-        """Return whether the file names an event on hold. The file is read again only when the holds have
-        changed."""
+        """Return whether the file names an event on hold. Read it again only if the holds have changed."""
         hold_ids = self._hold_ids()
         known_ids, found = self._mentions.get(path.name, (None, False))
         if known_ids != hold_ids:
@@ -199,8 +197,7 @@ def _by_epoch(events: list[StoredEvent]) -> Iterator[list[StoredEvent]]:
 
 
 def _day_of(path: Path) -> date | None:
-    """Return the day of a file; None if it was written without a clock. Such a file is removed only because
-    of the size of all files."""
+    """Return the day of a file; None if written without a clock. Only the size limit removes such files."""
     try:
         day = date.fromisoformat(path.name[:10])
     except ValueError:

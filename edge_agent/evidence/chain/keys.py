@@ -44,8 +44,7 @@ class KeyProblem(EdgeAgentError):
 
 
 class SigningKey:
-    """A private key. ``notice`` says why the key is new, or why it is not on the disk; None if neither is the
-    case."""
+    """A private key. ``notice`` says why the key is new or not on the disk; None if neither is the case."""
 
     def __init__(self, private: Ed25519PrivateKey, notice: str | None = None) -> None:
         self._private = private
@@ -105,8 +104,7 @@ def _load_or_make(folder: Path, path: Path, journal: Path) -> SigningKey:
 
 
 def public_keys(state_dir: Path) -> dict[str, bytes]:
-    """Return the PEM of every key that this gateway ever had, by key id. Damaged keys are skipped. Raises
-    ``OSError``."""
+    """Return the PEM of each key this gateway ever had, by key id; skip damaged keys. Raises ``OSError``."""
     found = {}
     for path in sorted((state_dir / FOLDER).glob("evidence-*.pub.pem")):
         pem = path.read_bytes()
@@ -159,8 +157,7 @@ def _parse(pem: bytes) -> Ed25519PrivateKey:
 
 
 def _own_form(pem: bytes) -> bytes | None:
-    """Return the private key in DER from a file in the form that ``_make`` writes; None for any other
-    file."""
+    """Return the private key in DER from a PEM file as ``_make`` writes it; None for any other file."""
     lines = pem.split()
     with contextlib.suppress(ValueError):
         der = base64.b64decode(lines[3] if len(lines) == 7 else b"", validate=True)
@@ -213,8 +210,7 @@ def _in_memory(reason: str, private: Ed25519PrivateKey | None = None) -> Signing
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
-    """Write a new file, durably and completely, or not at all. Raises ``OSError``, also if the file exists
-    already."""
+    """Write a new file durably, as a whole or not at all. Raises ``OSError``, also if the file exists."""
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:

@@ -59,8 +59,7 @@ class ChainLinks:
     def follow(self) -> None:
         """Follow the links from each trusted event back to earlier ones."""
         self._signed_ascending = sorted(self._signed)
-        # The walk back stops at an event that is missing from the input, and continues from the next earlier
-        # event that a signed head names.
+        # Links end at a missing event, and start again at the next earlier event that a signed head names.
         for sequence in sorted(self._given, reverse=True):
             for digest, record in self._given[sequence].items():
                 if digest in self._trusted.get(sequence, ()) and record.prevhash and sequence > 1:
@@ -80,8 +79,7 @@ class ChainLinks:
         return bool(self._trusted.get(sequence))
 
     def is_disputed(self, sequence: int) -> bool:
-        """Return whether two different hashes of this event are proven, so that signed heads contradict each
-        other."""
+        """Return whether signed heads prove two different hashes of this event, so contradict each other."""
         return len(self._trusted.get(sequence, ())) > 1
 
     def fits(self, record: Record) -> bool:
@@ -102,8 +100,7 @@ class ChainLinks:
         return self._signed_ascending[at] if at < len(self._signed_ascending) else None
 
     def gaps(self) -> Iterator[tuple[int, int]]:
-        """Yield the first and last number of each gap between the given events, and up to the last number
-        that a head names."""
+        """Yield the first and last number of each gap, up to the last number that a head names."""
         signed = {sequence for sequence in self._signed if sequence not in self._given}
         first = min(self._given, default=min(signed, default=1))
         edges = [first - 1, *sorted(self._given), max([*signed, *self._given], default=0) + 1]
@@ -138,8 +135,7 @@ class LossRanges:
         return self._starts.get(sequence)
 
     def unproven_parts(self, first: int, last: int) -> Iterator[tuple[int, int, LossRange | None]]:
-        """Yield the parts of a gap that no proven loss event announces. Each has the unproven loss that
-        announces it, or None."""
+        """Yield the parts of a gap that no proven loss covers, each with the unproven loss there, or None."""
         for low, high, proven in self._proven.parts(first, last):
             if proven is None:
                 yield from self._doubtful.parts(low, high)

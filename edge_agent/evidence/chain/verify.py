@@ -64,11 +64,8 @@ Doubt = tuple[VerificationVerdict, str]  # the verdict on a head that fails the 
 
 
 def check_signature(signed: SignedText, keys: Keys) -> Doubt | None:
-    """Check a signature; return None if it is valid, else the verdict and why.
-
-    It must be made by the key of the gateway; if no key of the gateway is given, by a key without a known
-    owner.
-    """
+    """Return None if the gateway's key made the signature, else the verdict and why. If no key of the gateway
+    is given, a key without a known owner is accepted."""
     from cryptography.exceptions import InvalidSignature
 
     if not keys:
@@ -138,15 +135,13 @@ def verify_events(
 
 
 def signed_verdict(gateway: str, keys: Keys) -> VerificationVerdict:
-    """Return the verdict on a text of the gateway with a valid signature: genuine only if its key was
-    given."""
+    """Return the verdict on a validly signed text: genuine only if the gateway's key was given."""
     known = has_gateway_key(gateway, keys)
     return VerificationVerdict.GENUINE if known else VerificationVerdict.CONSISTENT
 
 
 def _follow_into_older_epochs(chains: Mapping[tuple[str, str], ChainLinks]) -> None:
-    """Follow the links on from the proven first event of an epoch to the event of an older epoch that it
-    names."""
+    """Follow the proven first event of each epoch to the event that it names in an older epoch."""
     joins: dict[tuple[str, str], list[tuple[Record, Record]]] = defaultdict(list)
     for first, last in epoch_joins(record for chain in chains.values() for record in chain.records()):
         joins[first.gateway, first.epoch].append((first, last))

@@ -68,8 +68,7 @@ def _kind(codec: str, unit: bytes) -> int:
 
 
 def _units(packet: bytes) -> Iterator[bytes]:
-    """Yield the units. A unit never ends with a zero byte, so zeros after a unit belong to the next start
-    code."""
+    """Yield the units. A unit never ends with a zero byte: zeros after it belong to the next start code."""
     at = packet.find(b"\x00\x00\x01")
     while at >= 0:
         end = packet.find(b"\x00\x00\x01", at + 3)

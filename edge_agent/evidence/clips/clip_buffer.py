@@ -146,9 +146,8 @@ class ClipBuffer:
     def begin_at(self, mono: float, max_bytes: int) -> int:
         """Return the position at which a clip that shows the time ``mono`` begins.
 
-        It is the last keyframe up to that time, or a later one if the packets from there on have more than
-        ``max_bytes`` already. If all keyframes are later, it is the first keyframe; without any, the position
-        of the next packet.
+        It is the last keyframe up to that time, or a later one if there are more than ``max_bytes`` from
+        there on. If all keyframes are later, it is the first one; without any, the next packet's position.
         """
         with self._lock:
             found: int | None = None

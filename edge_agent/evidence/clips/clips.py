@@ -173,8 +173,7 @@ class CameraClips:
         if self._closed or not self._sources or event.event_id in self._clips:
             return
         source, buffer = self._best_buffer()
-        # An event may be reported long after it began: then the clip begins later, to show what led to the
-        # report.
+        # If an event is reported long after it began, the clip begins later, to show what led to the report.
         limits, reported_mono = self._settings, self._clock.monotonic()
         begin_mono = max(event.started_mono - limits.pre_s, reported_mono + limits.post_s - limits.max_s)
         begin = buffer.begin_at(begin_mono, limits.max_bytes // 2)

@@ -41,8 +41,7 @@ if TYPE_CHECKING:
 TICKS_PER_S = 90_000
 """Time base of clips. It is that of video over RTP, so that a camera's times are whole numbers here too."""
 JUMP_S = 1.0
-"""If the camera's clock moves further than this against the gateway's, it was set. As in
-``capture.stream_time``."""
+"""A camera's clock that moves further against the gateway's was set. As in ``capture.stream_time``."""
 USUAL_STEP_S = 0.1  # how long the only picture of a clip is shown
 
 
@@ -102,8 +101,7 @@ def _runs(packets: Sequence[StreamPacket], tick_s: float, timed: bool) -> list[l
 
 
 def _own_s(item: StreamPacket, tick_s: float, timed: bool) -> float:
-    """Return the packet's time by the camera's clock, or by the gateway's clock if the camera gives no
-    times."""
+    """Return the packet's time by the camera's clock; by the gateway's clock if the camera gives no times."""
     pts = item.packet.pts
     return item.stamp_mono if pts is None or not timed else pts * tick_s
 

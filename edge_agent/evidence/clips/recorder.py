@@ -57,8 +57,7 @@ class ClipRecorder:
         clock: Clock,
         seal_to: bytes | None = None,
     ) -> None:
-        """``seal_to``: the X25519 public key to which clips are sealed. Pictures are already sealed when they
-        come."""
+        """``seal_to``: X25519 public key to which clips are sealed. Pictures are sealed before they come."""
         self._store = store
         self._events = events
         self._outbox = outbox
@@ -132,8 +131,7 @@ class ClipRecorder:
             return list(self._cameras)
 
     def _finish(self) -> None:
-        """Make the open clips, the highest severity first. After the deadline, report them as missing
-        instead."""
+        """Make the open clips, the highest severity first. After the deadline, report them as missing."""
         self._store_pictures()
         all_finished: list[tuple[str, FinishedClip]] = []
         for clips in self._all():
@@ -197,8 +195,7 @@ class ClipRecorder:
             log.error("%s: the clip of %s cannot be reported: %s", camera_id, finished.event_id, error)
 
     def _stored(self, camera_id: str, finished: FinishedClip) -> ClipRef:
-        """Store the clip durably, and return its reference. Raises ``EdgeAgentError`` when no clip can be
-        made or stored."""
+        """Make the clip, store it durably, return its reference. Raises ``EdgeAgentError`` if that fails."""
         # Imported only here, because importing PyAV takes 0.1 s.
         from edge_agent.evidence.clips.mux import NoClip, mux_clip
 

@@ -32,8 +32,7 @@ class Selection:
 
 
 class EvidenceArchive:
-    """Finds events in the journal below ``state_dir`` and in the outbox. ``waiting`` returns the outbox's
-    payloads."""
+    """Finds events in the journal below ``state_dir`` and in the outbox's payloads, from ``waiting``."""
 
     def __init__(self, state_dir: Path, waiting: Callable[[], Iterable[bytes]]) -> None:
         self._state_dir = state_dir
@@ -108,8 +107,7 @@ class EvidenceArchive:
             ]
 
     def _lines(self, epoch: str | None, found: Selection | None) -> Iterator[tuple[bytes, str]]:
-        """Yield the events of the journal and the outbox with their place. With ``epoch``, read only its
-        journal files."""
+        """Yield events of journal and outbox and their place. With ``epoch``, read only its journal files."""
         for path in journal_files(self._state_dir):
             if epoch is not None and not path.name.endswith(f"-{epoch}.jsonl"):
                 continue

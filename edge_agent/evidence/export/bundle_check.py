@@ -38,8 +38,7 @@ from edge_agent.evidence.export.manifest import MANIFEST, READMES, SIGNATURE, SU
 from edge_agent.evidence.export.report import VerificationReport
 
 _WORD = re.compile(r"[^_.]+")
-"""A part of a file name, to find the media id in it: an id contains neither ``_`` nor ``.``, which surround
-it."""
+"""Matches the parts of a file name between ``_`` and ``.``; one of them is the media id."""
 _BEST_FIRST = (VerificationVerdict.GENUINE, VerificationVerdict.CONSISTENT)
 
 
@@ -106,8 +105,7 @@ class BundleCheck:
         report: VerificationReport,
         arrived: Sequence[SignedHead] | None = None,
     ) -> None:
-        """``arrived``: the heads that the centre has stored. If they are given, no other heads are
-        accepted."""
+        """``arrived``: heads that the centre has stored. If they are given, only these heads are accepted."""
         if SUMS not in contents.names:
             raise EvidenceError(f"{name} is not a bundle: there is no {SUMS} in it")
         self._contents = contents
@@ -147,8 +145,7 @@ class BundleCheck:
         return self._contents.read(file, MAX_SMALL_BYTES) if file in self._digests else b""
 
     def _bundled_keys(self) -> Keys:
-        """Return the keys in the bundle itself. A forger can add keys too, so these keys make nothing
-        genuine."""
+        """Return the keys in the bundle itself. They make nothing genuine: a forger can add keys too."""
         keys = {}
         for file in self._in("keys/")[:MAX_KEYS]:
             try:
@@ -246,8 +243,7 @@ def _foreign(digests: Mapping[str, str]) -> Iterator[VerificationFinding]:
 
 
 def _check_sums(text: bytes, digests: Mapping[str, str]) -> Iterator[VerificationFinding]:
-    """Yield a finding for each line that ``sha256sum -c`` would refuse, and for each file that is not
-    listed."""
+    """Yield a finding for each line that ``sha256sum -c`` would refuse and each file that is not listed."""
     listed = set()
     for line in text.decode("utf-8", errors="replace").split("\n")[:-1]:
         match = _SUM.fullmatch(line)

@@ -22,14 +22,12 @@ from edge_agent.core.errors import EvidenceError
 MAX_FILES = 50_000
 MAX_BYTES = 4_000_000_000  # limit of all files together, unpacked
 MAX_RATIO = 100
-"""Largest ratio of unpacked to packed size of the whole bundle. Events shrink to a half; deflate can reach a
-ratio of 1,000."""
+"""Limit of the bundle's unpacked to packed size: events have a ratio of 2, deflate can reach 1,000."""
 MAX_LIST_BYTES = 8_000_000  # limit of a zip's list of files, which is read into memory
 PIECE = 1 << 20
 
 _SAFE_NAME = re.compile(r"(?!(.*/)?\.\.?(/|\Z))[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*", re.DOTALL)
-"""Accepts a safe file name: none with ``..``, a root, a drive or a backslash, which would be unpacked
-elsewhere."""
+"""A safe file name: no ``..``, root, drive or backslash, which would unpack the file elsewhere."""
 _END, _END_MARK = struct.Struct("<4s4H2LH"), b"PK\x05\x06"  # the last record of a zip
 _END_64, _END_64_BYTES = b"PK\x06\x07", 20  # stands before ``_END`` if a zip has over 65,534 files or 4 GB
 _ENTRY = b"PK\x01\x02"  # begins each file in the list
@@ -101,8 +99,7 @@ def _readable(where: Path | str) -> Iterator[None]:
 
 
 def _files_of(folder: Path) -> list[str]:
-    """Return the names of the files. Links and devices are errors: a link leads out of the bundle, and
-    reading a pipe may never end."""
+    """Return the file names; refuse links, which lead out of the bundle, and devices, which may never end."""
     names: list[str] = []
     total = 0
     for place, folders, files in os.walk(folder, onerror=_raise):

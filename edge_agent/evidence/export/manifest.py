@@ -110,8 +110,7 @@ def _judge_signature(
 def _judge_list(
     manifest: _Manifest, digests: Mapping[str, str], records: Iterable[Record]
 ) -> Iterator[VerificationFinding]:
-    """Yield a finding for each difference between the files that the manifest lists and those in the
-    bundle."""
+    """Yield a finding for each difference between the manifest's list of files and the bundle's files."""
     for name, digest in manifest.files.items():
         if name not in digests:
             yield missing(name, f"{MANIFEST} lists it, it is not there")

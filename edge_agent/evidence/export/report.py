@@ -36,8 +36,7 @@ class VerificationReport:
 
     @property
     def exit_code(self) -> int:
-        """The exit code. 0: all is genuine. 3: all is consistent, but not everything is covered by a known
-        key. 1: otherwise."""
+        """The exit code. 0: all genuine. 3: all consistent, not all covered by a known key. 1: otherwise."""
         if self.genuine:
             return EX_OK
         return EX_INCOMPLETE if self._only(*FINE) else EX_FAILED
@@ -52,8 +51,7 @@ class VerificationReport:
             self.passed_over.append(where)
 
     def write(self, out: TextIO) -> None:
-        """Write the result, the number of each verdict, and what is not genuine; neighbours with the same
-        verdict and reason share a line."""
+        """Write the result, a count per verdict, and what is not genuine; equal neighbours share a line."""
         out.write(f"RESULT: {self._sum()}\n")
         if self.gateways:
             hidden = len(self.gateways) - MAX_NAMED
@@ -118,8 +116,7 @@ class VerificationReport:
 
 
 def spans(records: Collection[Record]) -> Iterator[str]:
-    """Yield the first and last event of each chain. The files cannot show which events came before and
-    after."""
+    """Yield the first and last event of each chain. The files cannot show events before or after."""
     numbers: dict[tuple[str, str], list[int]] = defaultdict(list)
     keys: dict[tuple[str, str], set[str]] = defaultdict(set)
     for record in records:
