@@ -104,13 +104,11 @@ class BootHistory:
         self._record = BootRecord(boot_id, self.reason, None, panics)
 
     def mark_running(self) -> None:
-        """Write that the agent runs. If the next boot finds this marker, that boot was not requested. Blocks
-        for an fsync."""
+        """Mark the agent as running: a boot that finds the mark was not requested. Blocks for an fsync."""
         write_record(self._path, self._record)
 
     def mark_stopped(self) -> None:
-        """Write that the agent stopped cleanly. Asks systemd (at most 0.3 s) whether the whole system
-        stops."""
+        """Write a clean stop of the agent. Asks systemd (at most 0.3 s) whether the whole system stops."""
         stopped = BootReason.COMMAND.value if self._system_stopping() else "agent"
         write_record(self._path, structs.replace(self._record, stopped=stopped))
 

@@ -57,8 +57,7 @@ def read_watchdog(wanted: Watchdog, sysroot: Path = Path("/")) -> WatchdogState 
 
 
 def is_other(wanted: Watchdog, state: WatchdogState) -> bool:
-    """Return whether the device is another timer than the board's own, such as a software timer, which stops
-    when the kernel hangs."""
+    """Return whether the device is not the board's timer. A software timer stops when the kernel hangs."""
     return None not in (wanted.identity, state.identity) and state.identity != wanted.identity
 
 
@@ -104,10 +103,8 @@ def _pi_bootloader(sysroot: Path) -> str | None:
 
 
 def platform_lines(profile: Profile, sysroot: Path = Path("/")) -> Iterator[str]:
-    """Yield one line for each difference from the profile, with the remedy.
-
-    A value that cannot be read is skipped. May block 2 s for vcgencmd.
-    """
+    """Yield one line for each difference from the profile, with the remedy; skip values that cannot be read.
+    May block 2 s for vcgencmd."""
     if profile.platform is None:
         return
     firmware = profile.platform.firmware
@@ -122,8 +119,7 @@ def platform_lines(profile: Profile, sysroot: Path = Path("/")) -> Iterator[str]
 
 
 def _watchdog_lines(wanted: Watchdog, sysroot: Path) -> Iterator[str]:
-    """Yield faults of the watchdog. There are none if the profile names no watchdog: on a PC for trials it is
-    not armed."""
+    """Yield faults of the watchdog; none if the profile names no watchdog, as on a PC for trials."""
     state = read_watchdog(wanted, sysroot)
     if state is None or wanted.identity is None:
         return
@@ -176,8 +172,7 @@ def disk_of(folder: Path, sysroot: Path = Path("/")) -> Disk | None:
 
 
 def whole_disk(device: int, sysroot: Path = Path("/")) -> str | None:
-    """Return the name of the disk that holds ``device`` (an ``st_dev``), not of the partition: a card wears
-    as a whole.
+    """Return the name of the disk of ``device`` (an ``st_dev``), not its partition: a card wears as a whole.
 
     None if the file system has no block device of its own (overlay, btrfs, tmpfs).
     """
@@ -189,10 +184,7 @@ def whole_disk(device: int, sysroot: Path = Path("/")) -> str | None:
 
 
 def _kind(name: str, node: Path) -> str | None:
-    """Return the kind of a disk; None if it is not known.
-
-    Sources: Linux ``Documentation/ABI/stable/sysfs-block``, ``drivers/mmc/core/bus.c``.
-    """
+    """Return the kind of a disk, if known. Sources: Linux ``ABI/stable/sysfs-block``, ``mmc/core/bus.c``."""
     if name.startswith("nvme"):
         return "nvme"
     if name.startswith("mmcblk"):

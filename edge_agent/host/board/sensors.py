@@ -49,8 +49,7 @@ def run_vcgencmd(word: str) -> str | None:
 
 
 def ask_vcgencmd(word: str) -> str | None:
-    """Return the firmware's whole answer; None without vcgencmd or without rights, or if it takes over two
-    seconds."""
+    """Return the firmware's whole answer; None without vcgencmd or rights, or if it takes over 2 s."""
     program = shutil.which("vcgencmd")
     if program is None:
         return None
@@ -190,8 +189,7 @@ class ThrottleSensors:
         return Throttling(self._counters_rose(), alarm)
 
     def had_undervoltage_since_boot(self) -> bool | None:
-        """Return whether undervoltage occurred since the boot, for a single check; None if it is not
-        reported."""
+        """Return whether undervoltage occurred since the boot, for a single check; None: not reported."""
         bits = self._firmware_bits()
         return None if bits is None else bool(bits & UNDERVOLTAGE_SINCE_BOOT)
 

@@ -30,8 +30,7 @@ log = logging.getLogger(__name__)
 FILE = "camera-clocks.json"
 EVERY_S = 6 * 3600.0
 FIRST_AFTER_S = 120.0
-"""Delay of the first round: after a power cut cameras start slower than the gateway, and set their clocks
-later still."""
+"""Delay of the first round: after a power cut, cameras start and set their clocks after the gateway."""
 
 TIMEOUT_S = 3.0
 WHOLE_TIMEOUT_S = 10.0
@@ -104,10 +103,8 @@ class CameraClocks:
 
 
 def measure_offset(host: str, clock: Clock, port: int = HTTP_PORT) -> CameraClockOffset:
-    """Ask one camera for its time, and compare it with ``clock``, which must be right.
-
-    Raises ``OSError``, ``HTTPException`` or ``ValueError`` without a valid answer.
-    """
+    """Ask one camera for its time and compare it with ``clock``, which must be right. Raises ``OSError``,
+    ``HTTPException`` or ``ValueError`` without a valid answer."""
     connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
     with contextlib.closing(connection):
         connection.connect()
@@ -153,8 +150,7 @@ def parse_utc_time(text: str) -> datetime:
 
 
 def _with(offsets: list[CameraClockOffset], new: CameraClockOffset) -> list[CameraClockOffset]:
-    """Return the measurements with a new one. In a series of equal offsets, only the first and the newest are
-    kept."""
+    """Return the measurements with a new one. Of a series of equal offsets keep only first and newest."""
     if len(offsets) >= 2 and all(abs(old.offset_s - new.offset_s) <= SAME_S for old in offsets[-2:]):
         return [*offsets[:-1], new]
     return [*offsets, new][-MAX_OFFSETS:]

@@ -62,12 +62,8 @@ def shipped_list() -> tuple[CameraFirmware, ...]:
 def old_firmware(
     identities: Mapping[str, CameraIdentity], configured: Sequence[CameraFirmware]
 ) -> Iterator[OldFirmware]:
-    """Yield the cameras whose firmware is too old, each with the first entry of the list that requires a
-    newer one.
-
-    ``configured``: the entries of the configuration. They come first, and replace shipped entries for the
-    same models.
-    """
+    """Yield the cameras with too old firmware, each with the first entry that requires a newer one. Entries
+    of ``configured`` come first, and replace shipped entries for the same models."""
     replaced = {(each.vendor.lower(), each.models.lower()) for each in configured}
     shipped = [each for each in shipped_list() if (each.vendor.lower(), each.models.lower()) not in replaced]
     for camera, identity in identities.items():
@@ -101,8 +97,7 @@ def version_of(firmware: str) -> tuple[int, ...]:
 
 
 def build_of(firmware: str) -> date | None:
-    """Return the date of the build: ``build 220112``, ``build 2021-05-12`` or ``build 20210512``; None if
-    there is none."""
+    """Return the date of ``build 220112``, ``build 2021-05-12`` or ``build 20210512``; else None."""
     found = _BUILD.search(firmware)
     if found is None:
         return None

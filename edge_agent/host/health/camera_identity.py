@@ -35,10 +35,7 @@ class CameraSwap(Struct, frozen=True):
 
 
 class StoredIdentity(Struct, frozen=True):
-    """What is known of the identity of one camera.
-
-    ``identity.mac`` is what the camera reports; ``neighbour_mac`` is what the gateway's network shows.
-    """
+    """A camera's identity: ``identity.mac`` from the camera, ``neighbour_mac`` from the gateway's network."""
 
     host: str
     identity: CameraIdentity
@@ -59,8 +56,7 @@ class StoredIdentities(Struct, frozen=True):
 
 
 def read_identities(state_dir: Path, hosts: Mapping[str, str]) -> dict[str, CameraIdentity]:
-    """Return the stored identities of the cameras that are still at the same address. ``hosts``: address by
-    camera id."""
+    """Return the stored identities of cameras still at the same address. ``hosts``: address by camera id."""
     record = read_record(state_dir / FILE, StoredIdentities) or StoredIdentities()
     return {
         camera: stored.shown
@@ -72,11 +68,8 @@ def read_identities(state_dir: Path, hosts: Mapping[str, str]) -> dict[str, Came
 def updated(
     before: StoredIdentity | None, host: str, found: CameraIdentity | None, neighbour_mac: str | None, at: str
 ) -> StoredIdentity | None:
-    """Return the new entry of a camera; None if nothing is known.
-
-    ``found``: what the camera reports; None if it could not be read. Then its earlier report stays, unless
-    its MAC in the network has changed.
-    """
+    """Return the new entry of a camera; None if nothing is known. ``found``: what the camera reports, or
+    None: then the camera's earlier report stays, unless its MAC in the network has changed."""
     if before is not None and before.host != host:
         before = None  # the configuration has another address now
     if before is None:
@@ -93,10 +86,8 @@ def updated(
 
 
 def _swap(before: StoredIdentity, after: StoredIdentity, at: str) -> CameraSwap | None:
-    """Return the swap if a serial number or a MAC has changed, else None.
-
-    Only MACs of the same source are compared: behind a router the neighbour table has the router's MAC.
-    """
+    """Return the swap if a serial number or MAC has changed. Only MACs of the same source are compared:
+    behind a router the neighbour table has the router's MAC."""
     values = (
         ("serial", before.identity.serial, after.identity.serial),
         ("mac", before.identity.mac, after.identity.mac),

@@ -64,8 +64,7 @@ class _Seen:
 
 
 class CameraStateFilter:
-    """Decides which changes are reported. One thread calls ``update`` about once a second with the status of
-    all cameras.
+    """Decides which changes to report. One thread calls ``update`` each second with all cameras' status.
 
     ``path``: file of the reported states. It is written by the call of ``update`` after a report.
     """

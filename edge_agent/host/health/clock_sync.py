@@ -37,8 +37,7 @@ TIME_ERROR = 5
 
 @dataclass(frozen=True, slots=True)
 class KernelSync:
-    """The kernel's state of its clock. ``offset_ms``: the rest that it still corrects, positive when the
-    clock is behind."""
+    """The kernel's clock state. ``offset_ms``: left to correct, positive when the clock is behind."""
 
     synced: bool
     offset_ms: float
@@ -107,12 +106,9 @@ def read_clock_state(
 
 
 def _is_plausible(now: datetime, synced: bool, floor: datetime | None) -> bool:
-    """Return whether the time is not before the year of this code, and not before the last time known to be
-    right.
-
-    The second condition does not apply to a synchronised clock: otherwise one wrong time in the future, from
-    a bad server, could lock the gateway out for ever.
-    """
+    """Return whether ``now`` is not before this code's year, and not before ``floor``, the last time known to
+    be right. A synchronised clock needs only the first condition: one wrong time in the future, from a bad
+    server, must not lock the gateway out for ever."""
     if now.year < BUILD_YEAR:
         return False
     return synced or floor is None or now >= floor
@@ -178,10 +174,8 @@ class ClockSync:
 
     @property
     def has_been_synced(self) -> bool:
-        """Whether the clock was synchronised at any time since the boot, as of the last ``update``.
-
-        After that it drifts only by seconds a day, even without the uplink.
-        """
+        """Whether the clock was synchronised since the boot, as of the last ``update``. After that the clock
+        drifts only by seconds a day, even without the uplink."""
         return self._was_synced or self._pending is not None or self._record.corrected
 
     def update(self) -> ClockCorrection | None:
@@ -197,8 +191,7 @@ class ClockSync:
         return self._pending
 
     def confirm_correction(self) -> None:
-        """Note that the event of the correction is durable, so that ``update`` returns it no more in this
-        boot."""
+        """Note that the correction's event is durable; ``update`` does not return it again in this boot."""
         self._pending = None
         self._record = structs.replace(self._record, corrected=True)
         self.save()
@@ -237,8 +230,7 @@ class ClockSync:
         return ClockCorrection(offset_ms, self.source or "kernel", self._clock.now(), self._clock.monotonic())
 
     def _wall_minus_mono_s(self) -> float:
-        """Return the difference of the two clocks. It changes only when the clock jumps: slewing changes both
-        clocks."""
+        """Return the difference of the two clocks. Only a jump changes it: slewing changes both clocks."""
         return self._clock.now().timestamp() - self._clock.monotonic()
 
 

@@ -12,8 +12,7 @@ from edge_agent.config.model.boards import Capacity
 from edge_agent.config.model.settings import Camera, GearChoice
 
 TOLERANCE = 1.1
-"""Factor by which a limit may be exceeded. A camera that is set to 10 frames a second sends 9.6 to 10.4, and
-the limits are not more precise."""
+"""A limit may be exceeded by this factor: a camera set to 10 frames a second sends 9.6 to 10.4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +31,7 @@ class DecodedStream:
 
 @dataclass(frozen=True, slots=True)
 class DecodeLoad:
-    """The load of all cameras. ``requested`` and ``limit`` are frames a second, in frames of the profile's
-    size."""
+    """All cameras' load. ``requested``, ``limit``: frames a second, in frames of the profile's size."""
 
     requested: float
     limit: int

@@ -1,8 +1,7 @@
 """Makes one line of text for each problem of the gateway.
 
-The lines are shown in the heartbeat's ``degraded``, in ``edge-agent status`` and in systemd's STATUS. The
-most serious come first: cameras without a picture, then what delays or loses events, then the gateway's
-hardware.
+The lines appear in the heartbeat's ``degraded``, in ``edge-agent status`` and in systemd's STATUS, the most
+serious first: cameras without a picture, then what delays or loses events, then the gateway's hardware.
 """
 
 from __future__ import annotations
@@ -37,8 +36,7 @@ def cause_text(cause: Cause | None, detail: str) -> str:
     """Return why a camera gives no good video: the detail from capture or, if there is none, the cause's
     meaning.
 
-    The name of the cause, as in messages and the guide, follows in brackets. ``detail`` is masked here once
-    more.
+    The cause's name, as in messages and the guide, follows in brackets. ``detail`` is masked here once more.
     """
     if cause is None:
         return masked_problem(detail) or problem_text("cause-unknown")
@@ -52,8 +50,7 @@ def since_text(since: datetime, now: datetime, zone: tzinfo) -> str:
 
 
 def camera_lines(cameras: Sequence[CameraStatus], now: datetime, zone: tzinfo) -> Iterator[ProblemText]:
-    """Yield a line for each camera that is offline, degraded or tampered with; not for those that still
-    start."""
+    """Yield a line for each camera that is offline, degraded or tampered with, but not while it starts."""
     for camera in sorted(cameras, key=lambda c: c.state is not CameraState.OFFLINE):
         if camera.state in (CameraState.OFFLINE, CameraState.DEGRADED):
             since = since_text(camera.since_at, now, zone)
@@ -79,10 +76,8 @@ def delivery_lines(
     now: datetime,
     zone: tzinfo,
 ) -> Iterator[ProblemText]:
-    """Yield lines about events that are delayed or lost, the broker and the clock.
-
-    ``mqtt.last_error`` is shown only while the agent is not ``online``, because otherwise it is old.
-    """
+    """Yield lines about delayed or lost events, the broker and the clock. ``mqtt.last_error`` is shown only
+    while the agent is not ``online``: otherwise it is old."""
     waiting = outbox.depth - (outbox.unconfirmed if online else 0)
     if outbox.degraded:
         yield problem_text("outbox", why=outbox.degraded)
@@ -151,8 +146,7 @@ MODEM_LOCKS = {"sim-pin": "modem-pin", "sim-puk": "modem-puk"}
 
 
 def modem_finding(modem: wire.ModemHealth) -> str | None:
-    """Return the code of what keeps the modem from the network, or makes it expensive; None if nothing
-    does."""
+    """Return the code of what keeps the modem offline or makes it expensive; None if nothing does."""
     if modem.state == "missing":
         return "modem-missing"
     if modem.lock is not None:
@@ -277,8 +271,7 @@ def box_lines(box: wire.BoxHealth, detector: wire.DetectorHealth, thermal: Therm
 def decode_lines(
     cameras: Sequence[CameraStatus], settings: Settings, now_mono: float
 ) -> Iterator[ProblemText]:
-    """Yield a line if the cameras send more than the board's capacity; only cameras with a known rate
-    count."""
+    """Yield a line if the cameras with known rates send more than the board's capacity."""
     profile, whole = settings.profile, fully_decoded(settings.cameras)
     if profile.platform is None:
         return

@@ -1,8 +1,7 @@
 """Assembles the heartbeat: the state of the gateway and of every camera in one small message.
 
-A heartbeat is made on demand, never stored, and costs well under a millisecond of CPU: see
-docs/design/health.md. ``compact`` encodes it in few bytes: a heartbeat is sent every few seconds over a paid
-link.
+A heartbeat is made on demand, never stored, and costs well under 1 ms of CPU: see docs/design/health.md.
+``compact`` encodes it in few bytes, because one is sent every few seconds over a paid link.
 """
 
 from __future__ import annotations
@@ -33,10 +32,8 @@ _Part = TypeVar("_Part", bound=wire.Message)
 
 @dataclass(frozen=True, slots=True)
 class HealthSources:
-    """Functions that return the parts of the heartbeat.
-
-    They are called on the thread that makes the heartbeat. They must not block, and must be thread-safe.
-    """
+    """Functions that return the parts of the heartbeat. They are called on the thread that makes the
+    heartbeat, must not block, and must be thread-safe."""
 
     session: Callable[[], str]  # id of the broker session; empty before the first
     clock: Callable[[], wire.ClockHealth]
@@ -148,9 +145,8 @@ def _plain(part: _Part, field: str) -> _Part:
 def with_wall_time(status: CameraStatus, clock: Clock) -> CameraStatus:
     """Return ``status`` with ``since_at`` corrected if the clock has jumped since.
 
-    Only after a jump, ``since_at`` is computed again from ``since_mono``, in whole seconds: the two clocks
-    cannot be read at the same instant, and a time that moves by a millisecond per heartbeat looks like a
-    change.
+    Otherwise ``since_at`` stays: the two clocks cannot be read at the same instant, and a time that moves by
+    a millisecond per heartbeat looks like a change. A corrected time has whole seconds.
     """
     since_at = wall_time_of(clock, status.since_mono)
     if abs(since_at - status.since_at) < JUMP:
@@ -214,8 +210,7 @@ def _without_defaults(value: object) -> Any:
 
 @functools.cache
 def _fields(kind: type[wire.Message]) -> tuple[msgspec.structs.FieldInfo, ...]:
-    """Return the fields of a message type. Cached, because the lookup would take most of the time of
-    ``compact``."""
+    """Return the fields of a message type; cached, as the lookup would take most of ``compact``'s time."""
     return msgspec.structs.fields(kind)
 
 

@@ -121,10 +121,8 @@ def _or_none(read: Callable[[], T]) -> T | None:
 
 
 def _cpu_time() -> _CpuTime:
-    """Return the CPU time of the system.
-
-    ``psutil.cpu_percent`` is not used: its window is per thread, and a thread's first result is 0.0.
-    """
+    """Return the CPU time of the system. ``psutil.cpu_percent`` does not fit: its window is per thread, and a
+    thread's first result is 0.0."""
     times = psutil.cpu_times()
     guest = times.guest + times.guest_nice  # these two are already included in user and nice
     return _CpuTime(sum(times) - guest, times.idle + times.iowait)
@@ -146,6 +144,5 @@ def _write_kb_s(before: _Sample, after: _Sample) -> float | None:
 
 
 def _uptime_s() -> float:
-    """Return the seconds since the boot. ``psutil.boot_time`` is wall time, which jumps when the clock is
-    set."""
+    """Return the seconds since the boot; ``psutil.boot_time`` would jump when the wall clock is set."""
     return float(round(time.clock_gettime(time.CLOCK_BOOTTIME)))

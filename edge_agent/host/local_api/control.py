@@ -36,12 +36,10 @@ from edge_agent.host.local_api.local_socket import (
 log = logging.getLogger(__name__)
 
 ANSWER_WITHIN_S = 15.0
-"""Time limit of an answer. A reload reads password files, and waits until the old pipelines of changed
-cameras have ended."""
+"""Time limit of an answer: a reload reads password files and waits until old pipelines have ended."""
 MAX_REQUEST_BYTES = 4096
 REQUEST_WITHIN_S = 1.0
-"""Limit of a whole request, so that a client that sends nothing, or a byte now and then, cannot block
-others."""
+"""Limit of a whole request: a client that sends nothing, or a byte now and then, must not block others."""
 
 
 class ReloadRequest(Struct, frozen=True, tag="reload"):
@@ -69,8 +67,7 @@ ControlRequest = ReloadRequest | RelearnRequest | SelfTestRequest
 
 
 class ControlReply(Struct, frozen=True):
-    """The agent's reply. ``code`` is the command's exit code; None: the request was for another gateway's
-    agent."""
+    """The agent's reply. ``code``: the command's exit code; None: the request was for another gateway."""
 
     code: int | None
     text: str
@@ -121,8 +118,7 @@ def _request_of(client: socket.socket) -> bytes:
 def run_reload(path: Path, stdout: TextIO, stderr: TextIO) -> int:
     """Have the agent of this configuration read it again, and print the result.
 
-    Returns the exit code: 0; 1 if the agent runs but gives no usable answer; 3 if no agent runs; 78 if the
-    file must be fixed.
+    Returns the exit code: 0; 1 without a usable answer; 3 if no agent runs; 78 if the file must be fixed.
     """
     try:
         settings = config.load(path, no_secrets=True)
@@ -132,13 +128,11 @@ def run_reload(path: Path, stdout: TextIO, stderr: TextIO) -> int:
 
 
 def _reload_refused(path: Path, error: ConfigError, stderr: TextIO) -> int:
-    """Send the request although the file has mistakes, so that the agent's health reports them. Returns the
-    exit code."""
+    """Send the request despite mistakes in the file, so that health reports them. Returns the exit code."""
     found = last_good.find(path, no_secrets=True)
     folders = last_good.state_dirs(path) if found is None else [found.settings.state_dir]
     places = [place for folder in folders for place in places_to_ask(folder, name=CONTROL_SOCKET)]
-    # Without a last good copy the gateway's id is unknown. If another agent gets the request, it only reloads
-    # its own file.
+    # Without a last good copy the gateway's id is unknown; a wrong agent only reloads its own file.
     gateway = None if found is None else found.settings.gateway.id
     answer = _ask(list(dict.fromkeys(places)), ReloadRequest(gateway, str(path.resolve())))
     if isinstance(answer, ControlReply) and answer.code == EX_CONFIG:
@@ -150,8 +144,7 @@ def _reload_refused(path: Path, error: ConfigError, stderr: TextIO) -> int:
 
 
 def run_relearn(path: Path, camera: str, stdout: TextIO, stderr: TextIO) -> int:
-    """Have the agent of this configuration learn a camera's view again. Exit codes are those of
-    ``run_reload``."""
+    """Have this configuration's agent learn a camera's view again. Exit codes: as of ``run_reload``."""
     settings = last_good.read_or_find(path)
     return _run(settings, RelearnRequest(settings.gateway.id, camera), stdout, stderr)
 

@@ -42,11 +42,8 @@ IDLE_S = 10.0
 def places_to_listen(
     state_dir: Path, environ: Mapping[str, str] | None = None, name: str = STATUS_SOCKET
 ) -> list[Path]:
-    """Return the paths at which a starting agent tries to listen, best first.
-
-    The first is in systemd's run directory or, without systemd, in the state directory. The others are in
-    private directories of the user, if the first one is read-only.
-    """
+    """Return the paths at which a starting agent tries to listen, best first: in systemd's run directory (in
+    the state directory without systemd), then, if that is read-only, in private directories of the user."""
     environ = os.environ if environ is None else environ
     first = (run_folder(environ) or state_dir) / name
     return [first, *_private_places(state_dir, environ, name)]
@@ -98,8 +95,7 @@ def ask_any(
 ) -> Answer | UnusableAnswer | None:
     """Ask at each path, and return the first answer that ``parse`` accepts; None if no agent runs.
 
-    ``parse`` returns None for the answer of another gateway's agent. ``who_may`` is the key of the sentence
-    that says who may connect.
+    ``parse`` returns None for another gateway's answer. ``who_may``: key of the text on who may connect.
     """
     failure: UnusableAnswer | None = None
     for path in places:
@@ -159,8 +155,7 @@ def _is_safe(path: Path) -> bool:
 
 
 def _listen(path: Path, mode: int) -> socket.socket:
-    """Listen at a path. Raises OSError if the path cannot be used, EdgeAgentError if another agent listens
-    there."""
+    """Listen at a path. Raises OSError if that fails, EdgeAgentError if another agent listens there."""
     if _is_private(path):
         path.parent.mkdir(mode=0o700, exist_ok=True)
         if not _is_safe(path):
@@ -211,16 +206,12 @@ def _address(path: Path) -> Iterator[str]:
 
 
 class LocalServer:
-    """Serves one socket: ``serve`` handles one connection at a time.
-
-    One read or write of the connection blocks for at most ``ANSWER_TIMEOUT_S``.
-    """
+    """Serves one socket. ``serve`` handles one connection at a time; one read or write blocks for at most
+    ``ANSWER_TIMEOUT_S``."""
 
     def __init__(self, name: str, places: Sequence[Path], *, mode: int, idle_s: float = IDLE_S) -> None:
-        """``places``: the first usable one of these paths is used. ``mode``: file mode of the socket.
-
-        A socket that was removed is created again after ``idle_s``.
-        """
+        """``places``: the first usable path is used. ``mode``: the socket's file mode. A removed socket is
+        created again after ``idle_s``."""
         self._name = name
         self._places = places
         self._mode = mode

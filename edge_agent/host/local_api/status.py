@@ -63,10 +63,8 @@ def status_document(
     texts: Iterable[str | None] = (),
     identities: Mapping[str, CameraIdentity] | None = None,
 ) -> StatusDocument:
-    """Make the document that ``edge-agent status`` prints.
-
-    ``texts``: the heartbeat's texts that may have a code, in addition to those in its ``problems``.
-    """
+    """Make the document that ``edge-agent status`` prints. ``texts``: the heartbeat's texts that may have a
+    code, in addition to those in its ``problems``."""
     problems = {str(text): problem_of(masked_problem(text)) for text in (*details.values(), *texts) if text}
     return StatusDocument(
         gateway=settings.gateway.id,
@@ -109,8 +107,7 @@ class StatusResult:
 
 
 def ask_status(settings: Settings) -> StatusResult:
-    """Query the agent of this state directory and this gateway id. The result has no document if none
-    runs."""
+    """Query the agent of this state directory and gateway id; the result has no document if none runs."""
 
     def parse(answer: bytes) -> StatusResult | None:
         document = msgspec.json.decode(answer, type=StatusDocument)

@@ -195,8 +195,7 @@ class _Text:
             yield self.say("no-main", cause=self.named("cause", camera.main_trouble))
 
     def _why(self, cause: str | None, detail: str) -> str:
-        """Return why a camera is offline. In Vietnamese, a detail without a code stays English and follows
-        the cause."""
+        """Return why a camera is offline. In Vietnamese, details without a code follow in English."""
         if self.lang == "en":
             return cause_text(Cause(cause) if cause else None, detail)
         safe = masked(detail)

@@ -63,8 +63,7 @@ class Masker:
 class TextFormatter(logging.Formatter):
     """Formats a line as ``2026-11-24T13:42:15.123Z WARNING capture.reader: cam-1: …``.
 
-    For the journal, which has its own time, it writes no time, but a priority before each line, also of a
-    traceback.
+    For the journal, which adds the time, each line (also of a traceback) has a priority in place of the time.
     """
 
     def __init__(self, masker: Masker, journal: bool) -> None:

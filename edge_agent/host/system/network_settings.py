@@ -39,10 +39,7 @@ class SimSettings(msgspec.Struct, frozen=True):
 
 
 class AddressSettings(msgspec.Struct, frozen=True):
-    """An address that the gateway has in addition to DHCP.
-
-    ``interface`` "": the only wired interface, or the one with the default route.
-    """
+    """An address in addition to DHCP. ``interface`` "": the only wired interface, or the default route's."""
 
     address: str  # with its prefix: 10.0.0.9/24
     gateway: str = ""
@@ -67,11 +64,8 @@ class NetworkSettings(msgspec.Struct, frozen=True):
 
 
 class NetworkAnswer(msgspec.Struct, frozen=True):
-    """The answer of root's program.
-
-    ``detail``: what changed, or why nothing did, in English and without secrets. ``code``: the reason; ""
-    stands for any other reason. With the code ``interface``, ``names`` has the interfaces of the gateway.
-    """
+    """The answer of root's program. ``detail``: what changed, or why nothing did, in English without secrets.
+    ``code``: the reason, or "". With the code ``interface``, ``names`` has the gateway's interfaces."""
 
     id: str
     outcome: Literal["done", "refused", "failed"]
@@ -119,8 +113,7 @@ class RootNetwork:
             self._request.unlink()
 
     def apply(self, settings: NetworkSettings, wait_s: float = WAIT_S) -> NetworkAnswer:
-        """Write the request and wait for the answer; blocks up to ``wait_s``. Without an answer the outcome
-        is ``failed``."""
+        """Write the request and wait up to ``wait_s`` for an answer. No answer: the outcome is ``failed``."""
         try:
             id_ = self.ask(settings)
         except OSError as error:

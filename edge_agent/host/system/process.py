@@ -83,17 +83,13 @@ def limit_stop_time(
 
 
 def ignore_hangups() -> None:
-    """Ignore SIGHUP from now on, because the process ends and reads nothing again.
-
-    While it ends, Python restores the default action of signals. A SIGHUP as late as that would kill a
-    process that stops cleanly.
-    """
+    """Ignore SIGHUP from now on: the process ends and reads nothing again. While it ends, Python restores the
+    default actions of signals; a SIGHUP as late as that would kill a process that stops cleanly."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _ignore(_number: int, _frame: object) -> None:
-    """Do nothing: the signal's number is in the pipe already. Without a handler the signal would end the
-    process."""
+    """Do nothing: the signal's number is in the pipe. Without a handler the signal would end the process."""
 
 
 def _has_terminal() -> bool:
@@ -111,10 +107,9 @@ AGENT = "edge-agent"
 def become_agent(state_dir: Path) -> str | None:
     """Change this process from root to the agent's user, for good. Returns its name, or None: no change.
 
-    The user is the owner of ``state_dir``; if root owns it or it does not exist, the user is ``edge-agent``.
-    Nothing changes if the process is not root, or if there is no such user. The owner of the directory could
-    place symbolic links there, so files in it must be written with the owner's rights. The change applies to
-    all threads.
+    The user is the owner of ``state_dir``; ``edge-agent`` if root owns it or it does not exist. Nothing
+    changes without root's rights or such a user. The directory's owner could place symbolic links in it, so
+    its files must be written with the owner's rights. The change applies to all threads.
     """
     if os.geteuid() != 0:
         return None
@@ -130,11 +125,8 @@ def become_agent(state_dir: Path) -> str | None:
 
 @contextlib.contextmanager
 def as_agent(state_dir: Path) -> Iterator[None]:
-    """Use the agent's rights within a ``with`` block, if root's rights are needed again after it.
-
-    Use it to open files and to connect to cameras. Do not decode video in the block: the process can become
-    root again. The change applies to all threads.
-    """
+    """Use the agent's rights within a ``with`` block, to open files or connect to cameras; root's after it.
+    Do not decode video in the block: the process can become root again. The change applies to all threads."""
     user = _agent(state_dir) if os.geteuid() == 0 else None
     if user is None:
         yield
@@ -153,8 +145,7 @@ def as_agent(state_dir: Path) -> Iterator[None]:
 
 
 def _agent(state_dir: Path) -> tuple[str | None, int, int] | None:
-    """Return name, uid and gid of the agent's user; None if there is none. The name is None if only the uid
-    is known."""
+    """Return name (None if only the uid is known), uid and gid of the agent's user; None without a user."""
     try:
         owner = state_dir.stat()
     except FileNotFoundError:
@@ -185,10 +176,7 @@ SMAPS = Path("/proc/self/smaps")
 
 
 def limit_malloc_arenas() -> bool:
-    """Limit malloc to ``ARENAS`` arenas. Call it before the first thread starts.
-
-    Returns False if the C library has no arenas (musl).
-    """
+    """Limit malloc's arenas. Call before the first thread starts. False: the C library (musl) has none."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
@@ -227,10 +215,8 @@ def release_clean_pages() -> None:
 
 
 def _clean(smaps: Iterable[str]) -> Iterator[tuple[int, int]]:
-    """Yield the first and last address of each read-only mapping of a file without private changes.
-
-    The loader has written relocations into some mappings; these changes would be lost.
-    """
+    """Yield first and last address of each read-only mapping of a file without private changes. The loader's
+    relocations in some mappings are such changes, and would be lost."""
     place, readable = "", False
     for line in smaps:
         name, *rest = line.split(maxsplit=5)

@@ -20,8 +20,7 @@ from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.secrets import Secret
 
 ADMIN_ENABLE = "1.3.6.1.2.1.105.1.1.1.3"
-"""The object pethPsePortAdminEnable, to which group and port are appended. 1: the port delivers power; 2: it
-does not."""
+"""pethPsePortAdminEnable; group and port are appended. 1: the port delivers power; 2: it does not."""
 ON, OFF = 1, 2
 TIMEOUT_S, RETRIES = 3, 1
 PROCESS_TIMEOUT_S = 20.0

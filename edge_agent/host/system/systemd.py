@@ -54,8 +54,7 @@ class Systemd:
             self._send("WATCHDOG=1")
 
     def reloading(self) -> None:
-        """Report that the configuration is being read again. A unit of Type=notify-reload then waits for
-        ``ready``."""
+        """Report that the configuration is read again; a unit of Type=notify-reload waits for ``ready``."""
         microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send(f"RELOADING=1\nMONOTONIC_USEC={microseconds}")
 
@@ -109,8 +108,7 @@ class FailedUnits:
         self._seen_mono = 0.0
 
     def lines(self) -> Iterator[str]:
-        """Yield one line per failed unit; none without the timer. If the file is out of date or cannot be
-        read, yield one line about that instead."""
+        """Yield one line per failed unit, or one about a stale or unreadable file; none without the timer."""
         try:
             written_ns = self._path.stat().st_mtime_ns
             with self._path.open("rb") as file:
