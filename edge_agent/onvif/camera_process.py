@@ -46,10 +46,8 @@ class CameraProcessOutput(msgspec.Struct, frozen=True):
 def ask_in_process(
     action: CameraAction, camera: Camera, login: Credentials, port: int, state_dir: Path, within_s: float
 ) -> CameraProcessOutput:
-    """Perform the action in a new process and return its output. Blocks for at most ``within_s``.
-
-    Raises OSError, subprocess.TimeoutExpired, msgspec.DecodeError.
-    """
+    """Perform the action in a new process and return its output. Blocks for at most ``within_s``. Raises
+    OSError, subprocess.TimeoutExpired, msgspec.DecodeError."""
     host = host_of(camera.url).strip("[]").lower()
     request = CameraProcessInput(action, host, port, login.username, login.password.reveal(), str(state_dir))
     done = subprocess.run(

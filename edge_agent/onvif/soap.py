@@ -119,10 +119,8 @@ class Onvif:
         return found
 
     def stream_url(self, profile: MediaProfile) -> str:
-        """Return the RTSP URL without a user part, with the host of this connection as its host.
-
-        The address that a camera names may be outdated.
-        """
+        """Return the RTSP URL without a user part, and with this connection's host: the address that a camera
+        names may be outdated."""
         body = envelopes.media_get_stream_uri(profile_token=profile.token, use_media2=self.media == "media2")
         url = parsers.parse_stream_uri(self._ask_with_login(self.media, body))
         return _at_host(url, self._web.host)

@@ -64,18 +64,12 @@ class ConfirmPort(Protocol):
         """Note that the event was sent: from now on ``confirmed`` can refer to it."""
 
     def unconfirmed(self, sequence: int, epoch: str, not_before_mono: float) -> None:
-        """Note that the broker has the event, which is pending again from ``not_before_mono`` on.
-
-        Counts an attempt.
-        """
+        """Count an attempt: the broker has the event, which is pending again from ``not_before_mono`` on."""
 
     def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> Confirmation: ...
 
     def reschedule(self, not_before_mono: float, *, hold_back: bool) -> None:
-        """Make all deferred events due at ``not_before_mono``.
-
-        Without ``hold_back``, events that are due earlier keep their time.
-        """
+        """Make all deferred events due at ``not_before_mono``; delay earlier ones only with ``hold_back``."""
 
 
 class DeliveryConfirmation:
@@ -131,10 +125,8 @@ class DeliveryConfirmation:
         return self._pictures_answered and waiting_bytes < self._limits.picture_bytes
 
     def resend_wait_s(self) -> float | None:
-        """Return the seconds until the rate limit lets more of the backlog be sent, once per delay.
-
-        None: the rate limit holds nothing back, or its delay was already returned.
-        """
+        """Return the seconds until the rate limit allows more of the backlog, once per delay. None: it holds
+        nothing back, or the delay was already returned."""
         held_back, self._held_back = self._held_back, False
         return self._rate.wait_s if held_back else None
 
@@ -179,8 +171,7 @@ class DeliveryConfirmation:
     def begin_session(self) -> None:
         """Forget which pictures of the last session await a confirmation, so that none counts as unanswered.
 
-        The broker may have lost them, which says nothing about the centre. They are sent again when their
-        deferral ends.
+        The broker may have lost these pictures. Each is sent again when its deferral ends.
         """
         self._awaited.clear()
         self._pictures_answered = False
@@ -252,10 +243,7 @@ class DeliveryConfirmation:
 
 
 def _decoded(payload: bytes) -> wire.Ack:
-    """Return the decoded confirmation.
-
-    Raises ValueError; its text goes to the log, so it quotes no unchecked part of the payload.
-    """
+    """Return the confirmation. Raises ValueError, which is logged and so quotes no unchecked payload."""
     if len(payload) > MAX_ACK_BYTES:
         raise ValueError(f"{len(payload)} bytes, at most {MAX_ACK_BYTES} are read")
     try:

@@ -56,8 +56,7 @@ class Downlink:
             )
         elif self._confirmation is not None:
             self._acks.append(message.payload)
-        # Without ``confirmation`` the PUBACK is the delivery: ignore the centre's confirmations, which it
-        # sends to every gateway.
+        # Without ``confirmation`` the PUBACK means delivery; ignore acks, which every gateway gets.
 
     def process_next_ack(self) -> None:
         """Process the oldest waiting confirmation, if any."""

@@ -140,10 +140,7 @@ class PartQueue:
         self._waiting: deque[str] = deque()  # ids of large files; deferred in the outbox until their turn
 
     def begin_session(self) -> None:
-        """Restart the wait for the confirmation of a file that has arrived.
-
-        Without a connection no confirmation could come.
-        """
+        """Restart the wait for an arrived file's confirmation: without a connection none could come."""
         file = self._file
         if file is not None and file.has_arrived:
             file.whole_until_mono = self._clock.monotonic() + WHOLE_WITHIN_S

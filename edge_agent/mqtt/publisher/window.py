@@ -69,10 +69,7 @@ class Window:
 
     @property
     def free(self) -> int:
-        """Return how many messages may still be sent.
-
-        State and birth may use all these places; one is reserved for them (``OWN_SLOTS``).
-        """
+        """Return how many more messages may be sent, of which ``OWN_SLOTS`` are only for state and birth."""
         return max(0, self.limit - len(self._in_flight))
 
     @property

@@ -245,11 +245,8 @@ class _PackedProperties(Properties):
 def _properties(
     expiry_s: int | None, content_type: str | None, user: tuple[tuple[str, str], ...]
 ) -> Properties:
-    """Return packed properties, shared by all messages with equal arguments, because nothing modifies them.
-
-    All events have the same properties, and so have all confirmations. Building them for each message took a
-    tenth of the centre's time for a confirmation.
-    """
+    """Return packed properties, shared by all messages with equal arguments, as nothing modifies them.
+    Building them for each message took a tenth of the centre's time for a confirmation."""
     properties = _PackedProperties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     if expiry_s is not None:
         properties.MessageExpiryInterval = expiry_s

@@ -44,11 +44,8 @@ class Subscribed:
 
 
 class MessageReceived(msgspec.Struct, frozen=True, gc=False):
-    """A message from the broker. ``packet_id`` is None for QoS 0.
-
-    With QoS 1 the broker keeps the message until ``packet_id`` is acknowledged. Classes with one object for
-    each message are structs: making a frozen dataclass takes ten times as long.
-    """
+    """A message from the broker, which keeps a QoS 1 message until ``packet_id`` (None for QoS 0) is acknowledged.
+    A struct, as there is one for each message: making a frozen dataclass takes ten times as long."""
 
     topic: str
     payload: bytes

@@ -78,10 +78,8 @@ class TrafficCounter:
         self._other = self._received = self._headers = 0
 
     def count_rest(self, traffic: Traffic, of_messages: int) -> None:
-        """Count the bytes since the last call that do not belong to messages.
-
-        ``of_messages``: bytes of messages on this connection so far, which are counted elsewhere.
-        """
+        """Count the bytes since the last call that belong to no message. ``of_messages``: bytes of messages
+        on this connection so far, which are counted elsewhere."""
         other = traffic.sent - of_messages
         if other > self._other:
             self._usage.sent(TrafficClass.OTHER, other - self._other)

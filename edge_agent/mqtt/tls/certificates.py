@@ -19,9 +19,8 @@ from edge_agent.mqtt.connect_errors import CertificateFileError
 
 
 def make_context(settings: Mqtt) -> ssl.SSLContext:
-    """Return a client context for TLS 1.2 or newer.
+    """Return a TLS client context, 1.2 or newer, that checks the broker's certificate and host name.
 
-    It checks the broker's certificate and host name, and presents the client certificate if there is one.
     A new context is made for every attempt, so that a renewed certificate is used without a restart. Without
     ``ca_file`` the system's trust store decides. Raises CertificateFileError, which names the file.
     """
@@ -34,8 +33,7 @@ def make_context(settings: Mqtt) -> ssl.SSLContext:
 
 
 VERDICT_TIMEOUT_S = 2.0
-"""Longest wait for the broker's verdict on the gateway's certificate. It usually comes after a round trip; a
-silent broker costs this time."""
+"""Longest wait for the broker's verdict on the gateway's certificate; a silent broker costs this time."""
 
 
 class _VerdictSocket(ssl.SSLSocket):
@@ -117,12 +115,8 @@ def own_validity(mqtt: Mqtt) -> CertificateValidity:
 
 
 def ca_validity(ca_file: Path) -> CertificateValidity:
-    """Return the validity of the CA certificate that expires last, because the file may hold several.
-
-    While a CA is being replaced, the file holds the old certificate as well.
-
-    Raises CertificateFileError.
-    """
+    """Return the validity of the CA certificate that expires last: while a CA is being replaced, the file
+    holds the old certificate as well. Raises CertificateFileError."""
     found = trust_context(ca_file).get_ca_certs()
     if not found:
         raise CertificateFileError(problem_text("ca-file-no-ca", file=str(ca_file)))

@@ -86,10 +86,7 @@ def certificate_in_force(first: Mqtt, state_dir: Path) -> Mqtt:
 
 
 def fingerprint(slot: Mqtt) -> str:
-    """Return a digest of the certificate and CA of a slot.
-
-    The key is not read, because only one key fits the certificate.
-    """
+    """Return a digest of a slot's certificate and CA. The key is not read: only one fits the certificate."""
     digest = hashlib.sha256()
     for path in (slot.cert_file, slot.ca_file):
         try:
@@ -116,9 +113,8 @@ def _stamps(first: Mqtt) -> Iterator[object]:
 
 
 class CertificateRotation:
-    """Chooses the certificate slot of each connection attempt.
-
-    The publisher's thread uses it. Any thread may read ``notice`` and ``in_force``.
+    """Chooses the certificate slot of each connection attempt, on the publisher's thread. Any thread may read
+    ``notice`` and ``in_force``.
 
     ``state_dir``: where the last accepted slot is recorded; None: it is not recorded, and every start begins
     with the first slot.
@@ -228,10 +224,7 @@ class CertificateRotation:
         return self._next if self._usable else None
 
     def _other_may_be_tried(self, now_mono: float) -> bool:
-        """Whether it is time to try the next slot while the first one still works.
-
-        False while the next slot is in force: the first one is tried only after a failure.
-        """
+        """Whether it is time to try the next slot while the first works; False while the next is in force."""
         return not self._next_is_in_force and self._other is not None and now_mono >= self._due_mono
 
     def _examine_next(self, now_mono: float) -> None:

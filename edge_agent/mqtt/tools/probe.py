@@ -62,10 +62,7 @@ def try_publish_rights(
 
 
 def _may_write(client: ToolClient, topic: str) -> bool | None:
-    """Return whether the broker lets the gateway write to ``topic``; None: no answer.
-
-    A broker may disconnect a client that writes to a foreign topic, so that counts as a refusal.
-    """
+    """Return whether the gateway may write to ``topic``; None: no answer. A disconnect counts as refusal."""
     try:
         return client.publish(topic, b"") < REFUSED
     except ConnectionClosed:

@@ -75,10 +75,9 @@ class SubscribedMessage:
 class ToolClient:
     """A client that is connected inside its ``with`` block. Raises MqttError for what the broker refuses.
 
-    ``reconnects``: the client connects and subscribes to all topics again by itself after a loss; only the
-    first connection has to succeed. ``session_expiry_s``: the client resumes the session of its client id,
-    and the broker keeps the session for this time after the end. Such a client acknowledges nothing, so that
-    the messages of the session stay on the broker.
+    ``reconnects``: the client connects and subscribes again by itself after a loss; only the first connection
+    has to succeed. ``session_expiry_s``: the client resumes the session of its client id, kept by the broker
+    for this time after the end, and acknowledges nothing, so that the messages in the session stay there.
 
     ``dropped`` counts messages that came faster than the caller received them; the newest is dropped.
     """
