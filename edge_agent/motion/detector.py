@@ -72,8 +72,7 @@ def counted_area(masks: Iterable[Polygon], width: int, height: int) -> Gray:
 
 
 SWITCH_SHARE = 0.4  # if more of the unmasked picture differs at once, the scene has switched
-# The scene has switched too if the gain is above SWITCH_GAIN or below 1 / SWITCH_GAIN; at dusk it is not.
-SWITCH_GAIN = 1.25
+SWITCH_GAIN = 1.25  # also if the brightness changes by this factor in one frame; at dusk it changes less
 SETTLE_S = 0.7  # after a switch cameras correct their exposure for some frames
 LEARN_S = 1.0
 LEARN_FRAMES = 3

@@ -187,12 +187,9 @@ class RainFilter:
         )
 
 
-# Edges along the outline, background over picture. Above the first ratio (of means) the blob is a ghost;
-# above the second it is one if the ratio of medians exceeds the third: a few strong edges of the uncovered
-# scene can raise the picture's mean, but not its median.
-EDGE_RATIO = 1.5
-CLUTTER_RATIO = 1.2
-MEDIAN_RATIO = 1.75
+EDGE_RATIO = 1.5  # a ghost: mean of the edges along the outline, background over picture, is above this
+CLUTTER_RATIO = 1.2  # or above this, if the ratio of the medians is above ``MEDIAN_RATIO``:
+MEDIAN_RATIO = 1.75  # a few strong edges of the uncovered scene raise the picture's mean, not its median
 _ONES3 = np.ones((3, 3), np.uint8)
 
 

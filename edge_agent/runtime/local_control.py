@@ -90,9 +90,7 @@ class Relearning:
 
 
 class SelfTests:
-    """Starts self-tests and returns their results, on the thread of the control socket.
-
-    ``ask`` does not wait for a result; the caller calls it again.
+    """Starts self-tests on the thread of the control socket. ``ask`` does not wait: callers call it again.
 
     Of two tests at a time the newer one counts, and both callers get its result.
     """

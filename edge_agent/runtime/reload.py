@@ -155,10 +155,8 @@ class ReloadRequests:
         self._closed = False
 
     def request_and_wait(self) -> ControlReply:
-        """Request a reload and return its answer. Blocks until the reload is done.
-
-        After ``ANSWERED_WITHIN_S``, or when the agent stops, the answer is a failure.
-        """
+        """Request a reload, and block until its answer. After ``ANSWERED_WITHIN_S``, or when the agent stops,
+        the answer is a failure."""
         request = _ReloadRequest()
         self._requests.put(request)
         if not self._closed:  # checked after the put: either ``close`` answers the request, or this sees it
