@@ -44,7 +44,7 @@ class Subscribed:
 
 
 class MessageReceived(msgspec.Struct, frozen=True, gc=False):
-    """A message from the broker, which keeps a QoS 1 message until ``packet_id`` (None for QoS 0) is acknowledged.
+    """A received message. The broker keeps a QoS 1 message until ``packet_id`` (QoS 0: None) is acknowledged.
     A struct, as there is one for each message: making a frozen dataclass takes ten times as long."""
 
     topic: str
