@@ -80,7 +80,7 @@ CENTRE_MEASURES = {
     Measure.CENTRE_CLOCK: "the centre's clock is right",
     Measure.DELETIONS_HELD: "retention deletes again",
 }
-"""The centre's measures, each with its text for no problem. Their alerts belong to its first ward."""
+"""The centre's measures, each with its text if all is well. Their alerts belong to its first ward."""
 
 
 CLAIM_MEASURES = frozenset({Measure.CLAIM_PENDING_S, Measure.CLAIM_WRONG})
@@ -317,7 +317,7 @@ def version_behind(version: str, wanted: str) -> Measurement:
 
 
 def conflict(events: int) -> Measurement:
-    """Return a sequence conflict. ``events``: how many have the sequence number of another event."""
+    """Return a sequence conflict's measurement. ``events``: how many have the number of another event."""
     if events:
         return Measurement(1.0, problem_text("numbers-conflict", events=events))
     return Measurement(1.0, problem_text("names-conflict"))

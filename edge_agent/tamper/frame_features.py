@@ -142,7 +142,7 @@ def median(values: Tiles) -> float:
 
 
 def _unmasked(masks: Iterable[Polygon], width: float, height: float, size: tuple[int, int]) -> Gray:
-    """Return 1 outside masks, 0 inside. ``width`` x ``height``: the size before the cut to whole tiles."""
+    """Return a picture: 1 outside masks, 0 inside. ``width`` x ``height``: before the cut to whole tiles."""
     area: Gray = np.ones((size[1], size[0]), np.uint8)
     for polygon in masks:
         corners = np.array([(x * width, y * height) for x, y in polygon], np.float32)

@@ -27,7 +27,7 @@ _MARGIN = 0.35  # of the picture; a block is searched for up to this far from it
 _FOUND = 0.6  # correlation of a block at its new place
 _AGREE = 2.0  # pixels of 80 by which an agreeing block may be off, for perspective and rounding
 _STRUCTURE = 1.5**2
-"""Least variance of a block that can be found again; by street light most have at most three times this."""
+"""Least variance of a block to be found again; in street light most blocks have up to three times this."""
 MAX_BLOCKS = 24  # the ones with most structure; each search costs 0.1 ms
 IN_PLACE = 0.8  # correlation of a block that has not moved, such as the camera's own clock
 
@@ -130,7 +130,7 @@ def _find_block(block: Block, usual: Plane, seen: Plane) -> tuple[float, float] 
 
 
 MIN_SAME_SHIFTS, SEARCH_EVERY = 5, 15
-"""After so many equal shifts, search only at every ``SEARCH_EVERY``-th analysis: a search costs 2 ms."""
+"""After ``MIN_SAME_SHIFTS`` equal shifts, search (2 ms) only at every ``SEARCH_EVERY``-th analysis."""
 MAX_SHIFTS = 3  # last shifts that are compared
 SWINGS_BY = 0.05  # widths of the picture
 ROLL, SURELY_ROLLED = 2.0, 5.0  # degrees

@@ -205,8 +205,9 @@ DAYLIGHT = 70.0  # mean luma; street lamps give less
 
 
 def _defocused(e: ViewEvidence, eased: bool) -> str | None:
-    """Return why the lens is out of focus, or None. Everywhere, much more fine detail than contrast is lost;
-    fine tiles match, or no tile has structure left; and the layout, the most blurred band, is as it was."""
+    """Return why the lens is out of focus, or None. Then much more fine detail than contrast is lost,
+    everywhere. The tiles with fine detail still match, or no tile has structure left; and the layout, the
+    most blurred band, is as it was."""
     comparison = e.comparison
     if e.judged and comparison.detailed < MIN_TILES:
         return _melted(e, eased)
@@ -254,7 +255,8 @@ def _moved(e: ViewEvidence, eased: bool) -> str | None:
 
 
 def _haze(e: ViewEvidence, eased: bool) -> str | None:
-    """Return why it is hazy, or None: all bands have less contrast; the view is there or was lost slowly."""
+    """Return why the view is hazy, or None. Then contrast is lower in all bands alike, and the view is still
+    there or was lost slowly."""
     comparison = e.comparison
     contrast = comparison.contrast / min(1.0, comparison.gain)
     if not e.judged or comparison.tiles == 0 or contrast > HAZE * (1.3 if eased else 1.0):

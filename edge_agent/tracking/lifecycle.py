@@ -10,7 +10,7 @@ from edge_agent.core.model import PERSON, VEHICLE, Box, TrackState
 from edge_agent.tracking.tracked_object import TrackedObject
 
 # Confirmation. Larger numbers: fewer false tracks, later events.
-MIN_HIT_SHARE = 0.34  # least share of a track's inferences that see it; small models see a rider in half
+MIN_HIT_SHARE = 0.34  # share of a track's inferences that see it; small models see a rider in half of them
 GOOD_VEHICLE = 0.5  # best score; reflections are often called car, but only with low scores
 MOVED, MOVED_HITS = 0.5, 2  # path in object sizes, and sightings; a false box stays, or jumps and disappears
 NUDGED, NUDGED_HITS, NUDGED_FRAMES = 0.15, 3, 2  # for a shorter path: also frames with motion in the box

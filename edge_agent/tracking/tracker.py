@@ -192,7 +192,7 @@ class Tracker:
         return best if best is not None and best.box.iou(box) > 0.35 else None
 
     def _support(self, foreground: Foreground, inferred: bool, beside: _Beside, now: float) -> None:
-        """Support moving tracks by motion; between inferences, a motion region of one track corrects it."""
+        """Support moving tracks by motion; between inferences, a region that touches only one corrects it."""
         if not foreground.trusted:
             return
         sighted = {id(tracked) for tracked in self._objects if tracked.seen_now}
@@ -256,7 +256,7 @@ def _hiding(tracked: TrackedObject, beside: _Beside) -> list[Box]:
 
 
 def _in_reach(boxes: Sequence[Box], others: Sequence[Box]) -> list[list[bool]]:
-    """Return, a row per box, which ``others`` are near enough for a cost: in a full street most are not."""
+    """Return, for each box a row, which ``others`` are near enough for a pair: in a full street few are."""
     far = MAX_REACH
     places = [(o.x1 + o.x2, o.y1 + o.y2, far * (o.x2 - o.x1), far * (o.y2 - o.y1)) for o in others]
     rows = []

@@ -152,7 +152,7 @@ def _signal(quality: object) -> int | None:
 
 
 def _counts(bearers: Mapping[str, Properties]) -> Iterator[BearerCount]:
-    """Yield each bearer's counts. ``total-*``: with earlier sessions, missing before ModemManager 1.16."""
+    """Yield each bearer's counts. ``total-*`` includes earlier sessions; absent before ModemManager 1.16."""
     for path, properties in bearers.items():
         stats = properties.get("Stats")
         if isinstance(stats, dict):

@@ -20,7 +20,7 @@ UNBOUNDED = 10**12
 
 
 class SendLimiter:
-    """Decides what may be sent. For one thread; any may set ``step``, which applies from the next call on."""
+    """Decides what may be sent. For one thread; any thread may set ``step``, valid from the next call on."""
 
     def __init__(self, clock: Clock, bytes_s: float = UNBOUNDED) -> None:
         self.step = 0

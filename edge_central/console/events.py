@@ -20,7 +20,7 @@ MAX_PHASES = 500
 NEWEST = 8
 NEWEST_FOR_WHOLE = 40  # how many of a camera's newest media are searched for a whole picture
 NEWEST_REQUESTED = 4
-"""How many of a camera's requested pictures are searched, newest first, if those media have no whole one."""
+"""How many of a camera's newest requested pictures are searched if the newest media have no whole one."""
 INFO = 9
 CAMERA = ("camera-view", "camera-state", "rule-override", "rule-change")
 BOX = (

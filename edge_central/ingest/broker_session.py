@@ -42,7 +42,7 @@ WINDOW = 500
 the centre falls behind, a PUBACK is queued behind up to ``RECEIVE_MAXIMUM`` events, which take a second. With
 a window of 50 the centre sent only 100 confirmations per second; ten cities need 1,400."""
 MAX_WAITING = 20_000
-"""Limit of queued messages; then the oldest are dropped, as gateways send unconfirmed events again."""
+"""Limit of queued messages; beyond it the oldest are dropped: gateways resend unconfirmed events."""
 
 
 CentralStateKind = Literal["online", "degraded", "stopped", "offline"]
@@ -235,7 +235,7 @@ class CentralBrokerSession:
                 return
 
     def _next(self) -> MqttMessage | None:
-        """Return the next message to send, a confirmation and another in turn, so that neither is delayed."""
+        """Return the next message to send: confirmations and others in turn, so that neither is delayed."""
         first, second = self._confirmations, self._waiting
         if self._confirmed_last:
             first, second = second, first

@@ -25,7 +25,7 @@ from edge_central.store.media_folder import DamagedFile, MediaFolder
 log = logging.getLogger(__name__)
 
 EXPIRES_MS = 7 * 86_400_000
-"""A file expires so long after its last part. A gateway without budget until then resends all parts."""
+"""A file expires so long after its last part; a gateway without data budget until then resends all parts."""
 GATEWAY_FILES = 4
 """Incomplete files of one gateway: at most 256 MB."""
 ALL_BYTES = 8_000_000_000

@@ -17,7 +17,7 @@ from edge_central.store.fleet_state import FleetState, GapReason
 log = logging.getLogger(__name__)
 
 GAP_PATIENCE_MS = 1_800_000
-"""A gap is logged after this. A gateway resends events within 15 min, and alarms before a day's backlog."""
+"""A gap is logged after this time: gateways resend events within 15 min, alarms before a day's backlog."""
 RATE_OVER_S = 60.0
 REJECTED_LOG_EVERY_S = 60.0
 

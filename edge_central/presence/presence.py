@@ -329,7 +329,7 @@ class PresenceTracker:
         return reports
 
     def _fallen_together(self, records: Collection[_GatewayPresence], mono: float) -> list[_GatewayPresence]:
-        """Return a new outage's gateways; empty if few, or all offline for less than ``outage_hold_s``."""
+        """Return a new outage's gateways; empty: too few, or all offline for less than ``outage_hold_s``."""
         thresholds = self._thresholds
         expected = [
             record for record in _expected(records) if record.reported_state is not PresenceState.OFFLINE

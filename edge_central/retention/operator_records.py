@@ -194,7 +194,7 @@ def _with_passage_holds(connection: Connection, searches: Sequence[str], now_ms:
 
 
 def _delete_without_hold(connection: Connection, searches: Collection[str]) -> None:
-    """Delete these searches' matches and pictures but passages on hold: others show people in no case."""
+    """Delete these searches' matches and pictures, except passages on hold: others show uninvolved people."""
     held = tables.passage_hold.c
     for table in (tables.search_match, tables.search_picture, tables.search_scene):
         columns = table.c

@@ -227,7 +227,7 @@ class FleetState:
         return stream.upto
 
     def current_epoch(self, gateway: str) -> str | None:
-        """Return the gateway's epoch, None if unknown; it ignores confirmations for another epoch."""
+        """Return the gateway's epoch, None if unknown: gateways ignore confirmations for another epoch."""
         record = self.gateways.get(gateway)
         if record is not None and record.epoch:
             return record.epoch

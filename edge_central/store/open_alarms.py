@@ -34,7 +34,7 @@ from edge_central.store import tables
 from edge_central.store.ringing import ALARM, RINGING_KINDS, RINGING_PHASES
 
 OPEN_ALARM_AGE_MS = 7 * 86_400_000
-"""After this, acknowledged alarms without an outcome leave the list; others never leave it by age."""
+"""After this time, acknowledged alarms without an outcome leave the list; others never leave it by age."""
 MAX_GATEWAY_ROWS = 200
 """Maximum number of rows of one gateway: one for each rule of 16 cameras. Further alarms of the gateway share
 one row for each kind, so that a gateway that invents names of cameras cannot fill the list."""

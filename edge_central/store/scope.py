@@ -27,7 +27,7 @@ class Scope:
         return true() if self.wards is None else ward.in_(sorted(self.wards))
 
     def narrowed(self, ward: str | None) -> Scope:
-        """Return this scope limited to ``ward``, empty if it does not contain it; None: no limit."""
+        """Return this scope limited to ``ward`` (None: no limit); empty if it does not contain the ward."""
         if ward is None:
             return self
         return Scope(frozenset({ward}) if self.admits(ward) else frozenset())

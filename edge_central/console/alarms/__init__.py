@@ -1,1 +1,1 @@
-"""The queue of open alarms and alerts, their names in its forms, and silences of the bell."""
+"""The queue of open alarms and alerts, their names in forms of the console, and silences of the bell."""
