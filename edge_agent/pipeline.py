@@ -59,8 +59,7 @@ class ViewStage(Protocol):
 
 class DetectionStage(Protocol):
     def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Inferences:
-        """Run the detector if the frame is worth an inference and the budget allows it. Blocks until the
-        result is known."""
+        """Run the detector if the frame is worth an inference and the budget allows it. Blocks until done."""
 
 
 class TrackStage(Protocol):
@@ -71,8 +70,7 @@ class TrackStage(Protocol):
     def update(self, frame: Frame, motion: Motion, inferences: Inferences) -> Tracks: ...
 
     def on_signal_lost(self) -> tuple[Track, ...]:
-        """Forget the moving tracks, because no frames come, and do not report them as ended. Return the
-        parked tracks, which are kept."""
+        """Forget moving tracks without ending them, because no frames come. Return the parked tracks."""
 
 
 class EvidenceStage(Protocol):
@@ -90,8 +88,7 @@ class PassageStage(Protocol):
         """Note that a rule has reported an object."""
 
     def finish(self, continuing: Collection[str] = ()) -> None:
-        """Store the rows of all objects, because no more frames come, except of the tracks whose ids are in
-        ``continuing``."""
+        """Store the rows of all objects except tracks in ``continuing``, because no more frames come."""
 
 
 class RuleStage(Protocol):

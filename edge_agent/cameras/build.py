@@ -82,9 +82,8 @@ class PipelineContext:
 
 
 def effective_settings(camera: Camera, detection: DetectorAccess | None) -> Camera:
-    """Return the settings to use. Without a detector, ``gear: auto`` becomes ``GearChoice.IDLE``, which
-    decodes keyframes only: no track is ever confirmed then, and keyframes are enough to show that the camera
-    works."""
+    """Return the settings to use: without a detector, ``gear: auto`` becomes ``GearChoice.IDLE`` (keyframes
+    only), because no track is ever confirmed then, and keyframes suffice to show that the camera works."""
     if detection is not None or camera.analyse.gear is not GearChoice.AUTO:
         return camera
     return replace(camera, analyse=replace(camera.analyse, gear=GearChoice.IDLE))
@@ -171,8 +170,7 @@ def build_pipeline(
 def _view_stage(camera: Camera, context: PipelineContext, folder: Path | None) -> ViewStage:
     if not camera.watch_view:
         return NoTamperDetection()
-    # A baseline is a picture. With a sealing key it is not stored, because the gateway could not open a
-    # sealed one: the view is then learned after each start.
+    # With a sealing key no baseline is stored, as the gateway could not open it: each start learns the view.
     masks = (*camera.masks, *camera.privacy_masks)
     return CameraView(camera.id, masks, folder if context.seal_to is None else None)
 

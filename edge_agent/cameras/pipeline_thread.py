@@ -21,8 +21,7 @@ LOST_AFTER_S = 10.0
 """Without a frame for this long, tracks of moving objects are dropped: their position is unknown."""
 LOST_AFTER_FRAMES = 3.0
 MAX_VIEWERS = 8
-"""Callbacks that may wait for a frame of a camera. If one more is added, the oldest is dropped and never
-called."""
+"""Callbacks that may wait for a frame of a camera. One more drops the oldest, which is never called."""
 MANY_FAILURES = 5  # after so many failed frames in a row, the state of a stage is at fault, not the frame
 
 

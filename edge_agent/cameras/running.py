@@ -172,8 +172,7 @@ class RunningCamera:
         )
 
     def _is_armed(self) -> bool:
-        """Return whether a rule may now report an event that needs a clip or still. Runs on the main stream's
-        thread."""
+        """Return whether a rule may now report an event with clip or still. On the main stream's thread."""
         now, context = self._clock.now(), self._context
         if not (self._films_main or self.camera.report.stills_of_rules):
             return False  # then only a command needs the stream, and its tap connects the stream
@@ -187,8 +186,7 @@ class RunningCamera:
 
 
 def _records_main_stream(camera: Camera) -> bool:
-    """Return whether clips come from the main stream. A clip is not transcoded, so privacy masks cannot be
-    drawn into it: where there are masks, only ``ClipPolicy.UNMASKED`` allows such clips."""
+    """Return whether clips come from the main stream. Clips are not transcoded, so have no privacy masks."""
     policy = camera.report.clips
     allowed = policy is ClipPolicy.UNMASKED or (policy is ClipPolicy.RULES and not camera.privacy_masks)
     return allowed and camera.clip.main_url is not None
@@ -313,8 +311,7 @@ class Cameras:
             camera.stop("restart")
 
     def join_pipelines(self, deadline: float) -> None:
-        """Wait until ``deadline`` (monotonic) for the pipelines to end. An ended pipeline has stored its last
-        events in the outbox."""
+        """Wait for the pipelines, until ``deadline`` (monotonic), to end and store their last events."""
         for camera in self._all():
             camera.pipeline_thread.loop.join(max(0.0, deadline - time.monotonic()))
 

@@ -52,8 +52,7 @@ class SharedDetector:
             self._worker.stop()
 
     def join(self, deadline: float) -> None:
-        """Wait until ``deadline`` (monotonic) for the thread to end. A blocked detector ends with the
-        process."""
+        """Wait for the thread to end, until ``deadline`` (monotonic). A blocked one ends with the process."""
         if self._worker is not None:
             self._worker.loop.join(max(0.0, deadline - time.monotonic()))
 
@@ -66,8 +65,7 @@ class SharedDetector:
         self.log_choice()
 
     def begin_shadow(self, detector: ObjectDetector, share: float, before: ShadowReport) -> Shadow:
-        """Let ``detector`` analyse a share of the frames too, after the active detector, until
-        ``end_shadow``. The comparison continues the report ``before``."""
+        """Until ``end_shadow``, let ``detector`` analyse a share of frames too; extend report ``before``."""
         assert self._worker is not None
         shadow = Shadow(
             detector,

@@ -24,12 +24,10 @@ ALIGN_S = 0.2
 """Cameras without urgent packets are all read at the same moments, the multiples of this time: the
 processor's caches are then still warm from the camera that was read before."""
 KEYFRAME_LEAD = 1.5
-"""Reading begins this many packet intervals before a keyframe, because a keyframe is too large to wait in the
-buffer beside other packets."""
+"""Reading begins this many packet intervals before a keyframe, which may not fit the buffer with others."""
 MIN_INTERVALS = 4
 PROBE_EVERY_S = 10.0
-"""The thread blocks for a packet at least this often: the arrival time of a packet is known only if the
-thread was waiting for it."""
+"""The thread blocks for a packet at least this often: only then is the packet's arrival time known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +40,7 @@ class PacketDemand:
 
 
 class Coalescing:
-    """Computes the waits of one connection, for its capture thread. Times are stamps of the monotonic
-    clock."""
+    """Computes the waits of one connection, for its capture thread. Times are monotonic stamps."""
 
     def __init__(self) -> None:
         self._newest_mono: float | None = None
@@ -83,8 +80,7 @@ class Coalescing:
         return max(0.0, min(until_mono - now_mono, MAX_WAIT_S, MAX_UNREAD_BYTES / self._bytes_per_s))
 
     def _packet_from(self, wanted: PacketDemand) -> float:
-        """Return the time of the next read: when the first wanted packet has probably come, or earlier to
-        measure an arrival time once in ``PROBE_EVERY_S``."""
+        """Return when to read next: when the first wanted packet is due, or earlier to time an arrival."""
         assert self._newest_mono is not None
         if wanted.from_mono <= self._newest_mono:
             return -math.inf
@@ -98,8 +94,7 @@ class Coalescing:
         return math.ceil(ready_mono / ALIGN_S) * ALIGN_S if wanted.can_wait else ready_mono
 
     def _keyframe_from(self, wanted: PacketDemand) -> float:
-        """Return the time of the next read: shortly before the first wanted keyframe is expected. While the
-        keyframe interval is unknown: at once."""
+        """Return when to read: shortly before the first wanted keyframe; at once if its time is unknown."""
         if len(self._key_intervals) < MIN_INTERVALS or self._key_mono is None:
             return -math.inf
         interval_s = min(self._key_intervals)

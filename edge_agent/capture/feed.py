@@ -35,8 +35,7 @@ analysed first again."""
 MAX_LAG_S = 1.0
 """When decoding is late by more than this, the packets before the newest keyframe are skipped."""
 MIN_IDLE_STEP_S = 0.95
-"""Shortest time between two analysed pictures in idle mode: a stream of keyframes only is analysed about once
-a second."""
+"""Shortest time between analysed pictures in idle mode: of a keyframe-only stream, about one a second."""
 GROUP_S = 0.6
 """Length of a group of frames. While nothing moves in a camera that stays in full mode, its frames are
 analysed in groups. A camera that soon goes idle would save little, and would notice motion later."""
@@ -44,12 +43,10 @@ SAME_STAMP_S = 1e-3  # stamps that differ by less belong to the same picture, de
 
 
 class FrameFeed:
-    """Delivers the frames of one camera to its pipeline thread. Only that thread calls it, except for
-    ``demand``, which the capture thread calls.
+    """Delivers a camera's frames. Only its pipeline thread calls it; ``demand``: only its capture thread.
 
-    In full mode only the newest due frame is delivered, and older due frames are counted as dropped; the
-    frames of a group, however, are all delivered, in order. In catch-up mode every due frame is delivered, in
-    order.
+    In full mode only the newest due frame is delivered and older ones are counted as dropped, but the frames
+    of a group are all delivered, in order. In catch-up mode every due frame is delivered, in order.
     """
 
     def __init__(
@@ -172,8 +169,7 @@ class FrameFeed:
         return self._guarded(self._stream_decoder, lambda decoder: self._advance(decoder, unread))
 
     def _guarded(self, decoder: StreamDecoder, step: Callable[[StreamDecoder], Frame | None]) -> Frame | None:
-        """Run ``step``. An error is stored with the connection: the capture thread raises it, and
-        reconnects."""
+        """Run ``step``. Store its error with the connection: the capture thread raises it and reconnects."""
         try:
             return step(decoder)
         except Exception as error:  # noqa: BLE001
@@ -341,8 +337,7 @@ class FrameFeed:
         return self._frame(lone.picture)
 
     def _catch_up(self, decoder: StreamDecoder, packets: Sequence[RingPacket]) -> Frame | None:
-        """Return the next due frame after the last analysed one. Switch to full mode after the last packet,
-        or after ``MAX_CATCH_UP_S``."""
+        """Return the next due frame; switch to full mode after the last packet or ``MAX_CATCH_UP_S``."""
         begun_mono = self._clock.monotonic()
         if begun_mono - self._catch_up_began_mono > MAX_CATCH_UP_S:
             self._mode_control.caught_up()

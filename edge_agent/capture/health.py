@@ -19,8 +19,7 @@ class _Rates:
 
 
 class CaptureHealth:
-    """Holds the state and the rates of one camera. The camera's two threads write them, any thread may read
-    them."""
+    """Holds one camera's state and rates. The camera's two threads write them, any thread may read them."""
 
     def __init__(self, camera_id: str, clock: Clock, mode_control: DecodeModeControl) -> None:
         self._clock = clock
@@ -87,8 +86,7 @@ class CaptureHealth:
             self._dropped += packets
 
     def taken(self, mono: float, overtaken: int) -> None:
-        """Note that a frame was delivered to the pipeline; ``overtaken`` older due frames were dropped for
-        it."""
+        """Note a frame delivered to the pipeline; ``overtaken`` older due frames were dropped for it."""
         with self._lock:
             self._rates.taken.add(mono)
             self._dropped += overtaken
@@ -103,9 +101,8 @@ class CaptureHealth:
             return self._connection is of and self._enter(state, cause, detail)
 
     def damaged_share(self, mono: float) -> float:
-        """Return the share, 0..1, of damaged ones among all packets of the last ten seconds. The decoded
-        packets are not the base: in idle mode they are so few that a single damaged one would degrade the
-        camera."""
+        """Return the damaged share, 0..1, of all packets of the last ten seconds. Not of the decoded packets:
+        in idle mode they are so few that a single damaged one would degrade the camera."""
         return self._share(self._rates.corrupt, mono)
 
     def skipped_share(self, mono: float) -> float:

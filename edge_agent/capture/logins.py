@@ -41,8 +41,7 @@ class LimitedLogins:
         endpoint = endpoint_of(camera)
         if endpoint is None:
             return open_source(camera, clock, wait, limits, repeat=repeat)
-        # The port tells apart the cameras that a router forwards at one address; their failures count
-        # together.
+        # The port tells a router's forwarded cameras at one address apart; their failures count together.
         login = self._journal.login(endpoint.host, camera.credentials, f"stream {endpoint.port}")
         try:
             source = open_source(

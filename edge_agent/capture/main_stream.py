@@ -25,9 +25,8 @@ event is reported."""
 
 
 class MainStream:
-    """Reads the main stream on the thread ``main-<camera>``. It is connected only while ``armed()`` is true
-    or ``ring`` is tapped. The thread calls ``armed`` about every five seconds. ``camera.clip.main_url`` must
-    be set.
+    """Reads the main stream on thread ``main-<camera>``. Connected only while ``armed()``, which the thread
+    calls about every five seconds, is true or ``ring`` is tapped. ``camera.clip.main_url`` must be set.
 
     While the main stream is lost, clips and stills come from the analysed stream. So the loss is shown in
     ``problem`` and in the log, and does not change the camera's state.

@@ -97,13 +97,11 @@ class WakeUp:
 
 
 RECENT = 3
-"""Number of packets of which ``recent_bytes`` is the mean. A single large packet says little: it is often a
-repeated parameter set or a refresh."""
+"""Number of packets averaged in ``recent_bytes``: a single one may be a parameter set or a refresh."""
 
 
 class PacketRing:
-    """Holds the last packets of one camera. The capture thread fills it, the pipeline thread reads it, and
-    clips tap it."""
+    """Holds a camera's last packets. The capture thread writes, the pipeline thread reads, clips tap it."""
 
     def __init__(self, seconds: float, max_bytes: int) -> None:
         self._seconds = seconds
@@ -234,8 +232,7 @@ class PacketRing:
             return UnreadPackets(self._connection, list(self._packets), closed=self._closed)
 
     def keyframe_at(self, stamp_mono: float) -> RingPacket | None:
-        """Return the last keyframe up to that time; if all are later, the first keyframe; None without
-        any."""
+        """Return the last keyframe up to that time, else the first keyframe; None without keyframes."""
         with self._lock:
             keyframes = [item for item in self._packets if item.keyframe]
             earlier = [item for item in keyframes if item.stamp_mono <= stamp_mono]

@@ -21,8 +21,7 @@ MIN_SEPARATION = 0.8
 LIMIT_FACTOR = 1.25  # times the ``QUIET_QUANTILE`` of quiet sizes
 QUIET_QUANTILE = 0.99
 PAUSE_S, MAX_PAUSE_S = 30.0, 3600.0
-"""After a false alarm no other alarm follows for ``PAUSE_S``. The pause doubles with each false alarm, up to
-``MAX_PAUSE_S``; a true alarm resets it."""
+"""Pause after a false alarm; it doubles with each one, up to ``MAX_PAUSE_S``, and a true alarm resets it."""
 
 
 class PacketSizeAlarm:

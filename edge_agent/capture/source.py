@@ -156,8 +156,7 @@ def endpoint_of(camera: Camera) -> Endpoint | None:
 
 
 def ffmpeg_input_for(camera: Camera) -> FfmpegInput:
-    """Return how FFmpeg opens a file or device. Raises ``SourceUnavailable`` (unsupported) for an unknown
-    scheme."""
+    """Return how FFmpeg opens a file or device. Raises ``SourceUnavailable`` for an unknown scheme."""
     scheme, colon, rest = camera.url.partition(":")
     scheme = scheme.lower()
     if scheme == "v4l2":

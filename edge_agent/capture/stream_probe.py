@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 LIMITS = StreamTimeouts(open_s=5.0, stall_s=4.0)
 """Shorter than the agent's, because a technician waits for the result."""
 MIN_WATCH_S, MAX_WATCH_S = 3.0, 8.0
-"""Shortest and longest measurement, in seconds from the first packet. Between the two limits, the probe ends
-once it has two keyframe intervals."""
+"""Shortest and longest measurement, in seconds; between them, two keyframe intervals end the probe."""
 MIN_KEYFRAMES = 3
 PICTURE_EVERY_S = 0.8  # minimum between two decoded keyframes: in MJPEG each packet is a keyframe
 MAX_WIDTH = 640  # pixels; the picture is judged at this width

@@ -11,22 +11,18 @@ import math
 from collections import deque
 
 JUMP_S = 1.0
-"""Packets that are out of order step back by a few pictures at most. After a larger step back, the camera's
-clock was set."""
+"""Packets out of order step back by a few pictures; if by more than this, the camera's clock was set."""
 SLEW_PER_S = 0.001
-"""Seconds by which stamps may move towards the arrival times in each second: ten times the drift of a bad
-crystal (100 ppm)."""
+"""Seconds a second by which stamps may move towards arrival: ten times a bad crystal's drift (100 ppm)."""
 LATE_S, LATE_FOR_S = 1.0, 5.0
-"""If packets are late by ``LATE_S`` for ``LATE_FOR_S``, the camera's clock was set. A network jam delays
-packets for a short time only."""
+"""If packets are ``LATE_S`` late for ``LATE_FOR_S``, the camera's clock was set; a network jam is shorter."""
 
 
 class StreamTime:
     """Computes the stamps of one connection's packets, in the order in which they arrive."""
 
     def __init__(self, timed: bool = True) -> None:
-        """``timed``: False for streams without timestamps, such as MJPEG over HTTP, whose packets are stamped
-        on arrival."""
+        """``timed``: False for streams without timestamps (MJPEG over HTTP), which are stamped on arrival."""
         self._timed = timed
         self._offset_s: float | None = None  # monotonic time minus camera time
         self._newest_pts_s = 0.0
@@ -69,8 +65,7 @@ class StreamTime:
 
 
 class Sampler:
-    """Picks frames so that ``fps`` of them are due a second of stream time. With ``fps`` None it picks every
-    frame.
+    """Picks frames so that ``fps`` of them are due a second of stream time; every frame if ``fps`` is None.
 
     Due times form a grid, so that 5 a second out of 12.5 are 5 on average. A frame up to a tenth of a period
     early still counts, because cameras jitter by milliseconds.
@@ -139,8 +134,7 @@ class WindowedRate:
         self._amount += amount
 
     def per_second(self, mono: float) -> float:
-        """Return the mean over the window that ends at ``mono``; 0 while the window is shorter than half a
-        second."""
+        """Return the mean over the window that ends at ``mono``; 0 if the window is shorter than 0.5 s."""
         amount = self.amount(mono)
         if self._since is None:
             return 0.0

@@ -51,12 +51,10 @@ def _address(url: str) -> SplitResult:
 
 
 class CentreClient:
-    """A client of the centre's API. Sends its token with each request, and only over https or to this
-    machine."""
+    """A client of the centre's API. Sends its token with each request, only by https or to this machine."""
 
     def __init__(self, url: str, token: str, ca_file: Path | None) -> None:
-        """Raises UsageError for a URL that is wrong or not encrypted, OSError if ``ca_file`` cannot be
-        read."""
+        """Raises UsageError for a wrong or unencrypted URL, OSError if ``ca_file`` cannot be read."""
         parts = _address(url)
         if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
             raise UsageError(f"--centre {url}: the token would cross the network in clear; write https://")

@@ -124,8 +124,7 @@ def _move(state_dir: Path, target: Path) -> Iterator[str]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write ``content``, and return when it is on the medium. After an error no part of the file remains
-    there."""
+    """Write ``content``; return once it is on the medium. After an error no part of the file remains."""
     try:
         with path.open("wb") as file:
             file.write(content)
@@ -192,8 +191,7 @@ class _TooLarge(EdgeAgentError):
 
 
 def _content(path: Path) -> bytes:
-    """Return the content of a file. Raises _TooLarge, and OSError. A pipe is refused, because it would
-    block."""
+    """Return a file's content. Raises _TooLarge, and OSError (also for a pipe: reading it would block)."""
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, "not a plain file")

@@ -192,8 +192,7 @@ def _send(
 
 
 def _formatted(reply: Reply, payload: bytes, as_json: bool) -> str:
-    """Return the reply without control characters: its text may come from an attacker in place of the
-    gateway."""
+    """Return the reply without control characters: an attacker may have sent it in the gateway's place."""
     if as_json:
         return printable_json(msgspec.json.decode(payload))
     code = "" if reply.code in ("ok", reply.status) else f" ({printable(reply.code)})"

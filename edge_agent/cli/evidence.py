@@ -157,8 +157,7 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
 
     settings = _load(args.config)
     state_dir = settings.state_dir
-    # Read with the agent's rights: root would follow a symbolic link that the folder's owner puts in a
-    # picture's place.
+    # Read as the agent's user: root would follow a symbolic link put in a picture's place.
     with _readable(state_dir), as_agent(state_dir):
         selection = _archive(state_dir).select(args.event)
         if not selection.requested:
@@ -185,8 +184,7 @@ def _hold(args: argparse.Namespace, out: TextIO) -> int:
 
     settings, who = _load(args.config), args.by or getpass.getuser()
     store = _store(settings)
-    # not with root's rights, or the agent could not remove the files of the hold
-    become_agent(settings.state_dir)
+    become_agent(settings.state_dir)  # so that the agent can remove the files of the hold
     with _readable(settings.state_dir):
         event_id = _event_id(settings.state_dir, args.event)
         if args.release:
@@ -231,8 +229,7 @@ def _hold_table(store: MediaStore) -> list[str]:
 
 
 def _holds_as_json(store: MediaStore) -> list[dict[str, Any]]:
-    """Return the holds for ``--json``. If the record of a hold cannot be read, its fields are None. Raises
-    ``OSError``."""
+    """Return the holds for ``--json``, with None fields for an unreadable record. Raises ``OSError``."""
     return [
         {
             "event": event_id,

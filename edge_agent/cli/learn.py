@@ -149,9 +149,8 @@ def _within(kind: type[Number], least: Number, most: Number) -> Callable[[str], 
 
 
 def run_learn(args: argparse.Namespace) -> int:
-    """Train, or do the chosen step. Return 0 when done, 1 for data or a file that cannot be used, 2 for wrong
-    usage, 4 for a model that is worse at some place or was measured on too few objects, 69 when the code that
-    trains is not installed."""
+    """Train, or do the chosen step. Return 0 when done, 1 for unusable data or files, 2 for wrong usage,
+    4 for a model that is worse at some place or measured on too few objects, 69 without the training code."""
     root = Path(edge_agent.__file__).parents[1]
     if not (root / "training" / "learn.py").is_file():
         print(
@@ -192,8 +191,7 @@ def add_verify(actions: Commands) -> None:
 
 
 def run_verify(args: argparse.Namespace, out: TextIO) -> int:
-    """Verify a release. Return 0 if it is as it was signed; otherwise raise EdgeAgentError that names the
-    difference."""
+    """Verify a release: return 0 if it is as it was signed, else raise EdgeAgentError with the difference."""
     from edge_agent.commands.signature import SHORT_ID, OperatorKeyring
     from edge_agent.core.state_file import read_bounded
 

@@ -113,8 +113,7 @@ _TOOLS: dict[str, Callable[[argparse.Namespace, TextIO], int]] = {
 
 
 def _run_tool(args: argparse.Namespace, out: TextIO, lang: Lang) -> int:
-    """Run a sub-command that needs no running agent. ``args.command`` is one of those that the parser
-    knows."""
+    """Run ``args.command``, a sub-command of the parser that needs no running agent."""
     match args.command:
         case "models":
             return _models(args)

@@ -122,8 +122,7 @@ def _hold_lines(
 
 
 def _pictures(reader: PassageReader, found: Sequence[StoredPassage]) -> dict[str, bytes]:
-    """Return the pictures by file name. A sealed picture is opened at the centre with ``edge-agent evidence
-    open``."""
+    """Return the pictures by file name. ``edge-agent evidence open`` opens a sealed one at the centre."""
     pictures = {}
     for passage in found:
         content = reader.crop(passage.id)

@@ -108,8 +108,7 @@ def _plan(settings: Settings, camera: Camera, rule: AnyRule, days: int, examples
 def _lower_priority() -> bool:
     """Lower the priority of this process; return whether that succeeded."""
     with contextlib.suppress(OSError):
-        # if memory is short, the kernel ends this process and not the agent
-        Path("/proc/self/oom_score_adj").write_text("500")
+        Path("/proc/self/oom_score_adj").write_text("500")  # low memory ends this process, not the agent
     with contextlib.suppress(OSError):
         os.nice(19)
         return True

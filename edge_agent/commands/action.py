@@ -39,8 +39,7 @@ class CommandFailed(EdgeAgentError):
 
 @dataclass(frozen=True, slots=True)
 class CommandSucceeded:
-    """The outcome of a command that succeeded: ``text`` for a person, ``result`` for programs (JSON values
-    only)."""
+    """The outcome of a successful command: ``text`` for a person, ``result`` for programs (JSON values)."""
 
     text: str
     result: Mapping[str, Any] = field(default_factory=dict)
@@ -120,8 +119,7 @@ class Action:
     )
     """Continue a command that was running when the agent ended."""
     needs_signature: Callable[[Any], bool] = never
-    """Whether a command with these arguments must be signed. A signed command also needs a synchronised
-    clock."""
+    """Whether a command with these arguments must be signed, which also needs a synchronised clock."""
     slow: bool = False  # runs on the thread ``commands-<type>`` instead of ``commands``
     niceness: int = 0  # niceness of the thread of a slow action; 19 yields most to other threads
     within_s: float = 30.0  # time limit; after it the dispatcher replies ``timed-out``
@@ -139,8 +137,7 @@ class Action:
 
 
 def select_cameras(wanted: Sequence[str] | None, known: Sequence[str]) -> list[str]:
-    """Return the cameras that a command names, each once; None stands for all. Raises CommandRefused for an
-    unknown camera."""
+    """Return the cameras of a command, each once; None: all. Raises CommandRefused for an unknown camera."""
     selected = list(known if wanted is None else dict.fromkeys(wanted))
     if unknown := [camera for camera in selected if camera not in known]:
         raise CommandRefused(problem_text("no-such-camera", camera=unknown, known=list(known)))
@@ -163,17 +160,14 @@ ALWAYS_SIGNED = frozenset(
         "update",
     }
 )
-"""Types that are always signed. Commands of other types must be signed if they have one of
-``_RISKY_ARGUMENTS``, such as a URL."""
+"""Types that are always signed. Others must be signed if they have one of ``_RISKY_ARGUMENTS``."""
 SEARCH_TYPES = frozenset({"passage-hold", "passage-pictures", "passage-times", "rehearse", "search"})
-"""Types that a search key of the centre may sign too. They only read, except that a hold delays a deletion,
-within limits."""
+"""Types that a search key of the centre may sign too: they only read, or delay a deletion (within limits)."""
 _RISKY_ARGUMENTS = ("url", "urls", "release", "delete", "still")
 
 
 def is_signed_by_default(type_: str, args: Mapping[str, Any]) -> bool:
-    """Return whether a gateway with the default ``commands.signed`` refuses this command without a
-    signature."""
+    """Return whether a gateway with the default ``commands.signed`` refuses this command if unsigned."""
     if any(args.get(each) for each in _RISKY_ARGUMENTS):
         return True
     return type_ in (*ALWAYS_SIGNED, *SIGNED_COMMANDS) and not _ends_override(type_, args.get("for_s"))

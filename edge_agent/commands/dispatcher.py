@@ -70,12 +70,10 @@ class CommandExecutor:
         self._execute = execute
         self._stopping = False
         self._changed = threading.Condition()  # protects the fields below
-        # each with the time when it expires
-        self._incoming: deque[tuple[DownMessage, float | None]] = deque()
+        self._incoming: deque[tuple[DownMessage, float | None]] = deque()  # each with its expiry
         self._sent: deque[Reply] = deque()
         self._quick: deque[OpenCommand] = deque()
-        # by type; a thread runs while a command of the type waits
-        self._slow: dict[str, deque[OpenCommand]] = {}
+        self._slow: dict[str, deque[OpenCommand]] = {}  # by type; a thread runs while a command waits
         self._threads: dict[str, threading.Thread] = {}
 
     # --- any thread ---
@@ -97,8 +95,7 @@ class CommandExecutor:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def submit(self, message: DownMessage, until_mono: float | None) -> bool:
-        """Queue a message that expires at ``until_mono``; None: it does not expire. False: the queue is
-        full."""
+        """Queue a message that expires at ``until_mono`` (None: never). False: the queue is full."""
         with self._changed:
             if len(self._incoming) >= MAX_INCOMING:
                 return False
@@ -141,8 +138,7 @@ class CommandExecutor:
                     self._execute_quick(loop, command)
 
     def _next_job(self) -> tuple[DownMessage, float | None] | Reply | OpenCommand | None:
-        """Return the next message, acknowledged reply or quick command, in this order, so that messages are
-        processed between two commands. None: nothing came in time, or the agent stops."""
+        """Return the next message, else acknowledged reply, else quick command; None on a timeout or stop."""
         sources: tuple[deque[Any], ...] = (self._incoming, self._sent, self._quick)
         with self._changed:
             self._changed.wait_for(lambda: self._stopping or any(sources), PATIENCE_S)

@@ -33,16 +33,14 @@ MAX_SEARCH_RECORDS = 256
 """Limit for searches, which are counted separately. The oldest finished searches make room for new ones: if
 such a search is repeated it runs again, which changes nothing and is recorded."""
 DELETE_BATCH = 16
-"""Number of records that are deleted together when the journal is full, so that not every command has to
-delete one."""
+"""Number of records deleted together when the journal is full, so that not every command deletes one."""
 
 DAMAGED = ""  # ``signed_by`` of a record that cannot be read
 _NAME = re.compile(r"[a-z0-9-]{1,63}\.json")
 
 
 class CommandRecord(Struct, frozen=True, kw_only=True):
-    """What is known about a command. Made when the command is parsed, and written to its file at each
-    step."""
+    """What is known about a command; made when it is parsed, and written to its file at each step."""
 
     id: str
     type: str
@@ -70,15 +68,13 @@ class _Summary:
 
 
 class CommandJournal:
-    """Stores the records on disk. Each write blocks for an fsync. Not thread-safe: ``OpenCommands`` locks
-    it."""
+    """Stores records on disk. Each write blocks for an fsync. Not thread-safe: ``OpenCommands`` locks it."""
 
     def __init__(self, folder: Path) -> None:
         self.write_error: str | None = None  # why the last write failed; None: it succeeded
         self._folder = folder
         self._summaries: dict[str, _Summary] = {}  # oldest first
-        # records that could not be written; they are lost when the agent ends
-        self._unwritten: dict[str, CommandRecord] = {}
+        self._unwritten: dict[str, CommandRecord] = {}  # writing failed; lost when the agent ends
 
     def open(self) -> list[CommandRecord]:
         """Read all records, and return those that were not done or whose reply was not sent.
@@ -107,8 +103,7 @@ class CommandJournal:
         return left
 
     def digest(self, id_: str) -> str | None:
-        """Return the digest of the document that used this id; empty for a damaged record; None: the id is
-        new."""
+        """Return the digest of the document with this id; empty if its record is damaged; None: a new id."""
         summary = self._summaries.get(id_)
         return None if summary is None else summary.digest
 
@@ -135,8 +130,7 @@ class CommandJournal:
             ]
             self._forget(over[:DELETE_BATCH])
         if self._is_full(signed_by) and not self._is_full_of(signed_by):
-            # A repeat of these commands runs again, but their sender could as well send a new unsigned
-            # command.
+            # Repeats of these commands run again, but the sender could as well send new unsigned commands.
             unsigned = [
                 id_ for id_, summary in self._summaries.items() if summary.done and summary.signed_by is None
             ]
@@ -144,8 +138,7 @@ class CommandJournal:
         return not self._is_full(signed_by)
 
     def write(self, entry: CommandRecord) -> bool:
-        """Replace the record. False: the write failed, and the record is kept in memory until the agent
-        ends."""
+        """Replace the record. False: it could not be written and is kept only in memory."""
         self._summaries[entry.id] = _summary(entry)
         if write_record(self._path(entry.id), entry) and self._is_synced():
             self._unwritten.pop(entry.id, None)

@@ -1,5 +1,4 @@
-"""Leads commands from their first journal record to their last reply: each runs once and is journalled at
-each step.
+"""Leads commands from the first journal record to the last reply: each runs once, journalled at each step.
 
 See docs/design/commands.md.
 """
@@ -37,8 +36,7 @@ MAX_OPEN_UNSIGNED = 12
 """Limit for unsigned commands, so that a client that cannot sign leaves room for operators who can."""
 MAX_OPEN_PER_TYPE = 8  # so that commands that wait for a hung one leave room for other types
 MAX_OPEN_SEARCHES = 64
-"""Limit for searches, which are counted separately: they may wait for a day, and many searches must not block
-other commands."""
+"""Limit for searches, counted separately: they may wait for a day, and must not block other commands."""
 
 
 @dataclass(slots=True)
@@ -119,8 +117,7 @@ class OpenCommands:
         return self._journal.write_error
 
     def restore(self, actions: Mapping[str, Action]) -> list[OpenCommand]:
-        """Return the commands that were not done when the agent ended. Queue the replies that were not
-        sent."""
+        """Return the commands that were not done when the agent ended; queue the replies not yet sent."""
         with self._lock:
             found = [self._restored(record, actions) for record in self._journal.open()]
         return [each for each in found if each is not None]
@@ -195,8 +192,7 @@ class OpenCommands:
             raise CommandRefused(problem_text(code), "busy")
 
     def _overload(self, type_: str, signed: bool) -> dict[str, int] | None:
-        """Return how many commands are open, of all types and of this type, if one more is too many; None:
-        one more is accepted."""
+        """Return the numbers of open commands, in all and of the type, if one more is too many; else None."""
         is_search = type_ in SEARCH_TYPES
         records = [
             each.record for each in self._open.values() if (each.record.type in SEARCH_TYPES) == is_search
@@ -212,8 +208,7 @@ class OpenCommands:
         return counts if full or counts["same"] >= MAX_OPEN_PER_TYPE else None
 
     def start(self, command: OpenCommand) -> bool:
-        """Journal that the command runs. False: it has expired, cannot be recorded, or has its last reply
-        already."""
+        """Journal that the command runs. False: it expired, has its last reply, or cannot be recorded."""
         with self._lock:
             if command.closed:
                 return False
@@ -254,8 +249,7 @@ class OpenCommands:
                 self._close(command, "failed", outcome.code, error_text(outcome))
 
     def end_overdue(self) -> None:
-        """Close commands that exceed their time limit, and those that expired while they waited, with a
-        reply."""
+        """Close, with a reply, commands that exceed their time limit and those that expired while waiting."""
         if not self._lock.acquire(blocking=False):
             return  # another thread writes to the disk; the main thread tries again in a second
         try:

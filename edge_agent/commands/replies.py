@@ -20,12 +20,10 @@ from edge_agent.wire import Reply, ReplyStatus
 log = logging.getLogger(__name__)
 
 MAX_WAITING = 128
-"""Limit of replies that wait because there is no broker, or because a client sends thousands of wrong
-commands."""
+"""Limit of replies that wait for a broker, or because a client sends thousands of wrong commands."""
 
 MAX_REPLIES, WINDOW_S = 60, 60.0
-"""Limit of refusals, and also of repeated replies, in ``WINDOW_S``. Further ones are counted and not
-published."""
+"""Limit of refusals, and of repeated replies, in ``WINDOW_S``; more are counted, but not published."""
 
 INTERIM = ("accepted", "running")
 MAX_RESULT_BYTES = 64_000
@@ -87,9 +85,8 @@ class ReplyRateLimit:
 class ReplyQueue:
     """Holds the replies that wait for the broker. Thread-safe.
 
-    If the queue is full, the least important reply is dropped, and among equals the oldest: first interim
-    replies, which a later reply repeats, then refusals, then any. The replies of commands that ran are in the
-    journal as well."""
+    A full queue drops the least important reply, and among equals the oldest: first interim replies, which a
+    later one repeats, then refusals, then any. The journal also has the replies of commands that ran."""
 
     def __init__(
         self, wake: Callable[[], None], sent: Callable[[Reply], None], max_waiting: int = MAX_WAITING

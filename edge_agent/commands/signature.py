@@ -1,12 +1,10 @@
 """Signatures of commands: a compact JWS (RFC 7515) with EdDSA on Ed25519 (RFC 8037).
 
-Operators sign commands, and the centre signs its searches. Only one algorithm is accepted, a key that is
-named by its id, and no unknown header. No JOSE library is used: a choice of algorithms is the usual weakness
-of JWS (RFC 8725, 3.1), and little code is needed without one. ``cryptography`` is imported by the functions
-that need it.
+Operators sign commands, and the centre its searches. One algorithm and a key named by its id are accepted, no
+unknown header. There is no JOSE library: a choice of algorithms is the usual weakness of JWS (RFC 8725, 3.1),
+and little code is needed without one. Functions import ``cryptography`` when they need it.
 
-The functions at the end of the file are for control machines: they make and read an operator's private key,
-and sign.
+The functions at the end are for control machines: they make and read an operator's private key, and sign.
 """
 
 from __future__ import annotations
@@ -200,8 +198,7 @@ def _kid(header: bytes) -> str:
 
 
 def read_public(pem: str) -> bytes:
-    """Return the 32 bytes of the Ed25519 key. Raises ``ValueError`` whose text says what the file contains
-    instead."""
+    """Return the Ed25519 key, 32 bytes. Raises ``ValueError`` that says what the file contains instead."""
     if "PRIVATE KEY-----" in pem:
         raise ValueError("it holds a private key, which has no place on a gateway")
     match = _PEM.search(pem)
@@ -229,8 +226,7 @@ def _base64url(data: bytes) -> bytes:
 
 
 def _base64(part: bytes) -> bytes:
-    """Decode base64url. Raises ``ValueError``, also for a second, non-canonical encoding of the same
-    bytes."""
+    """Decode base64url. Raises ``ValueError``, also for a non-canonical encoding of the bytes."""
     try:
         data = base64.b64decode(part + b"=" * (-len(part) % 4), altchars=b"-_", validate=True)
     except binascii.Error as error:

@@ -38,8 +38,7 @@ EVERY_S = 86_400.0
 AFTER_RECONNECT_S = 3600.0
 """Least time between two reads of a camera that keeps reconnecting."""
 ONLINE_S = 5.0
-"""Time for which a camera must have been online before it is read, because a camera is busy while it
-starts."""
+"""Time for which a camera must be online before it is read: a starting camera is busy."""
 PROCESS_TIMEOUT_S = 60.0
 
 CONNECTED = (CameraState.ONLINE, CameraState.DEGRADED)
@@ -77,8 +76,7 @@ class CameraIdentities:
         self._lock = threading.Lock()
         self._stored = dict(record.cameras)
         self._has_changed = False
-        # when a camera was read, by its id and host; for the main thread
-        self._read_mono: dict[tuple[str, str], float] = {}
+        self._read_mono: dict[tuple[str, str], float] = {}  # when read, by id and host; for the main thread
         self._due: Sequence[Camera] = ()  # cameras to read in the present round
         self._round = SupervisedThread("camera-identities", self._read)
 

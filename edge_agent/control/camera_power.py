@@ -80,8 +80,7 @@ class CameraOutages(Struct):
 
 
 class CameraPower:
-    """Switches ports of cameras, one at a time on a separate thread. The main thread calls ``tick`` once a
-    second."""
+    """Switches camera ports, one at a time on a separate thread. ``tick``: main thread, once a second."""
 
     def __init__(
         self,
@@ -95,8 +94,7 @@ class CameraPower:
         switch: Callable[[PoePort], PowerSwitch] = SwitchPort,
         answers: Callable[[Camera], bool] | None = None,
     ) -> None:
-        """``cameras`` returns the cameras in force. ``answers`` returns whether anything answers at a
-        camera's address."""
+        """``cameras`` returns those in force, ``answers`` whether anything answers at a camera's address."""
         self._path = state_dir / FILE
         self._clock = clock
         self._boot_id = boot_id
@@ -259,9 +257,8 @@ class CameraPower:
         return failure
 
     def _begin_cycle(self, camera_id: str, since_mono: float) -> bool:
-        """Store that the port is off, and count the attempt, before the port is switched: if the agent is
-        killed meanwhile, its next start switches the port on. False: the disk failed, so nothing may be
-        switched."""
+        """Before switching, store that the port is off, and count the attempt: if the agent is killed, its
+        next start switches the port on. False: the disk failed, so nothing may be switched."""
         with self._lock:
             record = self._records[camera_id]
             record.is_off = True
@@ -299,8 +296,7 @@ class CameraPower:
 
 
 def camera_answers(camera: Camera) -> bool:
-    """Return whether anything answers at the camera's address, with a connection or a refusal. Blocks for up
-    to 9 s."""
+    """Return whether the camera's address answers: a connection or a refusal. Blocks for up to 9 s."""
     endpoint = endpoint_of(camera)
     if endpoint is None:
         return True

@@ -150,8 +150,7 @@ class CertificateWatch:
         self._outbox.append(self._events.of_gateway(data, Severity.INFO if ended else grave))
 
     def _remember(self, which: Which, event: OpenCertificateEvent | None) -> OpenCertificateEvent | None:
-        """Write the record. Called after the event is durable: if a power cut comes between the two, the
-        event is repeated with the same id."""
+        """Write the record after the event is durable: a power cut in between repeats the event's id."""
         self._record = structs.replace(self._record, **{which: event})
         write_record(self._path, self._record)
         return event

@@ -112,9 +112,8 @@ class CommissioningReports:
 
 
 def _wanted(state_dir: Path) -> Iterator[tuple[ReportKind, Path]]:
-    """Yield the pages to send, including those that were sent before."""
-    # Sorted by the time of the file: a report that was signed before the clock was set has no time in its
-    # name.
+    """Yield the pages to send, also those sent before."""
+    # By file time: a report that was signed before the clock was set has no time in its name.
     pages = by_age((state_dir / FOLDER).glob("*.html"))
     reports, signed, final = ([page for page in pages if page.name.endswith(kind.end)] for kind in KINDS)
     if reports and signed and pages.index(signed[-1]) > pages.index(reports[-1]):

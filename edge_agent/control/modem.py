@@ -46,8 +46,7 @@ def read_modem(address: str) -> ModemReading | None:
 
 
 def modem_health(reading: ModemReading, sent_bytes: int = 0, received_bytes: int = 0) -> ModemHealth:
-    """Return the modem's state for the heartbeat. ``sent_bytes`` and ``received_bytes`` are those of the
-    billing period."""
+    """Return the modem's state. ``sent_bytes`` and ``received_bytes`` are those of the billing period."""
     known = reading.state in get_args(ModemState)
     return ModemHealth(
         state=reading.state if known else "unknown",  # type: ignore[arg-type]
@@ -86,8 +85,7 @@ class ModemWatch:
         self._next_mono = clock.monotonic()
         self._saved_mono = clock.monotonic()
         self._failing = False
-        # replaced, never changed; the time of the reading, and the reading
-        self._health: tuple[float, ModemHealth] | None = None
+        self._health: tuple[float, ModemHealth] | None = None  # replaced, never changed; time and reading
         self._reading: SupervisedThread | None = None
 
     def tick(self) -> None:

@@ -64,8 +64,7 @@ class ReachabilityProbe:
 
 
 def _is_name(host: str) -> bool:
-    """Return whether ``host`` is a name for a remote name server: no IP address, no name of the local
-    network, and more than one label."""
+    """Return whether a remote name server knows ``host``: no IP address, local name or single label."""
     try:
         ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

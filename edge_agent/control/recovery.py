@@ -30,8 +30,7 @@ log = logging.getLogger(__name__)
 FILE = "healing.json"
 SAVE_EVERY_S = 600.0
 TAKEN_WITHIN_S = 60.0
-"""systemd starts root's program at once. If the request is still there after this time, the path unit does
-not run."""
+"""If the request is still there after this time, systemd's path unit for root's program does not run."""
 DONE_WITHIN_S = 3600.0
 PROBE_WITHIN_S = 180.0
 SHOWN = 5

@@ -1,5 +1,4 @@
-"""The recovery ladder: decides which step is due after how many hours without a broker, and records the
-steps. Without clock and I/O.
+"""The recovery ladder: decides which step is due after how many hours without a broker. No clock, no I/O.
 
 reconnect  with a new connection, to the next broker
 reset      the modem or interface, by root
@@ -21,8 +20,7 @@ from edge_agent.wire import HealingStep
 
 HOUR_S = 3600.0
 JITTER = 1.25
-"""Each step is due at a random time, up to a quarter later than its interval, so that gateways that lost
-their broker together act at different times."""
+"""Largest random factor of a step's time, so that gateways without a broker act at different times."""
 GOOD_AFTER_S = 60.0  # a session that lasts this long ends an outage
 GRACE_S = 600.0
 """No step is due this soon after the agent's start: the agent may have been stopped for days on purpose."""

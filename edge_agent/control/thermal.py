@@ -1,5 +1,4 @@
-"""Reduces the workload while the gateway is hot: reads sensors, applies the thermal ladder, reports its
-steps."""
+"""Reduces the workload while the gateway is hot: reads sensors, applies and reports the thermal ladder."""
 
 from __future__ import annotations
 
@@ -25,12 +24,10 @@ UNKNOWN_AFTER_S = 10.0  # a sensor that has not answered for this long is report
 
 
 class ThermalControl:
-    """Applies the thermal ladder. The main thread calls ``tick`` about once a second; any thread may call
-    ``health``.
+    """Applies the thermal ladder. ``tick``: main thread, about once a second; ``health``: any thread.
 
-    It has its own sensor readers, apart from those of the heartbeat: a throttling counter is compared with
-    the previous value of its reader, so users of one reader would hide changes from each other. vcgencmd is
-    never run.
+    Its sensor readers are not those of the heartbeat: a throttling counter is compared with the reader's
+    previous value, so a shared reader would hide changes from one user. vcgencmd is never run.
     """
 
     def __init__(
@@ -91,8 +88,7 @@ class ThermalControl:
         )
 
     def _unknown_reason(self, ladder: ThermalLadder, now_mono: float) -> str | None:
-        """Return why the step is not updated; None: it is. A board that never had a sensor is only logged,
-        because nothing broke."""
+        """Return why the step is not updated, or None. A board that never had a sensor is only logged."""
         unknown_s = ladder.unknown_s(now_mono)
         if unknown_s is None or unknown_s < UNKNOWN_AFTER_S:
             return None

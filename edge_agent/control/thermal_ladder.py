@@ -1,5 +1,4 @@
-"""The thermal ladder: how far the agent reduces its work, so that a hot gateway goes on reporting. Without
-clock and I/O.
+"""The thermal ladder: how far a hot gateway reduces its work to go on reporting. Without clock and I/O.
 
 step 1  fewer inferences
 step 2  ... and fewer frames are analysed
@@ -41,8 +40,7 @@ class ThermalReading:
 
 
 class ThermalLadder:
-    """Computes the step of one gateway. ``update`` is called about once a second; an unknown value changes
-    nothing."""
+    """Computes one gateway's step. Call ``update`` about once a second; unknown values change nothing."""
 
     def __init__(self, ladder: ThermalSteps) -> None:
         self._ladder = ladder

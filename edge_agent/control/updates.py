@@ -35,8 +35,7 @@ class _ReportedUpdate(Struct, frozen=True):
 
 
 class UpdateService:
-    """Runs the agent's side of updates. The main thread calls ``tick`` about once a second; any thread may
-    call ``health``."""
+    """The agent's side of updates. ``tick``: main thread, about once a second; ``health``: any thread."""
 
     def __init__(
         self,

@@ -33,8 +33,7 @@ class _InForce(msgspec.Struct, frozen=True):
 
 
 class UplinkControl:
-    """Applies the data budget. The main thread calls ``tick`` about once a second; any thread may call
-    ``health``.
+    """Applies the data budget. ``tick``: main thread, about once a second; ``health``: any thread.
 
     The publisher uses ``pace``. A restart keeps the step, because a gateway that boots without a clock does
     not know how much of the period is left.

@@ -17,17 +17,14 @@ from edge_agent.core.model import DecodeMode
 from edge_agent.core.problems import problem_text
 
 MAX_INTERVAL_S = 2.0
-"""Longest keyframe interval for idle mode: motion between two keyframes is noticed at the second one, so an
-event may be this late."""
+"""Longest keyframe interval for idle mode: motion between two keyframes is seen only at the second."""
 TOLERANCE_S = 0.25  # cameras space keyframes by pictures, not by time
 MIN_INTERVALS = 4  # keyframe intervals that have to be known before idle mode
 MAX_DAMAGED_KEYFRAMES = 3
-"""After so many keyframes in a row without a picture, idle mode is disabled. Fewer may be due to a bad
-network, which damages single keyframes."""
+"""So many keyframes in a row without a picture disable idle mode. A bad network damages single keyframes."""
 FALSE_ALARM_S = 3.0
-"""After a false alarm (a keyframe differed, but no motion followed), the mode goes idle after this time
-instead of ``quiet_s``. The time doubles with each further false alarm, because waking at every keyframe costs
-more than full mode."""
+"""After a false alarm (a keyframe differed, but no motion came), go idle after this time, not ``quiet_s``.
+The time doubles with each further false alarm, because waking at every keyframe costs more than full mode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +132,10 @@ class DecodeModeControl:
         return newest_mono - self._keyframe_mono > MAX_INTERVAL_S + 2 * TOLERANCE_S
 
     def keyframe_decoded(self, *, picture: bool, damaged: bool) -> bool:
-        """Note that a keyframe was decoded on its own. Return whether the packets before it must be decoded
-        too.
+        """Note that a keyframe was decoded on its own. Return whether to decode the packets before it too.
 
         With intra refresh, or where keyframes refer to other frames, no keyframe of this connection gives a
-        picture on its own; idle mode is disabled then. ``picture``: the keyframe gave a picture. ``damaged``:
-        data was missing.
+        picture on its own; idle mode is disabled then. ``damaged``: data was missing.
         """
         self._damaged = 0 if picture else self._damaged + 1
         if not picture and (not damaged or self._damaged >= MAX_DAMAGED_KEYFRAMES):

@@ -117,8 +117,7 @@ class VideoDecoder:
         return DecodedFrame(frame, clean)
 
     def _older_than_break(self, frame: VideoFrame) -> bool:
-        """Return whether the picture is older than the loss: with B-frames, the decoder may still return an
-        older keyframe after the loss was noticed."""
+        """Return whether the picture is older than the loss. With B-frames, older ones may come after it."""
         return self._broken_pts is not None and frame.pts is not None and frame.pts < self._broken_pts
 
     def _drain(self) -> list[DecodedFrame]:

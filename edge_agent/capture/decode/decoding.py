@@ -107,8 +107,7 @@ class StreamDecoder:
         self._last_pts = None
 
     def not_decoded(self, item: RingPacket) -> None:
-        """Note that a packet was not decoded. Raises ``CaptureError`` if no undamaged picture came for
-        ``reopen_s``."""
+        """Note an undecoded packet. Raises ``CaptureError`` after ``reopen_s`` without undamaged picture."""
         self._check_whole(item.arrived_mono)
 
     def rewind(self, stamp_mono: float) -> None:
@@ -117,8 +116,7 @@ class StreamDecoder:
         self._last_mono = stamp_mono
 
     def missed(self, mono: float) -> None:
-        """Note that packets before ``mono`` were never decoded, so that their missing pictures do not count
-        as a fault of the camera."""
+        """Note that packets before ``mono`` were never decoded, which is no fault of the camera."""
         self._picture_mono = max(self._picture_mono, mono)
         self._clean_mono = max(self._clean_mono, mono)
         self._judged_mono = max(self._judged_mono, mono)
@@ -193,8 +191,7 @@ class StreamDecoder:
             raise failure(self._camera_id, Cause.DECODE_ERROR, detail)
 
     def _degradation(self, mono: float) -> tuple[Cause | None, str] | None:
-        """Return cause and text if the camera counts as degraded, else None. The cause is None if the gateway
-        is too slow."""
+        """Return cause and text for a degraded camera, else None. Cause None: the gateway is too slow."""
         degraded = self._health.state is CameraState.DEGRADED
         limit = HEALTHY_BELOW if degraded else DEGRADED_ABOVE
         if self._health.damaged_share(mono) > limit:

@@ -53,8 +53,7 @@ class BitReader:
 SLICE, IDR_SLICE, SPS, PPS = 1, 5, 7, 8
 HIGH_PROFILES = {44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244}
 HEAD_BYTES = 192
-"""Bytes of a packet that are searched for the first slice: enough for delimiter, SEI and the beginning of the
-first slice of an ordinary picture."""
+"""Bytes of a packet that are searched: enough for delimiter, SEI and the beginning of the first slice."""
 SLICE_HEADER_BYTES = 16
 """Enough to reach ``frame_num``. A slice that skips every macroblock has 4 to 8 bytes."""
 
@@ -92,8 +91,7 @@ class FrameNumWatch:
         self._learn(extradata)
 
     def gap_before(self, packet: memoryview) -> bool:
-        """Return whether a reference picture is missing between the last packet and this one. Each packet is
-        one picture."""
+        """Return whether a reference picture is missing since the last packet. Each packet is one picture."""
         if not self._enabled:
             return False
         head = packet[:HEAD_BYTES].tobytes()
@@ -173,15 +171,13 @@ def _frame_num(slice_header: bytes, numbering: FrameNumbering) -> int | None:
 
 
 def _frame_numbering(sps: bytes) -> FrameNumbering | None:
-    """Read the numbering from a sequence parameter set; None if it is invalid. ``sps``: the payload after the
-    NAL header, emulation prevention removed."""
+    """Read the numbering; None if invalid. ``sps``: without NAL header and emulation prevention bytes."""
     found = _sequence_parameters(BitReader(sps))
     return None if found is None else found[0]
 
 
 def picture_format(sps: bytes) -> PictureFormat | None:
-    """Read the format of the pictures from a sequence parameter set; None if it is invalid. ``sps``: the
-    payload after the NAL header, as it is in the stream."""
+    """Read the picture format; None if invalid. ``sps``: payload after the NAL header, as in the stream."""
     bits = BitReader(unescaped(sps))
     found = _sequence_parameters(bits)
     if found is None:

@@ -171,8 +171,7 @@ def _skip_profile(bits: BitReader, layers: int) -> None:
 
 
 def _set_syntax(bits: BitReader, planes: bool, order_bits: int) -> SetSyntax | None:
-    """Read the middle of the parameter set, from the sizes of transforms to the long-term pictures; None if
-    it is invalid."""
+    """Read the parameter set's middle, from transform sizes to long-term pictures; None if it is invalid."""
     for _ in range(4):
         bits.ue()  # sizes and depths of transforms
     if bits.u(1) and bits.u(1):

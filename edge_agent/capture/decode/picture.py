@@ -89,10 +89,9 @@ class YuvPicture:
         return int(self._frame.height)
 
     def luma(self) -> Gray:
-        """Return the luma, uint8, read-only. For pictures up to ``max_width``: shape (height, width), a view
-        of the decoder's buffer with rows ``line_size`` bytes apart; the buffer lives as long as the view. For
-        wider pictures: the whole picture scaled to that width, computed once. Limited-range streams keep
-        16..235."""
+        """Return the luma, uint8, read-only. Up to ``max_width``: shape (height, width), a view of the
+        decoder's buffer with rows ``line_size`` bytes apart; the buffer lives as long as the view. Wider: the
+        whole picture scaled to that width, computed once. Limited-range streams keep 16..235."""
         if self._luma is None:
             frame = self._planar_frame()
             self._luma = _limited_width(_plane(frame, 0)[: frame.height, : frame.width], self._max_width)
@@ -111,9 +110,8 @@ class YuvPicture:
         return np.ascontiguousarray(colour[y1 - top :, x1 - left :])
 
     def scaled(self, size: tuple[int, int]) -> Colour:
-        """Return a BGR copy of the whole picture with ``size`` (width, height). The planes are scaled first
-        and then converted: the other order takes four times as long from 640x360 to 416x234, ten times as
-        long from 1920x1080."""
+        """Return a BGR copy with ``size`` (width, height). Scales the planes, then converts them: the other
+        order takes four times as long from 640x360 to 416x234, ten times as long from 1920x1080."""
         frame = self._planar_frame()
         if self._luma is not None and self._luma.shape[1] >= size[0]:
             luma = self._luma  # already scaled down for the motion stage
@@ -215,11 +213,9 @@ def _convert(frame: VideoFrame, layout: _Layout, left: int, top: int, right: int
 
 
 def _fast_to_bgr(planes: Sequence[Plane], size: tuple[int, int], full_range: bool) -> Colour:
-    """Scale three planes, whose chroma has half the size of the luma, to ``size`` and convert them in one
-    step.
+    """Scale three planes (chroma has half the size of luma) to ``size`` and convert them in one step.
 
-    This takes half the time of ``_to_bgr``, but always uses BT.601: colours of BT.709 are off by a few
-    levels.
+    Takes half the time of ``_to_bgr``, but always uses BT.601: colours of BT.709 are off by a few levels.
     """
     width, height = size
     packed = np.empty((height * 3 // 2, width), np.uint8)

@@ -14,9 +14,8 @@ from edge_agent.core.problems import problem_text
 
 MAX_PIXELS = 4096 * 2304
 MAX_PICTURES_BYTES = 52_000_000
-"""Limit for all pictures that the decoder keeps, with their metadata: enough for 3840x2160 with one reference
-picture, or 1920x1080 with ten. The packets of a picture take at most three times 4 MB more, so that the total
-stays under 64 MB."""
+"""Limit for all pictures in the decoder, with metadata: enough for 3840x2160 with one reference picture, or
+1920x1080 with ten. A picture's packets add at most three times 4 MB: the total stays under 64 MB."""
 IN_FLIGHT = 2
 """Pictures beside those that the stream requires: the one being decoded, and the one being analysed."""
 UNIT_BYTES, UNIT_BYTES_PER_PICTURE = 4_300, 530
@@ -28,8 +27,7 @@ PPS_BYTES_H264, PPS_BYTES_PER_PIXEL_H265, VPS_BYTES_PER_BYTE = 184_000, 0.05, 8_
 """Bytes that libavcodec allocates for a parameter set (measured): for scaling factors, for block tables (for
 each pixel of the picture), and for layer timing (for each byte of the set)."""
 MAX_VERSIONS = 4
-"""Limit for the versions of one parameter set in one connection. A camera sends a new version only when its
-settings change."""
+"""Limit of a parameter set's versions in one connection. Only changed settings of a camera make a new one."""
 _PARAMETER_BYTES = 16_384
 """Longer than any parameter set that libavcodec accepts, up to the last field that is read here."""
 
@@ -55,8 +53,7 @@ class AnnouncedFormat:
     metadata_per_pixel: float = 0  # bytes that the decoder stores with each picture that it keeps
 
     def total_bytes(self, pictures: int) -> float:
-        """Return the bytes of ``pictures`` pictures, one of which has left the decoder and is being
-        analysed."""
+        """Return the bytes of ``pictures`` pictures, one of which left the decoder and is being analysed."""
         per_pixel = pictures * self.bytes_per_pixel + (pictures - 1) * self.metadata_per_pixel
         return self.width * self.height * per_pixel
 
@@ -66,8 +63,7 @@ class PictureLimits:
 
     def __init__(self, codec: str, extradata: bytes) -> None:
         self._read = {"h264": self._read_h264, "hevc": self._read_h265, "mjpeg": self._read_jpeg}[codec]
-        # of the newest parameter set, and the largest of all
-        self._announced = self._largest = AnnouncedFormat(0, 0, 0, 0)
+        self._announced = self._largest = AnnouncedFormat(0, 0, 0, 0)  # the newest, and the largest of all
         self._announcement = extradata  # checked with the first packet
         self._max_units_seen = 0  # most NAL units of a packet
         self._parameters: dict[tuple[int, int], float] = {}  # bytes of parameter sets, by kind and number

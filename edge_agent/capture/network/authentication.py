@@ -59,8 +59,7 @@ class Authenticator:
             self._basic = True
 
     def authorization(self, method: str, uri: str) -> str | None:
-        """Return the value of the Authorization header; None without credentials, or before the first
-        challenge."""
+        """Return the Authorization header's value; None without credentials or before the first challenge."""
         if self._credentials is None:
             return None
         user, password = self._credentials.username, self._credentials.password.reveal()

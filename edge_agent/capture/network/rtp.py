@@ -89,8 +89,7 @@ class AccessUnitAssembler:
             raise CameraFault(Fault.TOO_LARGE_UNIT)
 
     def _parsed(self, packet: bytes) -> tuple[bytes, int, bool]:
-        """Return payload, timestamp and marker; the payload is empty for packets that are not of this
-        stream."""
+        """Return payload, timestamp and marker; an empty payload for packets that are not of this stream."""
         if len(packet) < 12 or packet[0] >> 6 != 2 or packet[1] & 127 != self._payload_type:
             return b"", 0, False
         begin, end = 12 + 4 * (packet[0] & 15), len(packet)
@@ -114,8 +113,7 @@ class AccessUnitAssembler:
 
 
 class H264Payload:
-    """Reads NAL units: one in a packet (1 to 23), several in a packet (STAP-A), or one in fragments
-    (FU-A)."""
+    """Reads NAL units: one (1 to 23) or several (STAP-A) in a packet, or one in fragments (FU-A)."""
 
     tail = b""
 

@@ -67,8 +67,7 @@ class JpegPayload:
             self.picture = True
             yield _header(kind & 1, payload[6] * 8, payload[7] * 8, tables, restart)
         if offset != self._next_offset:
-            # a packet is missing: without its end marker the picture counts as damaged
-            self._next_offset = -1
+            self._next_offset = -1  # packet missing: without its end marker the picture counts as damaged
         if self.picture and self._next_offset >= 0:
             self._next_offset += len(payload) - at
             yield payload[at:]

@@ -54,8 +54,7 @@ def video_of(description: str, base: str) -> SdpMedia:
 
 
 def joined(base: str, control: str) -> str:
-    """Return the URL of a stream within ``base``. A relative ``control`` is appended, not resolved, because
-    cameras expect it so (RFC 2326, C.1.1)."""
+    """Return a stream URL. Cameras want ``control`` appended to ``base``, not resolved (RFC 2326, C.1.1)."""
     if "://" in control:
         return control
     if control in ("", "*"):
@@ -108,8 +107,7 @@ def _extradata(codec: str, parameters: dict[str, str]) -> bytes:
     for key in _PARAMETER_SETS.get(codec, ()):
         for coded in parameters.get(key, "").split(","):
             try:
-                # some cameras leave the padding out
-                units.append(base64.b64decode(coded + "=" * (-len(coded) % 4)))
+                units.append(base64.b64decode(coded + "=" * (-len(coded) % 4)))  # some cameras omit padding
             except (binascii.Error, ValueError):
                 return b""  # the stream itself contains them too
     return b"".join(_START_CODE + unit for unit in units if unit)

@@ -39,8 +39,7 @@ FORMATS: dict[str, Callable[[], PayloadFormat]] = {
 
 
 class _NetworkStream(ABC):
-    """A ``FrameSource`` for a camera on the network. The constructor connects; only the thread that called it
-    may use the stream."""
+    """A ``FrameSource`` of a network camera. Connects in the constructor, whose thread alone may use it."""
 
     live = True
 

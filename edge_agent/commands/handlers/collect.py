@@ -74,8 +74,7 @@ class CollectCommand:
 
 
 def _needs_signature(args: CollectArguments) -> bool:
-    """Return whether a signature is needed. Ending a collection needs none: it can only reduce what is
-    collected."""
+    """Return whether a signature is needed. Ending a collection needs none: it reduces what is collected."""
     return args.for_s > 0 or args.delete
 
 

@@ -33,8 +33,7 @@ Parts = Mapping[str, Callable[[], bytes]]  # functions that make the files, by f
 
 
 class HealthHistory:
-    """Keeps the heartbeats of the last day, one every five minutes, in memory, so that no SD card wears
-    out."""
+    """Keeps the last day's heartbeats, one every five minutes, in memory, so that no SD card wears out."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now

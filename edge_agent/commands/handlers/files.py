@@ -42,8 +42,7 @@ class FileService(Protocol):
         CommandFailed if none comes in time."""
 
     def still(self, camera: str, event_id: str, timeout_s: float) -> Media:
-        """Return a picture in full size, of the main stream if possible; blocks, and raises as ``snapshot``
-        does."""
+        """Return a full-size picture, of the main stream if possible; blocks and raises as ``snapshot``."""
 
     def record_clip(self, camera: str, event_id: str, last_s: float, next_s: float) -> None:
         """Start a clip; ``clip_of`` returns it some seconds after its end. Raises CommandRefused."""
@@ -85,8 +84,7 @@ def snapshot_action(files: FileService) -> Action:
 
 
 def _is_still(args: wire.SnapshotArguments) -> bool:
-    """Return whether a still is requested, which needs a signature: it has up to 1.6 MB and opens the main
-    stream, so unsigned requests could use up a SIM card's month."""
+    """Return whether a still is requested, which must be signed: 1.6 MB each may use up a SIM's month."""
     return args.still
 
 
@@ -156,8 +154,7 @@ class ClipCommand:
             found = self._wait_for(event_id, args.next_s + CLIP_WITHIN_S)
             return self._deliver(context, event_id, *found)
         event_id = args.event_id or ""
-        # before ``clip_of``: the clip may be stored between the two calls
-        is_recorded = self.files.is_recorded(event_id)
+        is_recorded = self.files.is_recorded(event_id)  # before ``clip_of``: a clip may be stored in between
         stored = self.files.clip_of(event_id)
         if stored is not None:
             return self._deliver(context, event_id, *stored)
@@ -177,8 +174,7 @@ class ClipCommand:
             context.finish(CommandFailed(error_text(error), error.code))
 
     def resume(self, context: CommandContext[wire.ClipArguments]) -> CommandSucceeded | CommandFailed:
-        """Called after a restart of the agent: send the clip if it was complete. It is not recorded again,
-        because the requested time has passed."""
+        """After a restart, send the clip if it was complete. It is too late to record it again."""
         event_id = context.args.event_id or f"clip-{context.id}"
         found = self.files.clip_of(event_id)
         if found is None:
@@ -210,8 +206,7 @@ class ClipCommand:
 
 
 def _is_uploaded(args: wire.ClipArguments) -> bool:
-    """Return whether the clip is uploaded, which needs a signature: an upload sends pictures of people to any
-    address that the command names."""
+    """Return whether the clip is uploaded: pictures of people may go to any address, so it must be signed."""
     return args.url is not None or args.urls is not None
 
 

@@ -1,5 +1,4 @@
-"""Takes snapshots and clips, holds evidence and sends files, for the commands of ``files.py`` and storm
-mode."""
+"""Takes snapshots and clips, holds evidence and sends files, for ``files.py`` and storm mode."""
 
 from __future__ import annotations
 
@@ -42,8 +41,7 @@ class ClipLimits:
     outbox_bytes: int  # ``outbox.max_bytes``; large clips may fill half of it, the other half is for events
 
     def largest(self, used_bytes: int) -> int:
-        """Return the limit in bytes while the outbox has ``used_bytes``. A clip that fits in one message is
-        allowed in any case, up to ``max_bytes``."""
+        """Return the limit in bytes; up to ``max_bytes``, a clip that fits in one message always passes."""
         if not self.takes_parts():
             return min(self.max_bytes, MAX_MESSAGE_BYTES)
         return min(self.max_bytes, max(self.outbox_bytes // 2 - used_bytes, MAX_MESSAGE_BYTES))
@@ -100,8 +98,7 @@ class MediaService:
             raise CommandFailed(reason) from error
 
     def send_snapshot(self, camera: str, event_id: str, command_id: str) -> None:
-        """Request a picture that is sent once it is taken; returns at once. If no picture can be taken,
-        nothing is sent."""
+        """Request a picture, sent once it is taken; return at once. If none can be taken, none is sent."""
         try:
             running = self._snapshot_camera(camera)
         except CommandRefused as error:
@@ -170,8 +167,7 @@ class MediaService:
 
     def largest_clip(self) -> int:
         stats, limits = self._outbox.stats(), self._clip_limits
-        # While the disk fails, files wait in memory, and large ones would be lost: allow only what fits in
-        # one message.
+        # While the disk fails, files wait in memory, and large ones would be lost: limit to one message.
         return limits.largest(stats.bytes if stats.degraded is None else limits.outbox_bytes)
 
     def _clip_file(self, event_id: str) -> tuple[str, Path] | None:

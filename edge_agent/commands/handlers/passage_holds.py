@@ -18,8 +18,7 @@ MAX_HOLD = timedelta(days=366)
 
 
 def check_until(args: PassageHoldArguments, clock: Clock) -> None:
-    """Raise CommandRefused if the end of the hold is past, too far in the future, or not a time. Without an
-    end the command releases, and is not checked."""
+    """Raise CommandRefused if the end is past, too far in the future or not a time. A release has no end."""
     if args.until is None:
         return
     try:

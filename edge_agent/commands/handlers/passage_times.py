@@ -25,8 +25,7 @@ def read_times(
     group: str | None,
     max_rows: int,
 ) -> PassageTimes:
-    """Return the first ``max_rows`` passages that began between the two times, of these cameras and this
-    group.
+    """Return the first ``max_rows`` passages of these cameras and this group that began between the times.
 
     Raises ``PassageReadError``.
     """
@@ -53,10 +52,9 @@ def read_times(
 
 
 def _whole_moments(found: list[StoredPassage], more_at: datetime) -> tuple[list[StoredPassage], datetime]:
-    """Return the passages before ``more_at``, and the time at which the next answer begins. The passages of
-    that moment are left to the next answer, so that none of them is lost. If all passages began in this
-    moment they are returned, and the next answer begins a millisecond later: passages may then be lost, but
-    otherwise the asker would get the same answer for ever."""
+    """Return the passages before ``more_at``, and the time at which the next answer begins. That moment's
+    passages are left to the next answer, so that none is lost. If all passages began in it, return them; the
+    next answer begins a millisecond later: it may lose passages, but would otherwise be the same for ever."""
     whole = [each for each in found if each.started_at < more_at]
     return (whole, more_at) if whole else (found, more_at + timedelta(milliseconds=1))
 

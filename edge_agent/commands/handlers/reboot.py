@@ -1,5 +1,4 @@
-"""``reboot``: reboots the gateway; ``camera-reboot``: reboots a camera that hangs. See
-docs/design/commands.md.
+"""Reboots the gateway (``reboot``) or a camera that hangs (``camera-reboot``). See docs/design/commands.md.
 
 Root's program reboots the gateway, and the agent replies at its next start. A camera reboots over ONVIF, with
 the login of its streams.
@@ -37,11 +36,9 @@ MIN_UPTIME_S = 600.0
 """Time since the boot below which no reboot is accepted, so that repeated commands cannot keep a gateway
 rebooting. Root's program has the same limit (edge-agent-reboot.service)."""
 TAKEN_WITHIN_S = 15.0
-"""systemd starts root's program at once. If the request is still there after this time, the path unit does
-not run."""
+"""If the request is still there after this time, systemd's path unit for root's program does not run."""
 ANSWERED_WITHIN_S = 5.0
-"""Longest wait for the decision of root's program, which removes the request first. If root's program reboots
-the gateway, the agent is stopped meanwhile."""
+"""Longest wait for root's program to decide after removing the request; a reboot stops the agent."""
 POLL_INTERVAL_S = 0.1
 WITHIN_S = 180.0
 

@@ -120,9 +120,8 @@ class RehearseCommand:
             raise CommandRefused(first, "bad-arguments") from error
 
     def _record(self, context: CommandContext[RehearseArguments]) -> None:
-        """Write the rehearsal to the record of access before it runs. Called if it asks for examples, which
-        name passages of people, or if a search key has signed it, whose user must be known. Raises
-        CommandRefused."""
+        """Write the rehearsal to the record of access before it runs. Called for examples (which name
+        passages of people) and for a search key (whose user must be known). Raises CommandRefused."""
         args = context.args
         if args.purpose is None or args.case is None:
             raise CommandRefused(problem_text("rehearsal-no-purpose"), "bad-arguments")

@@ -1,5 +1,4 @@
-"""``search``, ``passage-pictures``, ``passage-times``, ``passage-hold``: find passages, send pictures or
-times of them, and keep them.
+"""``search``, ``passage-pictures``, ``passage-times``, ``passage-hold``: find passages, send or keep them.
 
 All are signed by an operator or with a search key of the centre, and recorded with purpose and case before
 they are done. All but holds wait while the uplink's budget is used up; searches and times also wait while the
@@ -57,8 +56,7 @@ NICENESS = 5
 """Niceness of the threads. With 10 or more, a thread that held the interpreter's lock and got no processor
 kept others waiting for up to half a second (docs/design/passages.md)."""
 MAX_BUSY_SHARE = 0.3
-"""Share of the time for which the thread of a search reads rows, so that it leaves the processor to
-cameras."""
+"""Share of its time for which a search thread reads rows, so that it leaves the processor to cameras."""
 MAX_PAUSE_S = 1.0
 WITHIN_S = 300.0
 MAX_AN_HOUR = {"search": 120, "passage-pictures": 600, "passage-times": 120, "passage-hold": 600}
@@ -80,8 +78,7 @@ class GatewayLimits:
 
 @dataclass(frozen=True)
 class SearchCommands:
-    """The four commands. Their threads read the files of passages and do not delay the thread that writes
-    them."""
+    """The four commands. Their threads read the passage files without delaying the thread that writes."""
 
     state_dir: Path
     clock: Clock
@@ -178,11 +175,9 @@ class SearchCommands:
         why: str | None = None
         if type_ in ("search", "passage-times") and limits.heat_step >= HOT_STEP:
             why = problem_text("search-waits-heat")
-        # not a hold: one that waits may come too late
-        elif type_ != "passage-hold" and limits.budget_used_up:
+        elif type_ != "passage-hold" and limits.budget_used_up:  # a waiting hold may come too late
             why = problem_text("search-waits-budget")
-        # it was synchronised when the command arrived, so the gateway has booted since
-        elif not limits.clock_synced:
+        elif not limits.clock_synced:  # was synchronised on arrival: the gateway has booted since
             why = problem_text("search-waits-clock")
         elif len(answered) == answered.maxlen and self.clock.monotonic() - answered[0] < HOUR_S:
             why = problem_text("search-waits-hour", limit=len(answered))
@@ -281,8 +276,7 @@ def _filter(args: SearchArguments) -> PassageFilter:
 
 
 def _span(from_at: str, to_at: str) -> tuple[datetime, datetime]:
-    """Return both times. Raises CommandRefused for a moment that does not exist, and a span that ends before
-    it begins."""
+    """Return both times. Raises CommandRefused for a nonexistent moment or an end before the beginning."""
     try:
         first, last = datetime.fromisoformat(from_at), datetime.fromisoformat(to_at)
     except ValueError as error:

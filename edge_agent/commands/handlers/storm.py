@@ -32,8 +32,7 @@ class _Storm(msgspec.Struct, frozen=True):
 
 
 class StormMode:
-    """The command ``storm-mode``. ``run`` is called on the command thread, ``tick`` on the main thread,
-    ``health`` on any.
+    """The command ``storm-mode``. Command thread: ``run``; main thread: ``tick``; any thread: ``health``.
 
     ``take(camera, event_id, command_id)`` requests a picture that is sent later, and returns at once.
     """

@@ -20,11 +20,9 @@ from edge_agent.wire import UnclaimArguments
 REQUEST = "unclaim"
 ANSWER = Path("run/edge-agent-unclaim/answer.json")
 PICKED_UP_WITHIN_S = 15.0
-"""systemd starts root's program at once. If the request is still there after this time, the path unit does
-not run."""
+"""If the request is still there after this time, systemd's path unit for root's program does not run."""
 ANSWERED_WITHIN_S = 5.0
-"""Longest wait for the answer of root's program, which deletes the request first. It stops the agent some
-seconds later."""
+"""Longest wait for root's program to answer after deleting the request; seconds later it stops the agent."""
 POLL_INTERVAL_S = 0.1
 MAX_WHY = 200
 """Longest reason in the request, in characters; root's program reads at most 2000 bytes."""
@@ -59,8 +57,7 @@ class UnclaimCommand:
     def run(self, context: CommandContext[UnclaimArguments]) -> CommandSucceeded:
         args, begins = context.args, problem_text("unclaim-begins")
         request = UnclaimRequest(args.claim_id, args.why[:MAX_WHY], context.id, context.signed_by)
-        # before the request: root's program may stop the agent before the last reply is sent
-        context.progress(begins)
+        context.progress(begins)  # first: root's program may stop the agent before the last reply is sent
         before = self._request.answer()  # the answer to an earlier request
         try:
             self._request.ask(msgspec.json.encode(request))

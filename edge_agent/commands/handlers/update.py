@@ -48,8 +48,7 @@ class _Open:
 
 
 class UpdateCommands:
-    """The commands ``update`` and ``update-piece``. Their actions run on the dispatcher's threads; the main
-    thread calls ``tick``."""
+    """Commands ``update`` and ``update-piece``: on the dispatcher's threads; ``tick``: on the main thread."""
 
     def __init__(
         self, root: RootUpdate, inbox: WheelCache, clock: Clock, version: str, wait_s: float = DOWNLOAD_WAIT_S
@@ -76,16 +75,14 @@ class UpdateCommands:
         if manifest.version == self._version:
             text = problem_text("release-in-force", version=manifest.version)
             return CommandSucceeded(text, {"version": manifest.version})
-        # first, so that a refused update does not end one that waits
-        missing = self._missing(context, manifest)
+        missing = self._missing(context, manifest)  # first: a refused update must not end one that waits
         self._displace_waiting()
         return self._proceed(context, manifest, missing)
 
     def resume(
         self, context: CommandContext[UpdateArguments]
     ) -> CommandSucceeded | InProgress | CommandFailed:
-        """Called after a restart of the agent, which is usually due to root's program trying the release:
-        return the outcome, or go on."""
+        """After a restart, mostly because root's program tries the release, return the outcome or go on."""
         manifest, status = ReleaseManifest.of(context.args.manifest), self._root.status()
         if status.last is not None and status.last.id == context.id:
             self._wheels.clear()
@@ -97,8 +94,7 @@ class UpdateCommands:
         return self._proceed(context, manifest, self._missing(context, manifest))
 
     def _displace_waiting(self) -> None:
-        """End the open update if it waits for pieces. Raises CommandRefused if root's program already
-        installs it."""
+        """End an update waiting for pieces. Raises CommandRefused if root's program already installs it."""
         with self._lock:
             other = self._open
             if other is None:
@@ -188,8 +184,7 @@ class UpdateCommands:
         self._wheels.put(wheel, pieces, args.index, args.data)
 
     def _assemble(self, open_: _Open) -> None:
-        """Assemble wheels whose pieces are complete. Pieces of an earlier attempt, which a power cut
-        interrupted, count too."""
+        """Assemble wheels with all pieces; those of an attempt that a power cut interrupted count too."""
         for wheel in list(open_.missing):
             pieces = open_.context.args.pieces[wheel.name]
             if not self._wheels.pieces_missing(wheel, pieces) and self._wheels.assemble(wheel, pieces):
@@ -220,8 +215,7 @@ class UpdateCommands:
             context.finish(answer)
 
     def _poll_root(self) -> tuple[CommandContext[UpdateArguments], CommandSucceeded | CommandFailed] | None:
-        """Return the outcome of the open update, if root's program has reported it or does not answer. The
-        caller holds the lock."""
+        """Return the open update's outcome if root's program reported it or is silent. Call with the lock."""
         open_ = self._open
         if open_ is None or open_.asked_mono is None:
             return None

@@ -15,8 +15,7 @@ log = logging.getLogger(__name__)
 MAX_WAITING = 4
 """Limit of commands that wait: half of the commands of one type that may be open."""
 WAIT_WITHIN_S = 840.0
-"""Longest wait: ``clip.max_s`` is 600 s at most, and the console counts a request without a result as lost
-after 900 s."""
+"""Longest wait: ``clip.max_s`` is 600 s at most; the console counts requests as lost after 900 s."""
 POLL_S = 1.0
 
 

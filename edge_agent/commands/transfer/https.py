@@ -69,8 +69,7 @@ class HttpsConnection(http.client.HTTPSConnection):
 
     @contextmanager
     def until(self, deadline: float) -> Iterator[None]:
-        """Shut the connection down at that monotonic time; the operation that runs then raises
-        ``OSError``."""
+        """Shut the connection down at that monotonic time; a running operation then raises ``OSError``."""
         # A socket's timeout starts again with each byte: only a shutdown ends a transfer from a slow server.
         guard = threading.Timer(max(0.0, deadline - time.monotonic()), self._shut)
         guard.daemon = True
@@ -125,8 +124,7 @@ def download(
             answer = connection.getresponse()
             if answer.status not in (200, 206):  # a redirect is refused as well
                 raise OSError(f"{target.host}: the server says {answer.status}")
-            # the server sends the whole file, because it ignored the range or none was requested
-            if not (have and answer.status == 206):
+            if not (have and answer.status == 206):  # the whole file comes: no range sent, or it was ignored
                 have = 0
             file.truncate(have)
             file.seek(have)
@@ -195,8 +193,7 @@ class Uploader:
 
     pause: Pause
     tls: ssl.SSLContext | None = None  # None: the system's trust store
-    # limit of bytes a second, so that alarms do not wait behind the upload in the modem's queue
-    bytes_s: float = math.inf
+    bytes_s: float = math.inf  # rate limit: else alarms wait behind the upload in the modem's queue
     on_bytes_sent: Callable[[int], None] = ignore_bytes  # called with the number of bytes sent
     within_s: float = UPLOAD_WITHIN_S
 

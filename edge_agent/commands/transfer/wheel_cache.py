@@ -26,8 +26,7 @@ WHEEL = re.compile(r"[A-Za-z0-9_.+!-]{1,200}\.whl")
 VERSION = re.compile(r"[0-9][A-Za-z0-9.+!-]{0,63}")
 KEEP_FREE = 100_000_000
 MAX_PIECES = 64
-"""Limit of pieces, which together have 8 MB; larger wheels come from a server. Each piece is a command with a
-record in the journal."""
+"""Limit of pieces (8 MB): larger wheels come from a server. The journal records a command for each piece."""
 MAX_WHEEL_BYTES = 1 << 32
 
 
@@ -59,8 +58,7 @@ class ReleaseManifest(Struct, frozen=True):
 
 
 class WheelCache:
-    """Keeps the wheels in ``folder``. ``have``: the folder with the wheels that root's program has. Not
-    thread-safe.
+    """Keeps wheels in ``folder``. ``have``: folder of the wheels of root's program. Not thread-safe.
 
     ``received`` is called with the number of bytes that came from a server."""
 
@@ -70,8 +68,7 @@ class WheelCache:
         self._received = received
 
     def missing(self, manifest: ReleaseManifest) -> list[ReleaseWheel]:
-        """Return the wheels that are in neither folder. Hashes the files, which takes some seconds for all
-        wheels."""
+        """Return the wheels in neither folder. Hashing the files takes some seconds for all wheels."""
         return [
             wheel
             for wheel in manifest.wheels
@@ -108,8 +105,7 @@ class WheelCache:
         return missing
 
     def put(self, wheel: ReleaseWheel, pieces: Pieces, index: int, data: str) -> None:
-        """Store one piece, given as base64. Raises CommandRefused if it is not the piece that the signed
-        command ``update`` lists."""
+        """Store one piece (base64). Raises CommandRefused if the signed ``update`` does not list it."""
         try:
             content = base64.b64decode(data, validate=True)
         except (binascii.Error, ValueError) as error:

@@ -113,8 +113,7 @@ class ConfigPush:
         return CommandFailed(unchanged(problem_text("config-trial-not-begun")), "interrupted")
 
     def _decided_already(self, args: SetConfigArguments) -> CommandSucceeded | None:
-        """Return the outcome if this version is in force, None if it can be tried. Raises CommandRefused
-        otherwise."""
+        """Return the outcome if this version is in force, None to try it; or raise CommandRefused."""
         if (trial := self._store.trial) is not None:
             on_trial = problem_text("config-other-on-trial", version=trial.version)
             raise CommandRefused(unchanged(on_trial), "busy")
@@ -131,8 +130,7 @@ class ConfigPush:
         return None
 
     def _staged(self, args: SetConfigArguments) -> Settings:
-        """Store and load the text of the configuration. Raises CommandRefused for a configuration with
-        mistakes."""
+        """Store and load the configuration. Raises CommandRefused if it has mistakes."""
         _refuse_passwords(args.config)
         text = args.config.encode()
         if hashlib.sha256(text).hexdigest() != args.sha256:

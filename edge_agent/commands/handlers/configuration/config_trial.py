@@ -1,5 +1,4 @@
-"""Runs the trial of a pushed configuration or of changed rules: they are in force until they are confirmed or
-reverted.
+"""Runs the trial of a pushed configuration or changed rules: in force until confirmed or reverted.
 
 The trial is passed once the broker is connected and all cameras that were up before are up again. If that
 does not happen in time, what was in force before is restored. Each step is durable before it takes effect:

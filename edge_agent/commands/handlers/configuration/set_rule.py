@@ -132,8 +132,7 @@ class RuleChangeCommand:
                 return followed
             rejected, confirmed = self._store.given_up, self._store.confirmed
         if rejected is not None and rejected.command == context.id:
-            # The trial was given up at a start, before events could be stored, so it is reported now. If a
-            # power cut follows, it is reported twice.
+            # The start that gave up the trial could store no event: report it now. A power cut repeats it.
             self._report(_reverted(context, rejected.sentence))
             return CommandFailed(rejected.sentence, "reverted")
         if confirmed is not None and confirmed.command == context.id:
@@ -269,8 +268,7 @@ def _reverted(context: CommandContext[SetRuleArguments], reason: str) -> RuleCha
 
 
 def _misfits(error: ConfigError, changes: RuleChanges) -> CommandRefused:
-    """Return the refusal for earlier changed rules that do not fit the configuration, which was changed
-    since."""
+    """Return the refusal for earlier changed rules that no longer fit the configuration."""
     why = error.problems[0].message if error.problems else str(error)
     changed = [f"{camera.id}/{rule.get('id')}" for camera in changes.cameras for rule in camera.rules]
     more = ["..."] if len(changed) > MAX_NAMED else []
