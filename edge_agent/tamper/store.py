@@ -41,7 +41,7 @@ class SavedView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ViewStore:
-    """A camera's baselines file; without ``folder``, none. For one thread; a write blocks for one fsync."""
+    """A camera's baseline file; no file without ``folder``. For one thread; a write blocks for one fsync."""
 
     def __init__(self, folder: Path | None, camera_id: str) -> None:
         self._path = None if folder is None else folder / f"view-{camera_id}.json"

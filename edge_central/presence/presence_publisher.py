@@ -43,8 +43,7 @@ class PresenceDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutageDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """The message that many gateways of a ward went offline at once. It is retained while the outage lasts,
-    then cleared."""
+    """Message that many gateways of a ward went offline at once; retained until the outage is over."""
 
     schema: Literal["central-outage/1"] = "central-outage/1"
     ward: str
