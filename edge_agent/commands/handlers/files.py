@@ -84,7 +84,7 @@ def snapshot_action(files: FileService) -> Action:
 
 
 def _is_still(args: wire.SnapshotArguments) -> bool:
-    """Return whether a still is requested, which must be signed: 1.6 MB each may use up a SIM's month."""
+    """Return whether a still is requested. It must be signed: at 1.6 MB each, many use up a SIM's data."""
     return args.still
 
 

@@ -53,7 +53,7 @@ def read_times(
 
 def _whole_moments(found: list[StoredPassage], more_at: datetime) -> tuple[list[StoredPassage], datetime]:
     """Return the passages before ``more_at``, and the time at which the next answer begins. That moment's
-    passages are left to the next answer, so that none is lost. If all passages began in it, return them; the
+    passages are left to the next answer, so that none is lost. If all began in that moment, return them; the
     next answer begins a millisecond later: it may lose passages, but would otherwise be the same for ever."""
     whole = [each for each in found if each.started_at < more_at]
     return (whole, more_at) if whole else (found, more_at + timedelta(milliseconds=1))

@@ -132,7 +132,7 @@ class RuleChangeCommand:
                 return followed
             rejected, confirmed = self._store.given_up, self._store.confirmed
         if rejected is not None and rejected.command == context.id:
-            # The start that gave up the trial could store no event: report it now. A power cut repeats it.
+            # Given up at a start that could store no event: report now. A power cut repeats the event.
             self._report(_reverted(context, rejected.sentence))
             return CommandFailed(rejected.sentence, "reverted")
         if confirmed is not None and confirmed.command == context.id:
