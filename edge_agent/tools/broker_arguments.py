@@ -29,8 +29,7 @@ def add_root_argument(parser: CommandParser) -> None:
 
 
 def add_gateway_arguments(parser: CommandParser, *, required: bool) -> None:
-    """Add ``--gateway`` and ``--ward``, which name one gateway. If they are not ``required``, the command
-    itself must check whether they were given."""
+    """Add ``--gateway`` and ``--ward`` of one gateway; without ``required`` the command must check them."""
     extra = "" if required else "; default: none, needed to send"
     for name in ("gateway", "ward"):
         parser.add_value(f"--{name}", "ID", f"id of the {name}{extra}", type=topic_id, required=required)
@@ -93,8 +92,7 @@ def broker_of(url: str) -> Broker:
 
 
 def mqtt_of(args: argparse.Namespace, broker: Broker) -> Mqtt:
-    """Make the MQTT settings from the options. Raises UsageError for options that do not fit together, and
-    OSError with the file's name."""
+    """Make the MQTT settings. Raises UsageError for a wrong combination, OSError with the file's name."""
     for option, needed in (("password_file", "username"), ("key_file", "cert_file")):
         if getattr(args, option) is not None and getattr(args, needed) is None:
             raise UsageError(f"{_said(option)} needs {_said(needed)}; nothing was sent")

@@ -35,10 +35,7 @@ def open_journal(state_dir: Path, lang: Lang) -> LoginJournal:
 
 
 def login_of(args: argparse.Namespace, lang: Lang) -> Credentials | None:
-    """Read the login from the options and the terminal; return None without ``--camera-username``.
-
-    The password comes from a file or the terminal, because every user of the machine can see options.
-    """
+    """Read the login; None without ``--camera-username``. No password option: all users can see options."""
     if args.camera_username is None:
         if args.camera_password_file is not None:
             raise setup_error("password-alone")

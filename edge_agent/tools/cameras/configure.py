@@ -151,8 +151,7 @@ def run_configure(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def _write_hint(ntp: str | None, host: str, out: TextIO, lang: Lang) -> None:
-    """Print a note if the server in ``ntp`` does not answer, or, if ``ntp`` is None, that the gateway could
-    be the time server."""
+    """Print a note if the server ``ntp`` does not answer; for None, that the gateway could be the server."""
     if ntp is not None:
         if not gives_time(ntp):
             out.write(f"  {say(CAMERAS, 'ntp-silent', lang, server=ntp)}\n")

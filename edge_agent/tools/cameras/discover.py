@@ -44,8 +44,7 @@ class ConfiguredCameras:
 
     @classmethod
     def read(cls, config: Path) -> ConfiguredCameras:
-        """Read the cameras; there are none if ``config`` does not exist. Raises ConfigError if it cannot be
-        read."""
+        """Read the cameras; none if ``config`` does not exist. Raises ConfigError if it cannot be read."""
         if not config.exists():
             return cls(())
         cameras = merged_tree(config).entries.get("cameras")

@@ -45,10 +45,7 @@ def vendor_of(*texts: str) -> Vendor:
 
 
 def vendor_of_challenge(challenge: str) -> Vendor:
-    """Find the vendor by the realm in a camera's 401 answer.
-
-    The realms were observed on the vendors' cameras; the vendors do not document them.
-    """
+    """Find the vendor by the realm in a camera's 401 answer, as observed: no vendor documents its realm."""
     if re.search(r'realm="Login to [0-9A-Za-z]+"', challenge):
         return Vendor.DAHUA
     if re.search(r'realm="(IP Camera|DS-|Hikvision|IPC?\()', challenge, re.IGNORECASE):
@@ -63,10 +60,7 @@ def template_urls(vendor: Vendor, host: str, port: int = 554) -> dict[str, str]:
 
 
 def stream_key(url: str) -> tuple[object, ...]:
-    """Return a key that is equal for two URLs of the same stream.
-
-    For Hikvision and Dahua, parameters that the camera adds do not change the key.
-    """
+    """Return the same key for two URLs of one stream, even if a Hikvision or Dahua camera adds parameters."""
     parts = urlsplit(url)
     if match := re.search(r"/Streaming/(?:Unicast/)?Channels/(\d+)(\d\d)\b", parts.path, re.IGNORECASE):
         return "hikvision", int(match[1]), int(match[2])

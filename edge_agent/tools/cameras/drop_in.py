@@ -29,8 +29,7 @@ class DropInEntry:
 
 
 def select(found: Sequence[DiscoveredCamera], words: str) -> list[DiscoveredCamera]:
-    """Select cameras by ``all``, or by numbers in the list and addresses, separated by commas. Raises
-    ``CameraSetupError`` for a word that is not in the list."""
+    """Select by ``all``, or numbers in the list and addresses. Raises ``CameraSetupError`` for others."""
     if words.strip() == "all":
         return list(found)
     picked: list[DiscoveredCamera] = []
@@ -46,10 +45,7 @@ def select(found: Sequence[DiscoveredCamera], words: str) -> list[DiscoveredCame
 def assign_ids(
     cameras: Sequence[DiscoveredCamera], taken: set[str], earlier: dict[str, str]
 ) -> list[DropInEntry]:
-    """Assign the ids ``cam-1`` and so on, skipping those in ``taken``.
-
-    A host in ``earlier`` (host -> id, from the drop-in that is replaced) keeps its id.
-    """
+    """Assign ids ``cam-1``, … except ``taken``. A host in ``earlier``, the old drop-in, keeps its id."""
     entries, used, number = [], taken | set(earlier.values()), 0
     for camera in cameras:
         id_ = earlier.get(camera.host)

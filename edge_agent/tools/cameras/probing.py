@@ -1,8 +1,7 @@
 """Finds devices by multicast, or by connections to each address of a subnet, without logins.
 
-The library `onveef` implements WS-Discovery. For Hikvision's SADP there is no maintained library and no
-public document: its format is known from the vendor's own tool. The search sends only SADP's query, none of
-its commands.
+The library `onveef` implements WS-Discovery. SADP of Hikvision has no maintained library or public document;
+its format is known from the vendor's own tool. The search sends only SADP's query, none of its commands.
 """
 
 from __future__ import annotations
@@ -27,14 +26,12 @@ from edge_agent.tools.cameras.messages import Fact, fact, setup_error
 
 LISTEN_S = 3.0
 MAX_DEVICES = 256
-"""Limit for one search, more devices than a site has: a device that answers under thousands of names must not
-fill the memory."""
+"""More devices than a site has. A device that answers under thousands of names must not fill the memory."""
 
 SITE_NETWORKS = tuple(
     map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"))
 )
-"""Private addresses (RFC 1918), and link-local ones, which cameras give themselves without DHCP. The search
-probes no other network."""
+"""RFC 1918, and link-local addresses, which cameras use without DHCP. No other network is probed."""
 
 _LOOPBACK = ipaddress.IPv4Network("127.0.0.0/8")
 SMALLEST_PREFIX = 22
@@ -148,8 +145,7 @@ def _onvif_devices(answers: Iterable[wsdiscovery.DiscoveredDevice], loopback: bo
 
 
 def scope_value(scopes: list[str], name: str) -> str:
-    """Return VALUE of the scope ``onvif://www.onvif.org/NAME/VALUE``, percent-decoded, as one printable line;
-    empty if there is no such scope."""
+    """Return VALUE of ``onvif://www.onvif.org/NAME/VALUE``, decoded and printable; empty if none."""
     start = f"onvif://www.onvif.org/{name}/"
     for scope in scopes:
         if scope.lower().startswith(start):

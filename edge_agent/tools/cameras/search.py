@@ -84,10 +84,7 @@ class Discovery:
             return [found for found in threads.map(identify, hosts) if found is not None]
 
     def log_in(self, found: DiscoveredCamera, login: Credentials) -> DiscoveredCamera:
-        """Add what a camera reports only after a login, for which it makes at most two logins.
-
-        Raises no error for a camera that refuses or fails: its state and advice then give the reason.
-        """
+        """Add what a camera reports after a login, of which two are tried. Errors become its state."""
         if found.state not in (DiscoveryState.READY, DiscoveryState.ONVIF_OFF):
             return found
         try:
@@ -210,8 +207,7 @@ def _from_onvif(found: DiscoveredCamera, onvif: Onvif) -> DiscoveredCamera:
 
 
 def _base(host: str, announced: OnvifDevice | None, port: int) -> str:
-    """Return the base URL of the web page: that of ONVIF, because one server usually serves both; without
-    ``announced``, ``host`` at ``port``."""
+    """Return the URL of the web page, mostly on the server of ONVIF; not announced: ``host`` at ``port``."""
     if announced is not None:
         return announced.device_url.partition("/onvif")[0].rstrip("/")
     return f"http://{host}" if port == 80 else f"http://{host}:{port}"
@@ -239,10 +235,7 @@ def _named(host: str, announced: OnvifDevice | None, sadp: SadpDevice | None) ->
 
 
 def _with_activation(found: DiscoveredCamera, web: CameraHttpClient, base: str) -> DiscoveredCamera:
-    """Add whether a Hikvision camera has a password, which it reports without a login.
-
-    A camera with a password may refuse the query; the camera is then returned unchanged.
-    """
+    """Add whether a Hikvision camera has a password. If the camera refuses to report it, add nothing."""
     try:
         answer = web.ask("GET", base + ACTIVATE_STATUS)
     except NoAnswer:

@@ -66,8 +66,7 @@ class SetupInterface(Protocol):
         """Return the settings of the stream at the configuration's ``url``. Raises ``NoSuchStream``."""
 
     def set_stream(self, url: str, gov_length: int | None) -> None:
-        """Set the codec to H.264, switch the smart codec off where possible, and set the keyframe interval
-        in frames. ``gov_length`` None leaves the interval unchanged."""
+        """Set H.264, no smart codec where possible, and the keyframe interval in frames (None: unchanged)."""
 
     def clock(self, site: SiteTime) -> ClockSettings: ...
 
@@ -100,8 +99,7 @@ def codec_name(text: str) -> str:
 
 
 def posix_zone(offset: timedelta) -> str:
-    """Return ``CST-7:00:00`` for UTC+7, as Hikvision writes a zone. POSIX counts offsets to the west, so a
-    zone east of Greenwich has a minus sign. The name is always CST, as Hikvision writes it."""
+    """Return UTC+7 as ``CST-7:00:00``. Hikvision always writes CST; POSIX counts offsets to the west."""
     sign = "-" if offset >= timedelta(0) else "+"
     minutes = abs(offset) // timedelta(minutes=1)
     return f"CST{sign}{minutes // 60}:{minutes % 60:02}:00"

@@ -80,11 +80,8 @@ def read(panel: SetupInterface, url: str, site: SiteTime) -> CurrentSettings:
 def plan(
     now: CurrentSettings, panel: SetupInterface, vendor: Vendor, ntp: str | None, clock_trusted: bool
 ) -> SetupPlan:
-    """Plan the changes. ``ntp``: the server to use; None leaves the camera's server unchanged.
-
-    If ``clock_trusted`` is False and ``ntp`` None, the camera's clock is not set, because the gateway's own
-    time may be wrong.
-    """
+    """Plan the changes. ``ntp``: the server to use; None leaves the camera's server unchanged, and its clock
+    too if ``clock_trusted`` is False, because the gateway's own time may be wrong."""
     stream = now.stream
     by_hand: list[Fact] = []
     gov_length = wanted_gov_length(stream)
@@ -111,10 +108,7 @@ def apply(
     ntp: str | None,
     wait: Callable[[float], object],
 ) -> tuple[list[SetupResult], list[str]]:
-    """Apply the plan; return the result of each change, and the errors.
-
-    An error of the camera is never raised; it ends the changes and is among the returned errors.
-    """
+    """Apply the plan until an error of the camera; return the result of each change, and the errors."""
     errors: list[str] = []
     tried: set[SetupStep] = set()
     for step in SetupStep:

@@ -151,8 +151,7 @@ def rebirth(tester: CommandTester) -> str:
 
 
 def rules(tester: CommandTester) -> str:
-    """Check the answer to ``rules``. An agent that is older than this command rejects it, which is allowed:
-    the centre then shows no rules."""
+    """Check the answer to ``rules``. An older agent may reject it; the centre then shows no rules."""
     last = tester.run_command(tester.document("rules"))[-1]
     if last.status == "rejected" and last.code == "unknown-type":
         raise NothingObserved("this agent does not know the command")
@@ -210,8 +209,7 @@ def bad_arguments(tester: CommandTester) -> str:
 
 
 def unsigned(tester: CommandTester) -> str:
-    """Send an unsigned configuration, which the gateway must refuse. The configuration is also invalid, so
-    a gateway that does not refuse it cannot use it."""
+    """Send a configuration that the gateway must refuse: it is unsigned, and invalid, so it does no harm."""
     args = {"version": 1, "config": "version: 1", "sha256": "0" * 64}
     return _rejected(tester, tester.document("set-config", args=args), "unsigned")
 

@@ -185,8 +185,7 @@ def no_gap(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str
 
 
 def _without_gap(epoch: str, ranges: list[tuple[int, int]]) -> tuple[int, int]:
-    """Return the first and the last number of the sorted ranges. Raises NothingObserved if they have a gap,
-    because a missing event may still come."""
+    """Return first and last number of the sorted ranges. Raises NothingObserved if a number is missing."""
     first, last = ranges[0]
     for low, high in ranges:
         if low > last + 1:

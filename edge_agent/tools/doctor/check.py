@@ -71,7 +71,6 @@ class _Running:
 
 
 def run_checks(checks: Sequence[Check]) -> list[CheckResult]:
-    """Run all checks in parallel and return their results in the order of ``checks``. Takes as long as the
-    slowest check, at most its timeout."""
+    """Run all checks in parallel, each up to its timeout; return their results in the order of ``checks``."""
     running = [_Running(check) for check in checks]
     return [result for each in running for result in each.results()]

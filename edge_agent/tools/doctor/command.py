@@ -83,8 +83,7 @@ def run_doctor(args: argparse.Namespace, out: TextIO, environment: DoctorEnviron
 
 
 class _ReportInput:
-    """The caller's input for the report. Its files are read with the caller's rights by the constructor, and
-    decoded with the agent's rights by ``options``."""
+    """The input for the report. Its files are read with the caller's rights, and decoded with the agent's."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         """Read the files. Raises EdgeAgentError for a file that cannot be read."""
@@ -145,8 +144,7 @@ def _report_of_findings(args: argparse.Namespace) -> int:
 
 
 def _warn_of_other_gateway(summary: Doctor, config: Path) -> None:
-    """Print a warning if the findings and the configuration are of two gateways. Do nothing without a
-    valid configuration."""
+    """Warn if the findings are of another gateway than the configuration, if that is valid."""
     try:
         own = effective(config, no_secrets=True).gateway.id
     except ConfigError:
@@ -159,9 +157,8 @@ def _warn_of_other_gateway(summary: Doctor, config: Path) -> None:
 def load(path: Path) -> tuple[Settings, str | None]:
     """Return the settings in force, and the reason if passwords or keys could not be read, else None.
 
-    The agent's own user cannot read the passwords, because systemd passes them to the agent; the doctor then
-    examines everything else. Root can read every file, so for root such an error is a mistake in the
-    configuration, and is raised. Raises ConfigError.
+    The agent's user cannot read the passwords, which systemd passes to the agent: the doctor examines the
+    rest. Root can read all files, so for root this error is a configuration mistake: raises ConfigError.
     """
     settings = effective(path, no_secrets=True)
     try:

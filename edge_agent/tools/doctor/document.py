@@ -102,8 +102,7 @@ def without_pictures(summary: Doctor) -> Doctor:
 
 
 def has_clock(document: Doctor) -> bool:
-    """Return whether the clock was set during the examination. A gateway without a battery for its clock may
-    start in 2021."""
+    """Return whether the clock was set during the examination. Without a battery it may start in 2021."""
     return not any(line.finding in ("clock-not-set", "clock-not-set-offline") for line in document.lines)
 
 

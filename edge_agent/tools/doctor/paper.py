@@ -35,8 +35,7 @@ _GAP = "." * 10
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """Gives phrases in the language ``lang`` of the paper, each followed by its translation if ``also`` names
-    a second language."""
+    """Gives phrases in the language ``lang``, each with its translation if ``also`` names another one."""
 
     lang: Lang
     also: Lang | None
@@ -169,8 +168,7 @@ def _moment(document: Doctor, lang: Lang) -> dict[str, str]:
 
 
 def _local_time(document: Doctor) -> datetime:
-    """Return the local time of the examination. Raises EdgeAgentError for an invalid time or zone, which
-    stored findings may have."""
+    """Return the local time of the examination. Raises EdgeAgentError if a stored time or zone is invalid."""
     try:
         zone = ZoneInfo(document.timezone or "UTC")
         return datetime.fromisoformat(document.time).astimezone(zone)
@@ -179,8 +177,7 @@ def _local_time(document: Doctor) -> datetime:
 
 
 def _heads(document: Doctor, report: DoctorReport, words: _Words) -> str:
-    """Return the two columns at the top. Left: organisation and number; right: state name, motto, place and
-    date."""
+    """Return the top: organisation and number on the left; state name, motto, place, date on the right."""
     superior = f"{escape(report.authority.upper())}<br>" if report.authority else ""
     organisation = escape(report.organisation.upper()) or _DOTS
     also = None if words.also is None else _date(words.also, document)
@@ -368,8 +365,7 @@ def _font(name: str) -> str:
 
 
 def _image(content: str, kind: str, alt: str) -> str:
-    """Return an image as HTML. ``content``: base64. Raises EdgeAgentError for anything else, because stored
-    findings come from outside and must not put other text into the page."""
+    """Return an image as HTML. Raises EdgeAgentError if ``content``, which may be foreign, is no base64."""
     try:
         base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError) as error:

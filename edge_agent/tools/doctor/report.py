@@ -24,8 +24,7 @@ from edge_agent.wire import Doctor
 PHOTO_SIDE = 1280
 MAX_PHOTO_BYTES = 64_000_000
 MAX_PIXELS = 50_000_000
-"""Limit of width times height, which are read from the header before the picture is decoded: 20 kB of PNG
-can become 1 GB of picture."""
+"""Limit of width times height, read from the header before decoding: 20 kB of PNG can become 1 GB."""
 SIGNATURE_SIDE = 800
 MAX_FINDINGS_BYTES = 32_000_000
 
@@ -154,8 +153,7 @@ class ResultFile:
             raise _unwritable(self._path, error) from error
 
     def close(self) -> None:
-        """Close the file. Delete it if the constructor created it and ``write`` was never called; failing to
-        delete it is no error."""
+        """Close the file; delete it, if possible, when it was created here and ``write`` was never called."""
         with contextlib.suppress(OSError):
             self._file.close()
             if self._left_over:
@@ -181,11 +179,9 @@ def delete_oldest(pages: Iterable[Path]) -> None:
 
 
 def store_report(state_dir: Path, document: Doctor, page: bytes) -> None:
-    """Store a copy of the report in ``state_dir/reports`` with the whole document beside it. Then delete the
-    oldest copies without a signature, so that ``KEPT`` of them remain.
-
-    A disk error is printed but not raised, because the report itself has been written.
-    """
+    """Store a copy of the report in ``state_dir/reports`` with the whole document beside it, and delete the
+    oldest copies without a signature beyond ``KEPT``. A disk error is printed but not raised, because the
+    report itself has been written."""
     folder = state_dir / FOLDER
     stamp = document.time[:19].replace("-", "").replace(":", "")
     path = folder / f"{document.gateway}-{stamp}Z.html"

@@ -35,8 +35,7 @@ SHORT_S = 10.0  # timeout of checks that read and write only on the gateway
 
 @dataclass(frozen=True, slots=True)
 class DoctorEnvironment:
-    """The sources of the gateway's clock, files and kernel state, and the doctor's timeouts; tests replace
-    them."""
+    """The gateway's clock, files and kernel state, and the doctor's timeouts; tests replace them."""
 
     clock: Clock = field(default_factory=SystemClock)
     sysroot: Path = Path("/")
@@ -87,9 +86,8 @@ def examine(
 ) -> Examination:
     """Run all checks. Takes under 20 s; longer if the agent has no session, or the centre confirms nothing.
 
-    ``unread``: why passwords or keys could not be read; None if all were read. ``agent``: the agent's user,
-    if root started this process and it now has only that user's rights. ``first``: result of
-    ``disk_before_first_start``.
+    ``unread``: why passwords or keys could not be read, if so. ``agent``: the agent's user, if root started
+    the process and it now has only that user's rights. ``first``: result of ``disk_before_first_start``.
     """
     began_mono = time.monotonic()
     clock, sysroot = environment.clock, environment.sysroot

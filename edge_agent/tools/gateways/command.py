@@ -195,8 +195,7 @@ def _moved(first: int, key: str, height: int) -> int:
 
 
 def _draw(screen: TerminalScreen, table: LiveTable, where: str, first: int) -> int:
-    """Draw the table from row ``first`` on; return the row that was drawn first, which is less than ``first``
-    if the table ends before."""
+    """Draw the table from row ``first`` on, or its end if that is shorter; return the first row drawn."""
     width, height = screen.size
     rows = table.rows()
     notes = _notes(table)

@@ -169,16 +169,12 @@ class FleetStatus:
 
     @property
     def centre_reports(self) -> bool:
-        """Return whether the centre keeps its published states up to date: False only if it is known to be
-        offline or stopped."""
+        """Return False only if the centre, which publishes states, is known to be offline or stopped."""
         return self.centre not in ("offline", "stopped")
 
     def subscriptions(self, wards: list[str]) -> list[str]:
-        """Return the topics to subscribe to, of ``wards`` or, if empty, of all wards and the centre's state.
-
-        With ``wards`` the centre's state is left out: a ward's user may not read it, and a broker may close
-        the connection of a client that subscribes to it.
-        """
+        """Return the topics to subscribe to; without ``wards`` those of all wards and the centre's state. A
+        user of a ward may not read that, and a broker may close the connection of a client that tries."""
         kinds = (UpKind.STATE, UpKind.BIRTH, UpKind.HEARTBEAT)
         central, names = f"{self._root}/central", wards or ["+"]
         topics = [f"{self._root}/{ward}/+/up/{kind}" for ward in names for kind in kinds]

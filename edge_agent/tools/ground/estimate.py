@@ -41,8 +41,7 @@ height, which is the share of a sitting body (Drillis and Contini, 1966)."""
 _Cuboid = tuple[float, float, float]
 _PERSON: tuple[_Cuboid, ...] = ((0.3, 0.5, PERSON_M),)
 _RIDER: tuple[_Cuboid, ...] = ((MOTORCYCLE_M, 0.6, 1.05), (0.6, 0.5, RIDER_M))
-"""Length, width and height of cuboids that stand for the body: a camera above also sees the top of a body,
-which makes its box larger."""
+"""Length, width, height. A camera above also sees the top of a body, which makes its box larger."""
 ROUNDS = 4  # of fitting the camera to the lengths, and computing the lengths that the camera would see
 PADDING = 0.006
 """Share of the picture's height by which all boxes may be too large: 2 pixels of 360. It changes mostly the
@@ -106,8 +105,7 @@ class GroundEstimate:
 
 
 def rulers_of(passages: Iterable[StoredPassage]) -> list[Ruler]:
-    """Return the rulers among stored passages: those with a sure label and a box that is not cut off at a
-    side of the picture."""
+    """Return the rulers of stored passages: with a sure label, and a box inside the picture's sides."""
     return [ruler for each in passages for ruler in _rulers(each)]
 
 
@@ -130,8 +128,7 @@ def _rulers(passage: StoredPassage) -> Iterator[Ruler]:
 
 
 def _mean_place(path: Sequence[PathPoint]) -> Point:
-    """Return the mean place over time, as the size of a ruler is a mean over time. A mean of the points would
-    be wrong, because a thinned path has few points where the object stood."""
+    """Return the mean place over time. Not of the points: a thinned path has few where the object stood."""
     whole_s = path[-1].after_s - path[0].after_s
     if whole_s <= 0:
         return path[0].x, path[0].y
@@ -185,8 +182,7 @@ def _fitted_camera(
 def _random_error(
     rulers: Sequence[Ruler], seen_m: Sequence[float], camera: PinholeCamera, lane: MeasuredWidth | None
 ) -> float:
-    """Return the relative standard error of a distance on the road, from random samples of the rulers that
-    are drawn with replacement (bootstrap)."""
+    """Return the relative standard error of a distance on the road, by bootstrap samples of the rulers."""
     table, rng = _RulerTable(rulers, camera.aspect, camera.focal), np.random.default_rng(1)
     ends, ways = _usual_way(rulers), []
     for _ in range(SAMPLES):
@@ -197,8 +193,7 @@ def _random_error(
 
 
 def _seen_metres(ruler: Ruler, camera: PinholeCamera) -> float:
-    """Return the length in metres that the ruler's box shows. It is more than the ruler's true length,
-    because a camera above also sees the thickness of the body."""
+    """Return the metres that the ruler's box shows: its length, and the thickness seen from above."""
     place, begin, end = (camera.metres(*each) for each in ((ruler.x, ruler.y), *ruler.way))
     if place is None:
         return ruler.metres
@@ -254,8 +249,7 @@ def _scaled_to(camera: PinholeCamera, lane: MeasuredWidth) -> PinholeCamera:
 
 
 class _RulerTable:
-    """A table of the logarithm of each ruler's true size, seen by a camera 1 m high, for each tilt; shape
-    (tilts, rulers)."""
+    """Logarithm of each ruler's true size for a camera 1 m high, for each tilt; shape (tilts, rulers)."""
 
     def __init__(self, rulers: Sequence[Ruler], aspect: float, focal: float) -> None:
         tilt = np.radians(TILTS_DEG)[:, None]
@@ -281,8 +275,7 @@ class _RulerTable:
         heights = np.log(seen_m) - self._known
         if chosen is not None:
             heights = heights[:, chosen]
-        # Over 10 % of the rulers are above the horizon of this tilt.
-        lost = np.isnan(heights).sum(axis=1) > 0.1 * heights.shape[1]
+        lost = np.isnan(heights).sum(axis=1) > 0.1 * heights.shape[1]  # rulers above the horizon of the tilt
         filled = np.where(np.isnan(heights), np.inf, heights)
         middle = np.median(filled, axis=1)
         with np.errstate(invalid="ignore"):

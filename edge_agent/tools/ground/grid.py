@@ -28,9 +28,8 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw_grid(picture: Colour, plane: GroundPlane, points: Sequence[Point], step_m: float) -> Colour:
-    """Return a copy of the picture with the grid drawn on it: (height, width, 3) uint8, at least about
-    ``MIN_WIDTH`` wide. There is a line each ``step_m``; each fifth line is thick and labelled with its
-    metres. Parts of lines that would touch the next line are left out.
+    """Return a copy with the grid, (height, width, 3) uint8, at least about ``MIN_WIDTH`` wide. Lines are
+    ``step_m`` apart, each fifth thick and with its metres. Lines that would touch the next are left out.
 
     ``points``: the marks in the picture, drawn with their numbers.
     """
@@ -61,8 +60,7 @@ def draw_grid(picture: Colour, plane: GroundPlane, points: Sequence[Point], step
 
 
 def _reach(plane: GroundPlane, step_m: float) -> tuple[float, float, float, float]:
-    """Return the range of the road in the picture as least X, greatest X, least Y, greatest Y; each at most
-    about ``FAR_M`` from the first mark."""
+    """Return least X, greatest X, least Y, greatest Y of the road, about ``FAR_M`` around the first mark."""
     corners = [
         place
         for x in (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -105,8 +103,7 @@ def _along(plane: GroundPlane, begin: Point, end: Point) -> Iterator[Point | Non
 def _draw_labels(
     drawn: Colour, plane: GroundPlane, reach: tuple[float, float, float, float], step_m: float
 ) -> None:
-    """Write the metres at each thick line, where it crosses the X or the Y axis; leave out labels that would
-    touch another."""
+    """Write the metres of thick lines where they cross the axes; leave out labels that would touch others."""
     left, right, near, far = reach
     taken: list[tuple[int, int]] = []
     for n in range(floor(min(left, near) / step_m), ceil(max(right, far) / step_m) + 1):

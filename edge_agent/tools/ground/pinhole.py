@@ -1,6 +1,5 @@
-"""Finds the camera that belongs to a ground plane: its height, tilt and angle of view.
-
-A person can compare them with the pole and the data sheet: a difference shows wrong marks or lengths."""
+"""Finds the camera that belongs to a ground plane: its height, tilt and angle of view. A person can compare
+them with the pole and the data sheet: a difference shows wrong marks or lengths."""
 
 from __future__ import annotations
 
@@ -31,8 +30,7 @@ class PinholeCamera:
         return focal_of(self.view_deg)
 
     def metres(self, x: float, y: float) -> Point | None:
-        """Return the place on the road of a point of the picture, in metres to the right and ahead of the
-        camera; None if the point is on or above the horizon."""
+        """Return the place on the road in metres to the right and ahead; None: not below the horizon."""
         u, v, f, tilt = x - 0.5, (y - 0.5) * self.aspect, self.focal, radians(self.tilt_deg)
         down = v * cos(tilt) + f * sin(tilt)
         if down <= 1e-6:
@@ -40,8 +38,7 @@ class PinholeCamera:
         return u * self.height_m / down, (f * cos(tilt) - v * sin(tilt)) * self.height_m / down
 
     def point(self, x_m: float, y_m: float, up_m: float = 0.0) -> Point:
-        """Return the point of the picture (0..1) that shows a place ``x_m`` to the right and ``y_m`` ahead of
-        the camera, ``up_m`` above the road."""
+        """Return the point (0..1) of a place in metres to the right, ahead and above the road."""
         tilt, down_m = radians(self.tilt_deg), self.height_m - up_m
         ahead = max(y_m * cos(tilt) + down_m * sin(tilt), 0.01)
         u, v = x_m / ahead, (down_m * cos(tilt) - y_m * sin(tilt)) / ahead
@@ -93,8 +90,7 @@ def camera_of(plane: GroundPlane, aspect: float) -> MatchedCamera | None:
 
 
 def _columns(road_to_picture: Matrix, aspect: float) -> list[tuple[float, float, float]]:
-    """Return the columns of the homography from the road to the picture, in widths of the picture, with the
-    origin in the middle of the picture."""
+    """Return the columns of the homography, in widths of the picture from its middle."""
     a, b, c, d, e, f, g, h, i = road_to_picture
     return [(x - 0.5 * w, (y - 0.5 * w) * aspect, w) for x, y, w in ((a, d, g), (b, e, h), (c, f, i))]
 

@@ -91,10 +91,8 @@ class AnnouncementState:
             self._take_announcement(topic, payload)
 
     def changes(self) -> list[tuple[str, bytes]]:
-        """Return the topics and payloads to publish, retained; an empty payload removes an announcement.
-
-        If the birth of a gateway cannot be read, its announcements are not changed.
-        """
+        """Return topics and payloads to publish, retained; an empty payload removes an announcement. Those of
+        a gateway with an unreadable birth are not changed."""
         wanted = {} if self.removes_all else dict(self._wanted())
         unknown = set() if self.removes_all else {key for key, birth in self._births.items() if birth is None}
         gone = [

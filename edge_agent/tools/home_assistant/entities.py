@@ -184,10 +184,8 @@ def _of_camera(up: str, camera: str, off_delay_s: int) -> Iterator[Entity]:
 
 
 def _motion(topic: str, group: str, off_delay_s: int) -> dict[str, Any]:
-    """Return a sensor that is on while objects of a group appear, and goes off after ``off_delay_s``.
-
-    It cannot go off with the last object, because each event ends for itself and none says it was the last.
-    """
+    """Return a sensor that is on while objects of a group appear, and off ``off_delay_s`` later: no event
+    says that its object was the last."""
     condition = f"d.get('group') == '{group}' and d.get('phase') in ['start', 'update', 'moment']"
     return {
         "state_topic": topic,

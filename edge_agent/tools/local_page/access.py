@@ -1,6 +1,5 @@
 """Controls access to a page: it admits only the first browser with the right code, until the time is over.
-
-It also finds the addresses at which the page is served and the networks that may reach them."""
+Also finds the addresses at which the page is served and the networks that may reach them."""
 
 from __future__ import annotations
 
@@ -100,8 +99,7 @@ LOCAL: tuple[Network, ...] = tuple(
 """Local networks by RFC 1122, 1918, 3927 and 4193. Left out are 100.64.0.0/10, because it is a carrier's
 network behind its NAT, and fe80::/10, because browsers do not accept its addresses."""
 WAN_INTERFACES = ("wwan", "ppp", "tun", "tap", "wg", "rmnet")
-"""Prefixes of interfaces to networks of strangers. Private addresses on them, such as a carrier's 10.x, are
-not local."""
+"""Interfaces to networks of strangers, even at a private address: carriers assign 10.x too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,7 @@ log = logging.getLogger(__name__)
 FIREWALL_SET = "edge_agent_aim"
 ANSWER_S = 10.0
 
-# A shell that runs as root and closes the port when its input ends. That happens when the page's process ends
-# for any reason, so the port is closed even if that process crashes.
+# Root's shell closes the port when its input ends, which happens even if the page's process crashes.
 _CLOSE_AT_EXIT = """trap '' INT TERM HUP; cat >/dev/null; exec "$0" delete element inet "$1" "$2" "{ $3 }" """
 
 

@@ -76,8 +76,7 @@ class LocalPages(Protocol):
         """Return whether a phone that has not typed the code gets the form at this path."""
 
     def code_form(self, path: str, says: str, status: HTTPStatus) -> PageAnswer:
-        """Return the form. ``says``: ``code`` asks for the code, ``wrong``: it was wrong, ``taken``: another
-        phone has used it."""
+        """Return the form. ``says``: ``code`` asks for it, ``wrong``, or ``taken`` by another phone."""
 
     def get(self, path: str, query: str) -> PageAnswer: ...
 
@@ -148,11 +147,8 @@ class PageServer:
 
 
 class _RequestLimiter:
-    """Limits the requests of all listeners together to ``MAX_REQUESTS`` slots.
-
-    If all slots are taken, a new client gets the slot of the client that has been sending its request for
-    longest. So six slow clients cannot block the page.
-    """
+    """Limits the requests of all listeners together to ``MAX_REQUESTS`` slots. If all are taken, a new client
+    gets the slot of the longest incomplete request, so six slow clients cannot block the page."""
 
     def __init__(self) -> None:
         self._free = threading.BoundedSemaphore(MAX_REQUESTS)
@@ -170,8 +166,7 @@ class _RequestLimiter:
 
     @contextlib.contextmanager
     def replaced(self, connection: socket, by: socket) -> Iterator[None]:
-        """Use the socket ``by`` instead of ``connection`` in the list of incomplete requests for the ``with``
-        block, because TLS detaches the accepted socket."""
+        """Count the connection as the socket ``by`` inside ``with``, as TLS detaches the accepted one."""
         with self._lock:
             self._asking.pop(connection, None)
             self._asking[by] = None
@@ -312,8 +307,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Write nothing: the terminal is for the technician."""
 
     def _length(self, limit: int) -> int | None:
-        """Return the length of the body; None if the body must not be read: no valid length, or above
-        ``limit``."""
+        """Return the length of the body; None if it is invalid or above ``limit``."""
         length = self.headers.get("Content-Length", "")
         # Two lengths allow a request to be smuggled past a proxy.
         odd = "Transfer-Encoding" in self.headers or len(self.headers.get_all("Content-Length", [])) > 1

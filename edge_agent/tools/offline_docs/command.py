@@ -49,8 +49,7 @@ def add_command_to(commands: Commands) -> None:
 
 
 def run_docs(args: argparse.Namespace, stdout: TextIO, lang: Lang) -> int:
-    """Run the command and return its exit code. Raises UsageError for a topic that does not exist or a search
-    without words, and OSError."""
+    """Return the exit code. Raises UsageError for an unknown topic or no words to search, and OSError."""
     if args.find is not None and not args.find.strip():
         raise UsageError(
             Bilingual(

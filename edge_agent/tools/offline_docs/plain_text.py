@@ -1,6 +1,4 @@
-"""Turns the Markdown of the installed pages into text for a terminal.
-
-It handles headings, paragraphs, lists, tables and code."""
+"""Turns the installed Markdown pages into text for a terminal."""
 
 from __future__ import annotations
 

@@ -124,10 +124,8 @@ class Rehearsal:
             self._picture = ReleasedPicture(round(1000 * aspect), 1000)
 
     def _play_until(self, until_mono: float) -> None:
-        """Play the frames before that time.
-
-        After the last object has left, frames are played only as long as a rule may wait for something.
-        """
+        """Play the frames before that time. After the last object has left, frames are played only as long
+        as a rule may wait for something."""
         while self._next_mono < until_mono and (self._active or self._next_mono < self._idle_until_mono):
             self._rest()
             now = self._next_mono

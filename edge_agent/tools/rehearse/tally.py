@@ -42,8 +42,7 @@ class ReportTally:
         self._crossings[counts.day] = sum(counts.a_to_b.values()), sum(counts.b_to_a.values())
 
     def result(self, *, about_one: bool) -> RehearsedReports:
-        """Return the counts of a rule. ``about_one``: whether each report is about a single object; only then
-        objects are counted."""
+        """Return the counts of a rule, of objects only if each report is about one (``about_one``)."""
         crossings = list(self._crossings.values())
         return RehearsedReports(
             reports=self.reports,

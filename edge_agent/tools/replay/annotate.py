@@ -101,8 +101,7 @@ def _zone(picture: Colour, zone: Zone) -> None:
 
 
 def _line(picture: Colour, line: Line) -> None:
-    """Draw a line with its id at the start, and A and B on its sides; A is on the left, seen from the start
-    to the end."""
+    """Draw a line with its id at the start, and A (left, seen along the line) and B on its sides."""
     begin, end = _pixel(picture, line.begin), _pixel(picture, line.end)
     cv2.line(picture, begin, end, LINE, 2, cv2.LINE_AA)
     _text(picture, line.id, Box(*line.begin, *line.begin), LINE)

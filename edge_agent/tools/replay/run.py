@@ -241,8 +241,7 @@ class RecordingSink:
 
 
 class ReplayClock:
-    """A clock that always shows the start of the recording, so that a replay of the same file gives the same
-    bytes."""
+    """A clock that stays at the start of the recording, so that the same file gives the same bytes."""
 
     def __init__(self, start: datetime) -> None:
         self._start = start

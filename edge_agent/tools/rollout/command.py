@@ -31,9 +31,8 @@ LIFE_S = 600
 
 
 def run_rollout(args: argparse.Namespace, stdout: TextIO) -> int:
-    """Return the exit code: 0 if every gateway runs the release; 1 if the rollout stopped, because a gateway
-    refused the model or gave it up, or by Ctrl-C; 3 if gateways are left that were offline, take no model,
-    or saw too few objects."""
+    """Return 0 if every gateway runs the release; 1 if a gateway refused it or gave it up, or after Ctrl-C;
+    3 if gateways are left that were offline, take no model, or saw too few objects."""
     release, sha256 = _release(args.release, args.url)
     broker = broker_of(args.broker)
     with ToolClient(

@@ -16,8 +16,7 @@ from edge_agent.wire.received.health import ReceivedModelHealth
 
 RolloutState = Literal["offline", "unheard", "waits", "shadow", "tried", "in force", "given up"]
 NO_FIGURES_S = 1800.0
-"""Longest wait for an effect after a command's own duration, such as the end of shadow mode: the download
-takes time on a slow link, and a heartbeat may be lost."""
+"""Longest wait for an effect after a command's duration: a link may be slow, or a heartbeat lost."""
 
 TAKES_NONE = ("not-possible", "unknown-type")
 """Reply codes of gateways that cannot try the model: the configuration names another model, the disk is full,
@@ -25,8 +24,7 @@ or the agent is too old."""
 
 
 class RolloutStopped(Exception):
-    """The rollout must stop and send no more commands: a gateway refused the model, gave it up, or did not
-    react in time."""
+    """The rollout must stop: a gateway refused the model, gave it up, or did not react in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +137,7 @@ class Rollout:
             self._print_once(member, text)
 
     def step(self, now_mono: float) -> bool:
-        """Send the commands that are due. Return True when every gateway that was not left out has run the
-        model for ``soak_s``. Raises RolloutStopped."""
+        """Send due commands. True: all gateways ran the model for ``soak_s``. Raises RolloutStopped."""
         for member in self._done:
             self._check_given_up(member)
         for member in list(self._stage):

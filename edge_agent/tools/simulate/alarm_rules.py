@@ -74,8 +74,7 @@ def _camera_rules(place: _Place) -> wire.CameraRules:
 
 
 def make_alarm(site: str, camera: str, rng: random.Random) -> SimulatedAlarm:
-    """Choose an alarm of this camera at random. Each call takes the same number of random numbers from
-    ``rng``."""
+    """Draw an alarm of this camera; each call takes the same number of random numbers from ``rng``."""
     is_person, lasts_s = rng.random() < 0.6, rng.uniform(5.0, 30.0)
     width, height = (0.07, 0.3) if is_person else (0.24, 0.2)
     left, top = round(rng.uniform(0.08, 0.68), 4), round(rng.uniform(0.5, 0.65), 4)

@@ -54,8 +54,7 @@ NO_LIMIT = GatewayLimits(heat_step=0, budget_used_up=False, clock_synced=True)
 
 @dataclass
 class SearchTurns:
-    """Limits how many gateways of this process search at once, and counts the searches and their CPU time.
-    Thread-safe."""
+    """Limits simultaneous searches of this process; counts searches and their CPU time. Thread-safe."""
 
     _free: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(SEARCHES_AT_ONCE))
     _lock: threading.Lock = field(default_factory=threading.Lock)  # protects the two counts

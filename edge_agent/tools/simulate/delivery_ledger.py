@@ -22,9 +22,8 @@ BUCKETS = 100
 class DeliveryCounts(msgspec.Struct):
     """Counts of one gateway or of many.
 
-    ``latency`` is the number of events in each bucket of duration, see ``bucket_of``. A duration is the time
-    from storing an event until it leaves the outbox, because the centre (or, without a centre, the broker)
-    has confirmed it.
+    ``latency`` counts events by duration, see ``bucket_of``: from storing an event until it leaves the
+    outbox after a confirmation by the centre (or, without a centre, by the broker).
     """
 
     stored: int = 0
@@ -54,10 +53,7 @@ def bucket_of(seconds: float) -> int:
 
 
 def percentile_s(latency: list[int], share: float) -> float | None:
-    """Return the duration that a ``share`` of the events did not exceed; None if there are no events.
-
-    It may be up to a fifth too long, because it is the upper limit of a bucket.
-    """
+    """Return the duration that a ``share`` of the events did not exceed (up to a fifth too long), or None."""
     wanted = sum(latency) * share
     if wanted == 0:
         return None

@@ -131,8 +131,7 @@ class EventGenerator:
         return draft, going
 
     def begin_alarm(self, camera: str, alarm: SimulatedAlarm, jpeg: bytes) -> tuple[Draft, OngoingEvent]:
-        """Return the first event of an alarm at a camera, and what ends it later. ``jpeg``: the whole
-        picture."""
+        """Return an alarm's first event and what ends it. ``jpeg``: the whole picture."""
         self._count += 1
         event_id = f"{self._gateway.id}-{self._boot_id}-{self._count}"
         media = Media(f"{event_id}-start", event_id, camera, hashlib.sha256(jpeg).hexdigest(), jpeg)
@@ -229,14 +228,12 @@ class SimulatedDay:
         return (HOURLY[whole] * (1 - share) + HOURLY[(whole + 1) % 24] * share) / MEAN
 
     def per_s(self, elapsed_s: float, per_day: float) -> float:
-        """Return the current rate, per second of the clock, of events that happen ``per_day`` times a
-        simulated day."""
+        """Return the present rate per second of the clock of ``per_day`` events in a simulated day."""
         return per_day / DAY_S * self._factor * self.weight(elapsed_s)
 
     def times(self, per_day: float, rng: random.Random) -> Iterator[float]:
         """Yield the times of events that happen ``per_day`` times a simulated day, in seconds since the
-        beginning. Equal arguments and random numbers give equal times. Algorithm: thinning, Lewis and
-        Shedler, 1979."""
+        beginning; equal ``rng`` give equal times. Algorithm: thinning, Lewis and Shedler, 1979."""
         at_s, most_per_s = 0.0, per_day / DAY_S * self._factor * MOST
         while True:
             at_s += rng.expovariate(most_per_s)

@@ -49,8 +49,7 @@ TIMEZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 class SimulatedCable(ReconnectSchedule):
-    """A network cable that can be pulled. While it is, every attempt to connect goes to ``nowhere``, an
-    address that refuses connections."""
+    """The network cable. While it is pulled, each connect goes to ``nowhere``, which refuses connections."""
 
     def __init__(self, brokers: tuple[Broker, ...], spread_s: float, nowhere: Broker) -> None:
         super().__init__(brokers, spread_s)
@@ -262,8 +261,7 @@ class SimulatedGateway:
         self._cable.pulled = False
 
     def begin_event(self) -> OngoingEvent | None:
-        """Begin an event at one of the cameras. Return None if the event has no end, or if the camera or
-        gateway is off (then nothing is sent)."""
+        """Begin an event at a camera. None if it has no end, or camera or gateway is off."""
         if self._generator is None:
             return None
         camera = self.rng.choice(self.site.cameras)
@@ -274,8 +272,7 @@ class SimulatedGateway:
         return going
 
     def begin_alarm(self) -> OngoingEvent | None:
-        """Begin an alarm at one of the cameras. Return None if the camera or gateway is off, or the gateway
-        draws no files; then nothing is sent."""
+        """Begin an alarm at a camera. None if camera or gateway is off, or no files are drawn."""
         camera = self.alarm_rng.choice(self.site.cameras)
         alarm = make_alarm(self.site.id, camera, self.alarm_rng)
         if self._generator is None or self._files is None or not self._health.is_online(camera):
@@ -371,8 +368,7 @@ class SimulatedGateway:
 
 
 def mqtt_of(mqtt: Mqtt, gateway: str, certificates: Path | None) -> Mqtt:
-    """Add the gateway's certificate: the files ``ID.crt``, ``ID.key`` and ``ca.crt`` in ``certificates``.
-    Return ``mqtt`` unchanged if that is None."""
+    """Add ``ID.crt``, ``ID.key`` and ``ca.crt`` of ``certificates``, if any, for the gateway."""
     if certificates is None:
         return mqtt
     return replace(

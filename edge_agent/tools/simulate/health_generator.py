@@ -23,8 +23,7 @@ SIMULATED = "simulated"
 
 
 class HealthGenerator:
-    """Makes the birth and heartbeats of one gateway. The publisher's thread calls ``birth``; one other thread
-    calls the other methods."""
+    """Makes birth and heartbeats of a gateway. The publisher's thread calls ``birth``, another the rest."""
 
     def __init__(self, site: SimulatedSite, rng: random.Random, clock: Clock) -> None:
         self._site = site

@@ -39,8 +39,7 @@ MAX_BYTES = 2 * 10**9
 """Largest size of both files of a gateway together, so large that a simulated day always fits."""
 KEEP_FREE = 100_000_000
 PICTURE_BYTES = 1_600, 2_400
-"""Least and greatest size of a picture: those measured at a junction and in a room (docs/design/passages.md).
-"""
+"""Least and greatest picture size, as at a junction and in a room (docs/design/passages.md)."""
 
 _GROUPS = {TWO_WHEELER: 0.62, VEHICLE: 0.2, PERSON: 0.18}
 _LABELS = {TWO_WHEELER: ("motorcycle", "motorcycle", "bicycle"), VEHICLE: ("car", "car", "truck", "bus")}
@@ -54,8 +53,7 @@ _SHARE_STANDING, _SHARE_REPORTED, _SHARE_TURNING = 0.05, 0.02, 0.1
 _WAYS_A_CAMERA = 24
 """Number of different paths of one camera. Many objects share each path, as on a road."""
 _LIGHT_H, _DARK_H, _DUSK_H = 6.0, 18.0, 0.5
-"""Begin and end of daylight, and duration of the dusk before and after it, in hours. In the rest of the day a
-camera is in infrared and sees no colours."""
+"""Hours of begin and end of daylight, and of dusk around both. At night a camera sees no colours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +82,7 @@ def fill_store(
     """
     if (folder / FOLDER / ROWS_FILE).exists():
         return
-    # Renamed when it is complete, so that a killed run leaves no part of a day.
-    unfinished = folder / "passages-unfinished"
+    unfinished = folder / "passages-unfinished"  # renamed at the end: a killed run leaves no part of a day
     shutil.rmtree(unfinished, ignore_errors=True)
     day = PassageDay(cameras, per_camera, picture_share, random.Random(seed), clock, timezone)
     store = PassageStore(unfinished, Passages(max_bytes=MAX_BYTES), KEEP_FREE, clock, seed)

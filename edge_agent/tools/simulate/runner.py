@@ -44,8 +44,7 @@ class GatewayRunner:
         self._faults = 0  # number of faults in progress
 
     def drain(self) -> None:
-        """Start no more events. When the events in progress have ended, ``settled`` becomes True. Any thread
-        may call it."""
+        """Start no more events; ``settled`` once those in progress end. Any thread may call it."""
         self._quiet = True
 
     # --- called on the runner's thread ---

@@ -270,7 +270,6 @@ def _digits(sites: int) -> int:
 
 
 def split_sites(sites: tuple[SimulatedSite, ...], most: int) -> list[tuple[SimulatedSite, ...]]:
-    """Split the sites for processes of at most ``most`` sites each, in turn, so that every process gets sites
-    of every ward."""
+    """Split for processes of at most ``most`` sites, in turn: each process gets sites of every ward."""
     processes = -(-len(sites) // most)
     return [sites[first::processes] for first in range(processes)]

@@ -45,8 +45,7 @@ class SimulationTotals(msgspec.Struct, kw_only=True):
 
     @property
     def complete(self) -> bool:
-        """Return whether no action is in progress, every stored event and picture was confirmed, none was
-        dropped, and no process failed."""
+        """Return whether no action runs, all events and pictures are confirmed, and no process failed."""
         counts = self.counts
         return (
             counts.confirmed == counts.stored

@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 
 
 TRACKED_PX = 10
-"""Smallest size that is tracked, in pixels of a picture 640 wide. The model gets that picture scaled to a
-width of 512, and detects nothing smaller."""
+"""Least tracked size in pixels, if the picture is 640 wide. The model detects nothing smaller (512 wide)."""
 LABELLED_PX = 20  # least height that the model can label (docs/design/rules.md, zone-intrusion)
 RELIABLE_PX = 30
 """Least height of two-wheelers and vehicles for reliable rules (docs/design/rules.md, stopped-vehicle)."""
@@ -71,8 +70,7 @@ GLANCE_S = 2.0  # how long to show an object that one inference detected and tha
 METER_S = 0.5
 MAX_OBJECTS = 20
 BRIGHT_MEAN = 215
-"""Mean luma, of 255, from which on a picture is too bright. This is an assumption: a white sky that fills the
-picture has about that value."""
+"""Mean luma (of 255) of a picture that is too bright. Assumed: a white sky that fills it has about that."""
 TAKE_S = 1.0
 
 
@@ -114,8 +112,7 @@ class AimView:
 
 
 class AimAnalysis:
-    """Analyses one camera on the threads ``capture-<id>`` and ``aim-<id>``; ``next_view`` may be called on
-    any thread."""
+    """Analyses a camera on the threads ``capture-<id>`` and ``aim-<id>``. ``next_view``: on any thread."""
 
     def __init__(self, settings: Settings, camera: Camera, clock: Clock) -> None:
         """Load the detector, which takes up to a second; ``start`` starts the threads."""
@@ -139,8 +136,7 @@ class AimAnalysis:
         self.loop.start()
 
     def stop(self, timeout_s: float = 3.0) -> None:
-        """Stop both threads, waiting up to ``timeout_s`` for each. A reader that is blocked by its camera for
-        longer ends with the process."""
+        """Stop both threads; wait ``timeout_s`` for each. A blocked reader ends with the process."""
         self.loop.stop()
         self._reader.stop()
         self.loop.join(timeout_s)

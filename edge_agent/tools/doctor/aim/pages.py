@@ -60,8 +60,7 @@ class AimPages:
         return refusal(HTTPStatus.BAD_REQUEST, "bad-request")
 
     def _view(self, query: str) -> PageAnswer:
-        """Return a picture newer than ``after``. Its analysis is in the header ``Aim-View``, so that both
-        always belong together."""
+        """Return a picture newer than ``after``, with its own analysis in the header ``Aim-View``."""
         after = urllib.parse.parse_qs(query).get("after", ["0"])[0]
         view = self._watch.next_view(int(after) if after.isdigit() else 0, WAIT_S)
         document = view_document(view, self._gate.left_s, self._watch.problem)

@@ -80,11 +80,8 @@ def is_unconfirmed(mqtt: Mqtt) -> bool:
 
 
 def _unconfirmed(trouble: ConnectError | None) -> str | None:
-    """Return the finding of an unconfirmed site; None if the broker has another fault.
-
-    ``trouble`` None is unconfirmed too: with TLS 1.3 the handshake succeeds before the broker refuses the
-    certificate.
-    """
+    """Return the finding of an unconfirmed site; None if the broker has another fault. ``trouble`` may be
+    None: with TLS 1.3 the handshake succeeds before the broker refuses the certificate."""
     if trouble is None or trouble.kind in OWN_REFUSED:
         return "broker-unconfirmed"
     return "broker-offline" if trouble.kind in NO_UPLINK else None

@@ -176,8 +176,7 @@ def _stream(camera: Camera, probe: StreamProbe, advised: Capacity) -> Iterator[C
 
 
 def check_decoding(settings: Settings, measured: Sequence[DoctorCamera]) -> Sequence[CheckResult]:
-    """Check that the board can decode the streams of all cameras together. Return no result if no camera was
-    measured."""
+    """Check that the board can decode the streams of all cameras; no result if no camera was measured."""
     platform, whole = settings.profile.platform, fully_decoded(settings.cameras)
     streams = [
         DecodedStream(camera.id, camera.width, camera.height, camera.frame_rate)

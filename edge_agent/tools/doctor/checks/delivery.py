@@ -49,10 +49,8 @@ def check_delivery(
 
 
 def rights_result(check: str, own: bool | None, foreign: bool | None, topics: tuple[str, str]) -> CheckResult:
-    """Return the finding on the rights to publish. ``topics``: one of this gateway, and one of another.
-
-    ``own`` and ``foreign``: whether the broker accepted a message to each; None: it did not answer.
-    """
+    """Return the finding on the rights to publish. ``topics``: one of this gateway, and one of another;
+    ``own`` and ``foreign``: whether the broker accepted a message to it; None: no answer."""
     if own is False:
         return CheckResult(check, "rights-none", {"topic": topics[0]})
     if own is None or foreign is None:

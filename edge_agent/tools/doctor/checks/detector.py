@@ -22,10 +22,8 @@ LEAST, MOST = 3, 30  # least and most inferences to measure; the first one is no
 
 
 def check_detector(settings: Settings, running: DetectorHealth | None) -> Sequence[CheckResult]:
-    """Check the detector. ``running``: what a running agent reports of its detector.
-
-    The speed in that report is used, because a second detector on the same cores would slow down both.
-    """
+    """Check the detector. ``running``: what a running agent reports of its detector. The reported speed is
+    used, because a second detector on the same cores would slow down both."""
     wanted = _wanted(settings)
     if settings.detector.model == "none":
         blind = [_missing_labels("none", wanted)] if wanted else []

@@ -21,8 +21,7 @@ MODEM = "modem"
 WEAK_PERCENT = 20
 """ModemManager's signal quality below which transfers are slow: at most one bar. This is an assumption."""
 CAMERA_OFF_S = 5.0
-"""Largest difference that is right. The times are compared in whole seconds; a camera that follows NTP
-differs by one or two."""
+"""Largest right difference. Times are in whole seconds; a camera that follows NTP differs by one or two."""
 MODEM_LIMIT_S = 20.0
 CLOCK_LIMIT_S = WHOLE_TIMEOUT_S + 2.0
 

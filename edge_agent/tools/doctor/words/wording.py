@@ -26,8 +26,7 @@ class Wording:
         return filled(self.vi if lang == "vi" else self.en, _shown(figures, lang), lang)
 
     def todo(self, lang: Lang, figures: Mapping[str, Figure]) -> str | None:
-        """Return what to do; None if nothing. Numbers keep the decimal point in both languages, because a
-        person types them as they are shown."""
+        """Return what to do, or None. Numbers keep the decimal point, because a person types them."""
         text = self.vi_do if lang == "vi" else self.en_do
         return text.format_map(_shown(figures, lang)) or None
 
