@@ -4,8 +4,8 @@ Not event for event. The decoder's pixels are the same to the last bit, but int8
 same three pictures 71 % of the outputs of the model that ships were equal, 99.9 % within 15 of 256 (0.06 of a
 score), all within 29, with and without XNNPACK. An object near a limit is confirmed some frames earlier or
 later, its box differs, and a short second track may come or go. What the rules report, how often, and when
-must be the same. It was, to a tenth of a second: with both models one crossing, at 6.5 and 6.6 s, and one
-intrusion, at 6.2 s; SSD found 1 object on both machines, the model that ships 2 here and 3 there.
+must be the same. It was, to one analysed frame: one object, one crossing and one intrusion on both machines with
+both models. With the model that ships the crossing was at 4.502 and 4.504 s, the intrusion at 3.6 and 3.8 s.
 
 An inference takes a second or two in the emulation, so this comparison works only because a replay does not
 count milliseconds (docs/design/detection.md).
@@ -30,6 +30,9 @@ from tests.testbed.walker import walking_clip
 from tests.tools.replay.test_footage import cut
 
 WITHIN_S = 1.0  # of a report; five analysed frames
+FIGURE = 200
+"""Height of the drawn person in pixels. One of 150 is at the limit of the model that ships: its scores are 0.33
+to 0.43, and a second track of it may cross the line on one machine only."""
 TRACKS = 1  # how many more or fewer objects there may be
 
 CAMERA = {
@@ -60,7 +63,7 @@ def box() -> tuple[Path, Path]:
 
 
 def test_a_walker_seen_by_the_detector_of_every_box(box: tuple[Path, Path], tmp_path: Path) -> None:
-    walking_clip(tmp_path / "clip.mp4")
+    walking_clip(tmp_path / "clip.mp4", height=FIGURE)
     here, there = both(box, tmp_path, "auto")
     assert kinds(here) == {"object", "line-crossing", "zone-intrusion", "line-counts", "counts"}
     assert list(differences(here, there)) == []

@@ -18,6 +18,7 @@ from tests.testbed.noise import SensorNoise
 SIZE = (640, 360)
 FPS = 10
 STEPS = 6 * 5 / 700  # radians a pixel
+HEIGHT = 150.0  # of a person, in pixels
 SKIN, COAT, TROUSERS = (150, 170, 200), (40, 40, 45), (60, 50, 40)
 
 
@@ -25,7 +26,9 @@ WalkPath = Callable[[float], tuple[float, float] | None]
 """Where somebody's feet are at a second, in pixels; None while nobody is there."""
 
 
-def walking_clip(path: Path, *, empty_s: float = 2.0, walk_s: float = 5.0, tail_s: float = 2.0) -> Path:
+def walking_clip(
+    path: Path, *, empty_s: float = 2.0, walk_s: float = 5.0, tail_s: float = 2.0, height: float = HEIGHT
+) -> Path:
     """An empty place, one person crossing it from left to right, empty again."""
 
     def way(t: float) -> tuple[float, float] | None:
@@ -34,21 +37,27 @@ def walking_clip(path: Path, *, empty_s: float = 2.0, walk_s: float = 5.0, tail_
 
     # Six radians a second at any speed: the detector finds people with this gait.
     steps = 6 * walk_s / (SIZE[0] + 60)
-    return people_clip(path, [way], empty_s + walk_s + tail_s, steps)
+    return people_clip(path, [way], empty_s + walk_s + tail_s, steps, height)
 
 
-def people_clip(path: Path, people: Sequence[WalkPath], seconds: float, steps: float = STEPS) -> Path:
-    """H.264, 640x360 at 10 fps: people of 150 pixels in an empty place. Later people are in front of earlier
-    ones.
+def people_clip(
+    path: Path, people: Sequence[WalkPath], seconds: float, steps: float = STEPS, height: float = HEIGHT
+) -> Path:
+    """H.264, 640x360 at 10 fps: people of ``height`` pixels in an empty place. Later people are in front of
+    earlier ones.
 
     ``steps``: radians of the gait for each pixel.
     """
     feet = [[way(number / FPS) for way in people] for number in range(round(seconds * FPS))]
-    wanted = f"people {steps} {feet}"
-    return made_once(path, wanted, lambda path: film(path, _pictures(feet, steps), SIZE, {"crf": "23"}))
+    wanted = f"people {height} {steps} {feet}"
+    return made_once(
+        path, wanted, lambda path: film(path, _pictures(feet, steps, height), SIZE, {"crf": "23"})
+    )
 
 
-def _pictures(feet: Sequence[Sequence[tuple[float, float] | None]], steps: float) -> Iterator[NDArray[Any]]:
+def _pictures(
+    feet: Sequence[Sequence[tuple[float, float] | None]], steps: float, height: float
+) -> Iterator[NDArray[Any]]:
     """``feet``: of each person in each picture."""
     rng = np.random.default_rng(1)
     coarse = rng.integers(110, 170, (23, 40), np.uint8)
@@ -57,7 +66,7 @@ def _pictures(feet: Sequence[Sequence[tuple[float, float] | None]], steps: float
     for now in feet:
         picture = place.copy()
         for x, y in filter(None, now):
-            draw_person(picture, x, foot=y, height=150, phase=steps * (x + 30 + y - 300))
+            draw_person(picture, x, foot=y, height=height, phase=steps * (x + 30 + y - 300))
         yield noise.on(picture)
 
 
