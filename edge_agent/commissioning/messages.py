@@ -60,8 +60,8 @@ COMMISSIONING: Sentences = {
     "password-wrong": (
         "{cameras}: the camera refuses this password; nothing was changed. Another password is tried at "
         "once, until the camera has refused four logins in an hour",
-        "{cameras}: camera không chấp nhận mật khẩu này; chưa thay đổi gì. Mật khẩu khác được thử ngay, cho "
-        "đến khi camera từ chối bốn lần trong một giờ",
+        "{cameras}: camera không chấp nhận mật khẩu này; chưa thay đổi gì. Nhập mật khẩu khác thì được thử "
+        "ngay; nếu camera đã từ chối bốn lần trong một giờ thì phải chờ",
     ),
     "password-file": (
         "{file} is not a text in UTF-8: save it as one, with the password in one line",

@@ -172,7 +172,7 @@ class MotionDetector:
         return self._find_regions(picture, differs, changed, elapsed_s)
 
     def _find_regions(self, picture: Gray, differs: Gray, changed: float, elapsed_s: float) -> Motion:
-        """Return the regions of a steady scene without soft light, shadows, rain and ghosts."""
+        """Find moving regions in a steady scene, without soft light, shadows, raindrops and ghosts."""
         foreground = self._open(differs)
         self._keep_sharp(foreground, picture)
         found = self._finder.find(foreground)

@@ -23,8 +23,8 @@ LAYOUT_LEFT = 0.3  # of the layout's contrast; a bag lets less through, water an
 NOTHING_SEEN = 0.95  # share of dark pixels
 GLARE = 0.5  # share of pixels that are white
 SUDDEN_S = 6.0  # a hand, a bag or a can of paint is faster
-HALF_LEFT = 0.6  # of the usual structure, in one half of the picture; above it nothing covers all of it
-HALF_STAYS = 0.75  # the same for a turned camera, which leaves nothing where it was
+HALF_LEFT = 0.6  # of the usual structure in the better half; above it, the picture is not all covered
+HALF_STAYS = 0.75  # the same limit for a turned camera: turning moves the structure of both halves
 STEADY = 0.7  # share of the lost tiles that do not change
 OUT_OF_FOCUS = 0.95
 """``OccluderFeatures.focus`` of edges a dozen pixels of 640 wide, as in paint; a bus has 1 to 2."""

@@ -68,7 +68,8 @@ def encode_alert(alert: Alert) -> bytes:
 
 
 def messages_for(change: AlertChange, topics: CentralTopics) -> Iterator[MqttMessage]:
-    """Return a change's messages: for a cleared alert, one unretained and an empty one to clear the topic."""
+    """Yield the MQTT messages of a change: an open alert is retained; a cleared one is published once, and an
+    empty retained message removes the old one."""
     if change.kind is AlertChangeKind.CLEARED:
         yield MqttMessage(alert_topic(change.alert.key, topics), encode_alert(change.alert))
         yield clearing_message(change.alert.key, topics)

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 FIRST_AFTER_S = 60.0
 EVERY_S = 86_400.0
-COUNT_EVERY_S = 3_600.0  # how often a blocked run counts again
+COUNT_EVERY_S = 3_600.0  # how often a run that waits for a release counts its rows again
 PAUSE_S = 0.5
 """Pause between batches, for 400 deleted events a second: three times the peak rate of 465 gateways."""
 MAX_ROWS = 200

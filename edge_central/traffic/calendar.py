@@ -21,7 +21,7 @@ def local_day(time_ms: int, timezone: tzinfo) -> date:
 
 
 def day_span(day: date, timezone: tzinfo) -> Span:
-    """Return the quarters of a day, for the years 2 to 9998."""
+    """Return the first quarter-hour of a local day and of the next day, for the years 2 to 9998."""
     return _midnight(day, timezone), _midnight(day + ONE_DAY, timezone)
 
 

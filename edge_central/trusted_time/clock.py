@@ -45,8 +45,8 @@ class TrustedClockRecord(msgspec.Struct, frozen=True, kw_only=True):
     time_ms: int  # the centre's time at ``mono_ms``
     mono_ms: int  # monotonic time of this boot
     boot_id: str
-    unproven_ms: int = 0  # length of a time that may not have passed, because the centre was perhaps off
-    settled_ms: int = 0  # the times of arrival up to here are proven
+    unproven_ms: int = 0  # added for the time in which the centre was perhaps off; perhaps too much
+    settled_ms: int = 0  # arrival times up to here are confirmed; no correction moves them
     confirmed: bool = False  # gateways have agreed since this boot
     doubt: str | None = None
 

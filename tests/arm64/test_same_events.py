@@ -4,8 +4,9 @@ Not event for event. The decoder's pixels are the same to the last bit, but int8
 same three pictures 71 % of the outputs of the model that ships were equal, 99.9 % within 15 of 256 (0.06 of a
 score), all within 29, with and without XNNPACK. An object near a limit is confirmed some frames earlier or
 later, its box differs, and a short second track may come or go. What the rules report, how often, and when
-must be the same. It was, to one analysed frame: one object, one crossing and one intrusion on both machines with
-both models. With the model that ships the crossing was at 4.502 and 4.504 s, the intrusion at 3.6 and 3.8 s.
+must be the same. It was, to one analysed frame: one object, one crossing and one intrusion on both machines
+with both models. With the model that ships the crossing was at 4.502 and 4.504 s, the intrusion at 3.6 and
+3.8 s.
 
 An inference takes a second or two in the emulation, so this comparison works only because a replay does not
 count milliseconds (docs/design/detection.md).
@@ -31,8 +32,8 @@ from tests.tools.replay.test_footage import cut
 
 WITHIN_S = 1.0  # of a report; five analysed frames
 FIGURE = 200
-"""Height of the drawn person in pixels. One of 150 is at the limit of the model that ships: its scores are 0.33
-to 0.43, and a second track of it may cross the line on one machine only."""
+"""Height of the drawn person in pixels. One of 150 is at the limit of the model that ships: its scores are
+0.33 to 0.43, and a second track of it may cross the line on one machine only."""
 TRACKS = 1  # how many more or fewer objects there may be
 
 CAMERA = {

@@ -46,7 +46,7 @@ class Key:
     default_text: str = ""  # default as the reference prints it; empty: in YAML
     _: KW_ONLY
     key: str = ""  # its name in the file; empty: the name of the field
-    default: Any = OF_THE_FIELD  # value of an absent key; for ``make``, or if another layer sets it
+    default: Any = OF_THE_FIELD  # value of an absent key, if not the field's default
     make: _Recipe | None = None  # makes the setting from the section's values; None: it is the key's value
     reload: ReloadScope | None = None  # None: as the section around it; at the top level, AGENT
 

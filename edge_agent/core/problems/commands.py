@@ -27,7 +27,7 @@ DOCUMENTS: Sentences = {
     ),
     "command-unknown-key": (
         "the key {key} belongs to no operator of this gateway",
-        "không người vận hành nào ở đây có khóa {key}",
+        "khóa {key} không phải là khóa của người vận hành nào trên thiết bị này",
     ),
     "command-search-key": (
         "key {key} is a search key: it may sign searches and nothing else",

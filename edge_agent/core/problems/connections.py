@@ -188,7 +188,7 @@ REASONS: Sentences = {
         "another client has connected with our client id and the broker dropped us; two gateways with the "
         "same gateway.id? Next attempt at the slowest pace",
         "có thiết bị khác kết nối cùng mã nên máy chủ nhận tin ngắt thiết bị này; hai thiết bị trùng "
-        "gateway.id? Sẽ thử lại với khoảng cách dài nhất",
+        "gateway.id? Sẽ thử lại sau khoảng thời gian chờ dài nhất",
     ),
     "mqtt-topic-refused": (
         "the broker refuses a topic name",

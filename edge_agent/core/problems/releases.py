@@ -132,7 +132,7 @@ UPDATES: Sentences = {
     ),
     "update-wants-no-piece": (
         "no update {update} waits for pieces",
-        "không có lệnh cập nhật {update} nào đang chờ nhận thêm phần",
+        "không có lệnh cập nhật {update} nào đang chờ nhận thêm phần của tệp",
     ),
     "update-has-wheel": ("{wheel} is not missing", "wheel {wheel} không thiếu"),
     "update-piece-not-stored": ("the piece cannot be stored: {error}", "không lưu được phần này: {error}"),

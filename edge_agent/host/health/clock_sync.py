@@ -95,7 +95,7 @@ class ClockState:
 def read_clock_state(
     path: Path, clock: Clock, sysroot: Path, kernel: Callable[[], KernelSync | None] = read_kernel_sync
 ) -> ClockState:
-    """Read the state in another process than the agent, without writing. ``path``: the agent's record."""
+    """Read the clock's state for another program than the agent. ``path``: the agent's record."""
     last = read_record(path, ClockRecord)
     state = kernel()
     synced = _is_synced(state, sysroot)

@@ -206,7 +206,7 @@ class DiskStore:
             self._writer.execute("DELETE FROM open_event WHERE event_id=?", (event_id,))
 
     def remember_open(self, events: Sequence[OpenEvent]) -> None:
-        """Store the open events in a new database."""
+        """Store the events that are still open, in a database that has just replaced a damaged one."""
         with self._transaction() as work:
             for event in events:
                 work.remember_open(event)

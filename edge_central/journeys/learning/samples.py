@@ -1,4 +1,4 @@
-"""The passages of one camera as transforms of their counts, and the rate that chance alone would give."""
+"""Fourier transforms of one camera's passage counts, and of the counts that its rate alone would give."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "fleet-any": ("Tất cả", "All"),
     "fleet-differences": ("Khác biệt", "Differences"),
     "fleet-differs-any": ("Có khác biệt", "Any difference"),
-    "fleet-differing": ("Khác danh sách hoặc bản chung", "Differ"),
+    "fleet-differing": ("Khác danh sách hoặc phiên bản chung", "Differ"),
     "fleet-expiring": ("Chứng thư còn dưới 30 ngày", "Certificates under 30 days"),
     "fleet-exceeding": ("Dự báo vượt dung lượng SIM", "Forecast above the data budget"),
     "fleet-versions": ("Phiên bản phần mềm", "Versions"),

@@ -173,19 +173,19 @@ WORDS: dict[str, tuple[str, str]] = {
         "recognised as {here} there, as {there} here",
     ),
     "journey-heading-towards-here": (
-        "lượt đang theo dõi đi đúng hướng giữa hai điểm",
+        "lượt đang theo dõi đi đúng hướng di chuyển giữa hai điểm",
         "the passage that is followed moved in the direction between the two sites",
     ),
     "journey-heading-away-here": (
-        "lượt đang theo dõi đi ngược hướng giữa hai điểm",
+        "lượt đang theo dõi đi ngược hướng di chuyển giữa hai điểm",
         "the passage that is followed moved against the direction between the two sites",
     ),
     "journey-heading-towards-there": (
-        "lượt này đi đúng hướng giữa hai điểm",
+        "lượt này đi đúng hướng di chuyển giữa hai điểm",
         "it moved in the direction between the two sites",
     ),
     "journey-heading-away-there": (
-        "lượt này đi ngược hướng giữa hai điểm",
+        "lượt này đi ngược hướng di chuyển giữa hai điểm",
         "it moved against the direction between the two sites",
     ),
     "journey-compared": (

@@ -112,8 +112,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "There is no whole picture of this camera: judge the places in the frame.",
     ),
     "search-line-says": (
-        "Hình của camera với vạch ảo đã chọn. Bấm hai lần để chọn hai đầu; bốn ô dưới đây ghi vị trí hai đầu "
-        "đó.",
+        "Hình của camera với vạch ảo đã chọn. Bấm vào hai chỗ trên hình để chọn hai đầu; bốn ô dưới đây ghi "
+        "vị trí hai đầu đó.",
         "Picture of the camera with the chosen line. Two clicks choose its ends; so do the four fields.",
     ),
     "search-line-x1": ("Đầu thứ nhất, % từ trái", "First end, % from the left"),

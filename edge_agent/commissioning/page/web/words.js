@@ -6,7 +6,7 @@ const WORDS = {
     code: "Nhập mã 8 chữ số in trên nhãn thiết bị.",
     wrong: "Sai mã. Sau 5 lần sai phải chờ 15 phút.",
     taken: "Đã nhập sai 5 lần. Hãy chờ 15 phút rồi thử lại.",
-    "words-first": "So sánh 6 từ này với 6 từ trên nhãn thiết bị. Nếu khác, không nhập mã và gọi trung tâm.",
+    "words-first": "So sánh 6 từ này với 6 từ trên nhãn thiết bị. Nếu khác thì không nhập mã; hãy gọi trung tâm.",
     open: "Mở", next: "Tiếp tục",
     choose: "Thiết bị đang ở điểm nào?", label: "Quét nhãn của điểm, hoặc nhập mã trên nhãn, ví dụ dt-001-r",
     near: "Tìm các điểm gần đây", away: (m) => m < 1000 ? `cách ${m} m` : `cách ${(m / 1000).toFixed(1).replace(".", ",")} km`,

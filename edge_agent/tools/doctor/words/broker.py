@@ -187,7 +187,7 @@ BROKER: dict[str, Wording] = {
     ),
     "rights-silent": red(
         "the broker accepts the connection, but does not report whether the gateway may write",
-        "máy chủ nhận tin cho kết nối nhưng không trả lời có được ghi hay không",
+        "máy chủ nhận tin cho kết nối nhưng không cho biết thiết bị có được ghi hay không",
         _AGAIN,
         _AGAIN_VI,
     ),

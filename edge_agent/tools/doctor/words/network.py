@@ -78,7 +78,7 @@ NETWORK: dict[str, Wording] = {
         "the network refuses the SIM card",
         "nhà mạng từ chối SIM",
         "is the card activated and paid? Ask the provider",
-        "kiểm tra SIM đã kích hoạt chưa, còn cước không; hỏi nhà mạng",
+        "kiểm tra SIM đã kích hoạt chưa, đã đóng cước chưa; hỏi nhà mạng",
     ),
     "modem-not-registered": red(
         "not registered in a network, signal {percent} %",

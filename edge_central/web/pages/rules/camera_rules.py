@@ -105,8 +105,8 @@ def rules_of_camera(visit: UserRequestContext, gateway: str, camera_id: str) -> 
 
 
 def rules_page(visit: UserRequestContext) -> Response:
-    """Return the page of the rules. ``proposals``: the id of a rule; changes are proposed from its
-    outcomes."""
+    """Return the page of a camera's rules. The query parameter ``proposals`` names a rule: the page proposes
+    changes to it, from the outcomes of its alarms."""
     found = rules_of_path(visit)
     rules = () if found.known.rules is None else found.known.rules.rules
     chosen = visit.query("proposals")
