@@ -212,8 +212,7 @@ def _opaque_message(name: str, opaque: Opaque, example: Any) -> Document:
 
 
 def _to_draft_7(node: object) -> None:
-    """Rewrite the schemas of tuples in place: AsyncAPI uses draft 7 of JSON Schema, which describes tuples
-    differently."""
+    """Rewrite schemas of tuples in place: AsyncAPI's JSON Schema, draft 7, describes them differently."""
     if isinstance(node, dict):
         if "prefixItems" in node:
             node["items"], node["additionalItems"] = node.pop("prefixItems"), False

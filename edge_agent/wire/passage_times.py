@@ -87,8 +87,7 @@ def pack_rows(rows: Sequence[PassageTimeRow]) -> str:
 
 
 def unpack_rows(text: str) -> list[PassageTimeRow]:
-    """Return the rows that ``pack_rows`` encoded. Raises ValueError for any other text, because the sender
-    may be hostile."""
+    """Decode rows of ``pack_rows``. Raises ValueError for other texts, because the sender may be hostile."""
     try:
         data = base64.b64decode(text, validate=True)
         return [_unpack(*values) for values in _ROW.iter_unpack(data)]

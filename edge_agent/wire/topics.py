@@ -182,8 +182,7 @@ class CentralTopics:
         self._root = root
         own = f"{root}/central" if central_id == DEFAULT_ID else f"{root}/central/{central_id}"
         self.state = f"{own}/state"
-        """Topic of the centre's state, which is retained; its last will is sent to it too. The topic of a
-        centre with another id than ``central`` is one level deeper."""
+        """Topic of the centre's retained state and last will; other ids than ``central`` one level deeper."""
 
     def presence(self, ward: str, gateway: str) -> str:
         """Return the topic of a gateway's presence, which is retained."""
@@ -228,8 +227,7 @@ class CentralTopics:
         return BoxTopic(serial, kinds[topic]) if topic in kinds else None
 
     def subscriptions(self, ward: str) -> tuple[str, ...]:
-        """Return the filters for the messages of a ward's gateways that the centre stores. There is one for
-        each kind, so that the broker does not queue kinds of a later version."""
+        """Return a filter for each kind that the centre stores, so that the broker queues no later ones."""
         base = f"{self._root}/{ward}/+/up"
         return tuple(f"{base}/{kind}/+" if kind in _NAMED else f"{base}/{kind}" for kind in UpKind)
 

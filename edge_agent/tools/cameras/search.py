@@ -84,7 +84,7 @@ class Discovery:
             return [found for found in threads.map(identify, hosts) if found is not None]
 
     def log_in(self, found: DiscoveredCamera, login: Credentials) -> DiscoveredCamera:
-        """Add what a camera reports after a login, of which two are tried. Errors become its state."""
+        """Add what a camera reports after a login (at most two tries). Errors become its state."""
         if found.state not in (DiscoveryState.READY, DiscoveryState.ONVIF_OFF):
             return found
         try:
@@ -207,7 +207,7 @@ def _from_onvif(found: DiscoveredCamera, onvif: Onvif) -> DiscoveredCamera:
 
 
 def _base(host: str, announced: OnvifDevice | None, port: int) -> str:
-    """Return the URL of the web page, mostly on the server of ONVIF; not announced: ``host`` at ``port``."""
+    """Return the web page's URL, mostly of ONVIF's server; without ``announced``, ``host`` at ``port``."""
     if announced is not None:
         return announced.device_url.partition("/onvif")[0].rstrip("/")
     return f"http://{host}" if port == 80 else f"http://{host}:{port}"

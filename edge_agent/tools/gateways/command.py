@@ -195,7 +195,7 @@ def _moved(first: int, key: str, height: int) -> int:
 
 
 def _draw(screen: TerminalScreen, table: LiveTable, where: str, first: int) -> int:
-    """Draw the table from row ``first`` on, or its end if that is shorter; return the first row drawn."""
+    """Draw the table from row ``first`` or, near its end, an earlier one; return the first row drawn."""
     width, height = screen.size
     rows = table.rows()
     notes = _notes(table)

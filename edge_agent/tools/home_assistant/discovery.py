@@ -54,10 +54,7 @@ class _Announcement(msgspec.Struct):
 
 
 class AnnouncementState:
-    """The births and announcements at the broker, of ``wards`` or, if empty, of all wards.
-
-    Announcements of other programs are ignored.
-    """
+    """Births and announcements of ``wards``, or of all if empty; those of other programs are ignored."""
 
     def __init__(self, root: str, prefix: str, wards: Sequence[str], options: DiscoveryOptions) -> None:
         self.removes_all = False

@@ -1,9 +1,8 @@
 """The server: HTTP, or HTTPS with a certificate of its own, to one phone beside the gateway. It listens only
 after ``start``.
 
-Every request is checked in this order: its source address; its ``Host`` header (if the DNS name of a foreign
-page was pointed at the gateway, the header has that name); whether the time is over; its cookie.
-``LocalPages`` then makes the answer.
+Every request is checked in this order: its source; its ``Host`` (foreign if a foreign DNS name leads to the
+gateway); whether the time is over; its cookie. ``LocalPages`` then makes the answer.
 """
 
 from __future__ import annotations

@@ -76,10 +76,8 @@ def rollout_state(box: FleetGateway, sha256: str) -> RolloutState:
 
 
 class Rollout:
-    """Decides the steps of a rollout. Call ``step`` repeatedly while messages update ``board``.
-
-    ``send`` sends a command with these arguments to a gateway, ``say`` prints a line.
-    """
+    """Decides the steps of a rollout. Call ``step`` repeatedly while messages update ``board``. ``send``
+    sends a command with these arguments to a gateway, ``say`` prints a line."""
 
     def __init__(
         self,
@@ -137,7 +135,8 @@ class Rollout:
             self._print_once(member, text)
 
     def step(self, now_mono: float) -> bool:
-        """Send due commands. True: all gateways ran the model for ``soak_s``. Raises RolloutStopped."""
+        """Send the commands that are due. Return True when every gateway that was not left out has run the
+        model for ``soak_s``. Raises RolloutStopped."""
         for member in self._done:
             self._check_given_up(member)
         for member in list(self._stage):
@@ -222,8 +221,7 @@ class Rollout:
         return self._options.again and self._model(member).refusal is not None
 
     def _passes(self, member: RolloutMember, model: ReceivedModelHealth) -> bool:
-        """Return whether the gateway may switch to the model; leave it out if it saw too few objects. Raises
-        RolloutStopped if it refused the model after enough objects."""
+        """Return whether the gateway may switch; leave it out for too few objects. Raises RolloutStopped."""
         agreement = "not known" if model.agreement is None else f"{model.agreement:.2f}"
         self._print_once(member, f"tried: {model.objects} objects, agreement {agreement}")
         if model.refusal is None or self._options.force:

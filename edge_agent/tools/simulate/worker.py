@@ -120,7 +120,8 @@ class SimulationWorker:
         self._conditions.close()
 
     def totals(self) -> SimulationTotals:
-        # Read this first: an action that ends during the count, and is counted in part, is then in progress.
+        # Read this first: if an action ends during the count, its effect is counted only in part, and this
+        # number then still says that it was in progress.
         unsettled = sum(not player.settled for player in self._runners)
         totals = SimulationTotals(processes=1, gateways=len(self._gateways), unsettled=unsettled)
         for gateway in self._gateways:

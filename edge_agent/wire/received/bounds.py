@@ -69,8 +69,7 @@ def bound_fields(struct: msgspec.Struct) -> bool:
 
 
 def _within(value: Any, default: Any) -> Any:
-    """Return ``value`` itself if it is within the bounds, else a bounded one. Of a list or mapping only the
-    length is checked, not the items."""
+    """Return ``value``, or a bounded one. Of a list or mapping only the length is bounded, not the items."""
     match value:
         case None | bool():
             return value

@@ -73,8 +73,7 @@ class _Loss(msgspec.Struct):
 
 
 class EventMessage(msgspec.Struct, frozen=True, gc=False):
-    """A received event. It is a msgspec struct, because the centre makes one for each event, and a frozen
-    dataclass takes ten times as long to make."""
+    """A received event: a struct, because a frozen dataclass for each event would take ten times as long."""
 
     ward: str
     gateway: str
@@ -147,8 +146,7 @@ class BirthDocument(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class BirthMessage:
-    """A birth. ``inventory`` is None if the retained message was cleared, because the gateway was
-    decommissioned or moved."""
+    """A birth. ``inventory`` None: the message was cleared, as the gateway was decommissioned or moved."""
 
     ward: str
     gateway: str
@@ -236,8 +234,7 @@ def parse_message(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, s
 
 
 def parse_loss(event: EventMessage) -> wire.LossData | None:
-    """Return the data of a ``loss`` event; None if it cannot be parsed, or its epoch, reason or ranges are
-    invalid."""
+    """Return the data of a ``loss`` event; None if the JSON, epoch, reason or ranges are invalid."""
     try:
         loss = _LOSS.decode(event.payload).data
     except (msgspec.DecodeError, RecursionError):
@@ -274,10 +271,8 @@ def _event(topic: UpTopic, payload: bytes) -> EventMessage:
 
 
 def _envelope_problem(topic: UpTopic, found: _Envelope) -> str:
-    """Return what is wrong with the envelope of an event; empty if nothing is.
-
-    It does not use ``_require``, which would take a third of the time of parsing an event.
-    """
+    """Return what is wrong with the envelope of an event; empty if nothing is. It does not use ``_require``,
+    which would take a third of the time of parsing an event."""
     if found.specversion != "1.0":
         return "specversion is not 1.0"
     if found.source != f"/tb/{topic.gateway}":
