@@ -109,8 +109,7 @@ CACHE_FOREVER = "public, max-age=31536000, immutable"
 
 @cache
 def static_files() -> dict[str, tuple[bytes, str]]:
-    """Return body and content type by name. All files are read at the start: a path of a request never names
-    a file."""
+    """Return body and content type by name, all read at the start: no path of a request names a file."""
     return {
         path.name: (
             path.read_bytes(),

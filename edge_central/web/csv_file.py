@@ -26,7 +26,6 @@ def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[objec
 
 
 def safe_cell(value: object) -> str:
-    """Return a cell that no spreadsheet takes for a formula: its text may come from the fleet's sheet or from
-    a gateway."""
+    """Return a cell, with text of the sheet or of a gateway, that no spreadsheet takes for a formula."""
     text = str(value)
     return f"'{text}" if text.startswith(_FORMULA) and not isinstance(value, int | float) else text

@@ -26,8 +26,7 @@ from edge_central.web.templates import Templates
 
 
 class HttpError(Exception):
-    """An error that refuses a request. ``code`` never changes, so programs may depend on it; ``text`` is for
-    people, in English."""
+    """A refusal of a request. ``code`` never changes, for programs; ``text`` is English, for people."""
 
     status = 400
     code = "bad-request"

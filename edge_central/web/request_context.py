@@ -111,8 +111,7 @@ class RequestContext:
         return int(text)
 
     def writing(self) -> AbstractContextManager[Connection]:
-        """Return one transaction. ``connection`` does not see its changes, so answer a POST with
-        ``redirect``."""
+        """Return one transaction. ``connection`` misses its changes: answer a POST with ``redirect``."""
         return self.services.connections.writing()
 
     def render(self, template: str, status: int = 200, **context: Any) -> Response:
@@ -186,8 +185,7 @@ class UserRequestContext(RequestContext):
         return CaseAuthor(self.account.name, self.address, self.scope, self.is_admin)
 
     def fleet(self, scope: Scope | None = None, gateway: str | None = None) -> Fleet:
-        """Return the fleet as it is now, in the scope of the user or in a narrower one. ``gateway``: only
-        this gateway."""
+        """Return the fleet as it is now, in the user's scope, a narrower one, or only ``gateway``."""
         return read_fleet(self.connection, self.names, scope or self.scope, self.now_ms, gateway)
 
     def alarm_bar(self) -> AlarmBar:

@@ -72,8 +72,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page for logged-in users. A ``POST`` or ``DELETE`` needs the CSRF token of one of the console's
-    forms."""
+    """A page for logged-in users. A ``POST`` or ``DELETE`` needs the CSRF token of a form of the console."""
 
     path: str
     answer: Callable[[UserRequestContext], Response]
@@ -165,8 +164,7 @@ class RequestHandler:
         return await self._waiting.run(work)
 
     async def answer_public(self, request: Request, answer: Callable[[RequestContext], Response]) -> Response:
-        """Return the response of ``answer``, which is like the function of a PublicPage, for an endpoint.
-        Raises HttpError."""
+        """Return the response of ``answer``, like a PublicPage's, for an endpoint. Raises HttpError."""
         page = PublicPage(request.url.path, answer)
         return await self._quick.run(partial(self._answer, page, request, {}, b""))
 
@@ -191,8 +189,7 @@ class RequestHandler:
         return found
 
     def error_response(self, request: Request, refusal: HttpError) -> Response:
-        """Return the response to a refused request: for a browser the page of the login or setup, otherwise
-        an error."""
+        """Return the response to a refused request: a browser gets the login or setup, others an error."""
         if isinstance(refusal, SetupNeeded) and _is_navigation(request):
             return RedirectResponse(refusal.page, 303)
         if isinstance(refusal, NotLoggedIn) and _is_navigation(request):

@@ -98,8 +98,7 @@ class TimeLimitedProtocol(H11Protocol):
 
 
 class WebServer(uvicorn.Server):
-    """The web server. ``run`` blocks until ``stop``. It opens and closes ``hub``, because endless streams
-    must end first."""
+    """The web server. ``run`` blocks until ``stop``; it opens and closes ``hub``: streams must end first."""
 
     def __init__(self, app: ASGIApp, console: Console, hub: LiveHub) -> None:
         super().__init__(

@@ -169,8 +169,7 @@ class ConsoleServer:
         )
 
     def _oidc_provider(self, key: bytes) -> OidcProvider | None:
-        """Return the provider; None: it is not configured. Raises CentralError if its library is not
-        installed."""
+        """Return the provider; None: unconfigured. Raises CentralError if its library is not installed."""
         if self._console.oidc is None:
             return None
         pending = PendingSignIns(derived_key(key, "sign-in"))

@@ -95,8 +95,7 @@ def xlsx_response(file_name: str, tables: Sequence[DataTable]) -> Response:
 
 
 def _write_sheet(sheet: Any, table: DataTable, formats: dict[ColumnKind, Any], head: Any) -> None:
-    """Write a table: one header row, which stays visible while the others scroll, and a filter for each
-    column."""
+    """Write a table: one header row, visible while the others scroll, and a filter for each column."""
     for index, column in enumerate(table.columns):
         sheet.write_string(0, index, column.title, head)
         cells = [row[index] for row in table.rows]

@@ -130,7 +130,6 @@ def _decimal(lang: Lang, value: float, digits: int | None = None) -> str:
 
 @cache
 def static(name: str) -> str:
-    """Return the address of a file of ``static/``. It changes with the file, so browsers may cache it for
-    ever."""
+    """Return the address of a file of ``static/``; it changes with the file, so it may be cached for ever."""
     digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()
     return f"/static/{name}?v={digest[:12]}"

@@ -1,5 +1,4 @@
-"""Congestion as ``/api/traffic`` returns it: minutes by level, and the free-flow speed on which the levels
-depend."""
+"""Congestion as ``/api/traffic`` returns it: minutes by level, and the free-flow speed that defines them."""
 
 from __future__ import annotations
 

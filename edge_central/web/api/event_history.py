@@ -114,8 +114,7 @@ def _check_digits(connection: Connection, number: int) -> str | None:
 
 MOST_BYTES = 4_000_000  # size of a response before gzip; the last event may exceed it
 WINDOW = 20_000
-"""Number of cursors searched in one query, so that a query for a rare kind does not search the whole
-history."""
+"""Number of cursors in one query, so that a rare kind does not search the whole history at once."""
 WITHIN_S = 0.5  # after this time the response is sent as it is, and says that there is more
 NARROW_WINDOW = 2_000
 """The same if an index finds events that are not near, but not in the order of the cursors."""
@@ -253,8 +252,7 @@ def events_after(
 def _read_window(
     connection: Connection, wanted: HistoryFilter, at: int, newest: int, most: int
 ) -> tuple[Sequence[Any], int]:
-    """Return the first events after ``at`` in a window of cursors, and the cursor up to which all events were
-    searched."""
+    """Return the first events after ``at`` in a window of cursors, and the cursor up to which it searched."""
     # Retention may have deleted many events in a row: search from the next stored event.
     first = connection.scalar(select(func.min(_E.cursor)).where(_E.cursor > at)) or at + 1
     is_narrow = wanted.lead and not wanted.is_ordered
@@ -279,9 +277,8 @@ def _read_by_index(
 
 
 def _skip(connection: Connection, lead: HistoryFilter, before: int, at: int, newest: int) -> int:
-    """Return the cursor before the next event that matches ``lead``. Return ``at`` if an event from
-    ``before`` to ``at`` matches: then there are many such events, and the query would read their whole
-    index."""
+    """Return the cursor before the next event that matches ``lead``; ``at`` if an event from ``before`` to
+    ``at`` matches: then many events match, and the query would read their whole index."""
     near = select(_E.cursor).where(_E.cursor > before, _E.cursor <= at, *lead.conditions("")).limit(1)
     if connection.scalar(near) is not None:
         return at

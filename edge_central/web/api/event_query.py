@@ -44,8 +44,7 @@ class EventQuery:
 
 
 def parse_event_query(query: Mapping[str, str], scope: Scope) -> EventQuery:
-    """Parse the query. ``check_places`` then makes the checks that need the database. Raises BadRequest,
-    NotFound."""
+    """Parse the query; ``check_places`` then checks it in the database. Raises BadRequest, NotFound."""
     check_keys(query, KEYS)
     gateway, camera = _parse_id(query, "gateway"), _parse_id(query, "camera")
     if camera and not gateway:

@@ -254,8 +254,7 @@ async def _wait(
     mark: str,
     found: MatchPage,
 ) -> MatchPage:
-    """Wait until there are matches, no more matches can come, the time is over, or the token is no longer
-    valid."""
+    """Wait for matches, or until no more can come, the time is over, or the token is no longer valid."""
     check_capacity(hub, known)
     account = known.account
     person, is_admin = known.session is not None, account.role in ADMIN_ROLES

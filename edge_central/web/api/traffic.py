@@ -148,8 +148,7 @@ def _entry(
     sites: Mapping[str, SiteOverview],
     flow: UsualFlow | None,
 ) -> TrafficSeriesEntry:
-    """Return the entry of one series. ``flow``: the traffic of its camera; None: congestion was not asked
-    for."""
+    """Return the entry of one series. ``flow``: its camera's traffic; None: congestion was not asked for."""
     place, site, now = series.place, sites.get(series.place.gateway), quarter_of(visit.now_ms)
     summed = sum_periods(series, periods, now)
     spans = [each.span for each in summed]
@@ -176,8 +175,7 @@ def _entry(
 def _week_before(
     visit: UserRequestContext, question: TrafficQuestion, periods: Sequence[Span]
 ) -> dict[_PeriodKey, TrafficPeriodEntry]:
-    """Return the periods a week earlier. The key of each has the begin of the period a week later. Raises
-    BadRequest."""
+    """Return the periods a week earlier; key: begin of the period a week later. Raises BadRequest."""
     earlier, now = [(first - WEEK, last - WEEK) for first, last in periods], quarter_of(visit.now_ms)
     span = question.span[0] - WEEK, question.span[1] - WEEK
     here = visit.connection, question.scope(visit), question.asked, span, visit.services.console.timezone
@@ -322,8 +320,7 @@ def _by_key(period: TrafficPeriodEntry | None) -> dict[tuple[str, str], int] | N
 
 
 def _collection(entries: Iterable[TrafficSeriesEntry]) -> dict[str, Any]:
-    """Return a GeoJSON collection (RFC 7946). Each series is a point at its site; a site without coordinates
-    has no geometry."""
+    """Return GeoJSON (RFC 7946): a point at the site for each series; no geometry without coordinates."""
     return {"type": "FeatureCollection", "features": [_feature(entry) for entry in entries]}
 
 

@@ -83,8 +83,7 @@ def _span(visit: UserRequestContext, step: PeriodLength) -> Span:
 
 
 def _moment(visit: UserRequestContext, key: str) -> int | None:
-    """Return a time with an offset, or the midnight of a date, in milliseconds since 1970. Raises
-    BadRequest."""
+    """Return a time with an offset, or a date's midnight, in ms since 1970. Raises BadRequest."""
     text = visit.query(key)
     if text is None:
         return None

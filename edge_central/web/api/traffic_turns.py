@@ -162,8 +162,7 @@ CSV_COLUMNS = (
 def _csv(
     visit: UserRequestContext, question: TrafficQuestion, entries: Iterable[TurnSeriesEntry]
 ) -> Response:
-    """Return a row for each count. The column `movement` has turn, only or other; a gap is a row with an
-    empty count."""
+    """Return a row for each count. Column `movement`: turn, only, other; gap: a row with an empty count."""
     timezone = visit.services.console.timezone
     begin = local_day(question.span[0] * QUARTER_MS, timezone)
     rows: list[tuple[object, ...]] = []

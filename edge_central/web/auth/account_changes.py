@@ -25,8 +25,7 @@ MAX_CHANGES = 20
 
 
 class AccountChangeRefused(Exception):
-    """An account may not be changed like this. ``key``: key of the sentence in
-    edge_central/web/i18n/users.py."""
+    """A refused change of an account. ``key``: key of the sentence in edge_central/web/i18n/users.py."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
@@ -55,8 +54,7 @@ class AccountChange:
 def record_change(
     connection: Connection, what: AccessKind, author: AccountAuthor, subject: str, detail: str = ""
 ) -> None:
-    """Add a row to the access log: the author has changed the account ``subject``. ``detail``: role and wards
-    after the change."""
+    """Log that the author changed the account ``subject``. ``detail``: role and wards after the change."""
     more = {"subject": subject} | ({"detail": detail} if detail else {})
     record_access(connection, what, author.name, author.address, author.now_ms, **more)
 
@@ -103,8 +101,7 @@ def change_role(
 def reset_password(
     connection: Connection, author: AccountAuthor, name: str, password: str, *, one_time: bool
 ) -> None:
-    """Set a new password. ``password``: digest. ``one_time``: the user has to replace it. Raises
-    AccountChangeRefused."""
+    """Set the password (a digest). ``one_time``: the user must replace it. Raises AccountChangeRefused."""
     _person_but_author(connection, author, name)
     until_ms = author.now_ms + ONE_TIME_MS if one_time else None
     accounts.set_password(connection, name, password, one_time_until_ms=until_ms)
@@ -169,8 +166,7 @@ def _person(connection: Connection, name: str) -> Account:
 
 
 def _local_person(connection: Connection, name: str) -> Account:
-    """Return the account of a local person. Refuse an account of a provider: the provider sets its password,
-    second factor, role and wards."""
+    """Return a local account. Refuse another: its provider sets password, second factor, role and wards."""
     account = _person(connection, name)
     if account.identity is not None:
         raise AccountChangeRefused("user-error-provider")

@@ -38,8 +38,7 @@ def hash_password(password: str, log_n: int | None = None) -> str:
 
 
 def password_matches(password: str, stored: str | None) -> bool:
-    """Verify a password. It takes the same time if there is no account, so that the duration reveals
-    nothing."""
+    """Verify a password, in the same time if there is no account, so that the time reveals nothing."""
     dummy = f"scrypt${LOG_N}${R}${P}${_base64(bytes(SALT_BYTES))}${_base64(bytes(DIGEST_BYTES))}"
     _, log_n, r, p, salt, digest = (stored or dummy).split("$")
     found = _digest(password, base64.b64decode(salt), int(log_n), int(r), int(p))
@@ -60,15 +59,13 @@ def new_token() -> str:
 
 
 def new_one_time_password() -> str:
-    """Return a one-time password that an administrator gives to a user: 80 random bits in groups, without 0,
-    1, 8 and 9."""
+    """Return a one-time password from an administrator: 80 random bits in groups, without 0, 1, 8 and 9."""
     text = base64.b32encode(secrets.token_bytes(10)).decode().lower()
     return "-".join(text[start : start + 4] for start in range(0, 16, 4))
 
 
 def token_digest(token: str) -> str:
-    """Return the stored digest of a token. The token has 256 random bits, so a slow hash would add
-    nothing."""
+    """Return the stored digest of a token, which has 256 random bits, so a slow hash would add nothing."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -105,8 +102,7 @@ ADMIN_ROLES = frozenset({Role.ADMIN})
 ALL_ROLES = frozenset(Role)
 
 CONFIRMED_MS = 7 * 86_400_000
-"""How long a sign-in through a provider confirms the role of its user where no session shows it, as for Web
-Push."""
+"""How long a sign-in by a provider confirms its user's role where there is no session, as for Web Push."""
 
 _enabled = tables.account.c.disabled_ms.is_(None)
 
@@ -134,8 +130,7 @@ class Account:
     """Until when the one-time password of an administrator is valid. None: the user chose the password."""
     has_second_factor: bool = False
     identity: ProviderIdentity | None = None
-    """The user's identity at the provider through which the user logs in and which sets role and wards. None:
-    a local account."""
+    """The user's identity at the provider, which also sets role and wards. None: a local account."""
 
     @property
     def is_person(self) -> bool:
@@ -147,8 +142,7 @@ class Account:
 
     @property
     def search_reader(self) -> SearchReader:
-        """Return the reader of searches: administrators read those of all accounts, other accounts their own
-        (docs/decisions/0066)."""
+        """The reader of searches: administrators read all, other users their own (docs/decisions/0066)."""
         return SearchReader(self.scope, None if self.role in ADMIN_ROLES else self.name)
 
 

@@ -16,13 +16,11 @@ from edge_central.web.request_context import UserRequestContext
 log = logging.getLogger(__name__)
 
 CONFIRMED_MIN = 5
-"""A session may change accounts for so long after the login or a confirmation; then it must be confirmed
-again."""
+"""A session may change accounts for so long after login or confirmation; then it needs a confirmation."""
 
 
 class NotConfirmed(Exception):
-    """The user did not confirm a change. ``key``: key of the sentence; ``values``: its values; ``status``:
-    the HTTP status."""
+    """The user did not confirm a change. ``key`` and ``values``: of the sentence; ``status``: HTTP status."""
 
     def __init__(self, key: str, status: int, **values: object) -> None:
         super().__init__(key)

@@ -118,8 +118,7 @@ def _logged_in(
 
 
 def begin_attempt(call: RequestContext, name: str) -> LoginAttempt | float:
-    """Count an attempt at a password or code. Return the attempt, or the seconds that the user has to
-    wait."""
+    """Count an attempt at a password or code. Return it, or the seconds that the user has to wait."""
     cookie, factor = call.cookies.get(call.request, DEVICE_COOKIE), stored_factor(call.connection, name)
     device = call.services.devices.verified_nonce(cookie, name, factor)
     return call.services.throttle.begin(call.address, name, device)
@@ -184,8 +183,7 @@ def choose_language(call: RequestContext) -> Response:
 def login_page(
     call: RequestContext, error: str | None = None, status: int = 200, **values: object
 ) -> Response:
-    """Return the login page. Its form is bound to a new secret each time, so that a form of another site is
-    refused."""
+    """Return the login page. Its form has a new secret each time: a form of another site is refused."""
     secret, provider = new_token(), call.services.console.oidc
     # The provider's answer has a code in its query: no link may repeat it.
     links = {} if call.request.url.path == "/login" else {"here": "/login", "this_page": "/login"}

@@ -1,9 +1,8 @@
 """The second factor: codes of an authenticator app (TOTP, RFC 6238) and recovery codes.
 
-A code has 6 digits, changes every 30 s and is made with SHA-1, because all apps support this. The codes of
-the 30 s before and after are accepted too, for a clock that is a little wrong. After a code was accepted,
-only codes of later steps are accepted. Recovery codes have 80 random bits; their SHA-256 is stored, and a
-used one is deleted.
+A code has 6 digits, changes every 30 s and is made with SHA-1: all apps support this. The codes of the 30 s
+before and after are accepted too, for a wrong clock. After a code, only codes of later steps are accepted.
+Recovery codes have 80 random bits; their SHA-256 is stored, and a used one is deleted.
 
 The server needs the secret to compute codes, so it is encrypted with a key of this server, not hashed.
 """
@@ -49,15 +48,13 @@ class SecondFactorUnreadable(Exception):
 
 
 class SecondFactors:
-    """Encrypts the secrets of second factors and checks codes. ``key``: 32 bytes, known to this server only;
-    see ``derived_key``."""
+    """Encrypts secrets of second factors and checks codes. ``key``: 32 bytes, see ``derived_key``."""
 
     def __init__(self, key: bytes) -> None:
         self._cipher = ChaCha20Poly1305(key)
 
     def offer(self, name: str, secret: bytes, now_ms: int) -> str:
-        """Return a sealed secret for a field of the form on which its first code is typed; nothing is
-        stored."""
+        """Return a sealed secret, which is stored only in a field of the form for its first code."""
         expires = (now_ms + OFFER_S * 1000).to_bytes(TIME_BYTES, "big")
         return base64.urlsafe_b64encode(self._seal(expires + secret, b"offer", name)).decode()
 
@@ -72,8 +69,7 @@ class SecondFactors:
         return text[TIME_BYTES:] if now_ms < expires_ms <= now_ms + OFFER_S * 1000 else None
 
     def store(self, connection: Connection, name: str, secret: bytes, step: int) -> None:
-        """Store the secret. ``step``: time step of the code that confirmed it; this code cannot be used
-        again."""
+        """Store the secret. ``step``: time step of the confirming code, which cannot be used again."""
         sealed = self._seal(secret, b"stored", name)
         values = {"second_factor": sealed, "second_factor_step": step}
         connection.execute(update(tables.account).where(tables.account.c.name == name).values(values))
@@ -116,13 +112,11 @@ def stored_factor(connection: Connection, name: str) -> bytes | None:
 
 
 KEY_FILE, KEY_BYTES = "console.key", 32
-"""File in the folder of the centre with the key from which the keys of single purposes are derived; its
-length."""
+"""File in the centre's folder with the key from which the other keys are derived; its length."""
 
 
 def derived_key(key: bytes, purpose: str) -> bytes:
-    """Return a key of 32 bytes for one purpose, so that a value made for one purpose is not valid for
-    another."""
+    """Return a key of 32 bytes for one purpose; values made with it are not valid for another purpose."""
     return hmac.digest(key, purpose.encode(), "sha256")
 
 
@@ -183,6 +177,5 @@ def _recovery_digest(name: str, code: str) -> str:
 
 
 def _bound_to(purpose: bytes, name: str) -> bytes:
-    """Return the associated data of the encryption: with it, a sealed secret that is copied to another
-    account cannot be opened there."""
+    """Return the associated data, which prevents that a sealed secret is opened in another account."""
     return purpose + b"\n" + name.encode()

@@ -23,8 +23,7 @@ from edge_central.web.auth.accounts import Account, find_account, new_token, tok
 SEEN_EVERY_MS = 60_000  # resolution of the last use of a session, so that not every page costs a commit
 
 AHEAD_MS = 300_000
-"""A session that begins more than this in the future was made while the clock was ahead, and would last too
-long."""
+"""A session that begins later than this was made while the clock was ahead, and would last too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +103,7 @@ class LoginSessions:
         return LoginSession(key, account, row.seen_ms, confirmed_ms)
 
     def confirm(self, connection: Connection, key: str, now_ms: int) -> None:
-        """Record that the user has typed the password again at ``now_ms``; this replaces the time of the
-        login."""
+        """Record that the user typed the password again, which counts from now on as the login."""
         this = tables.session.c.token_sha256 == key
         connection.execute(update(tables.session).where(this).values(confirmed_ms=now_ms))
 
@@ -172,9 +170,8 @@ class LoginSessions:
 
 
 def csrf_token(secret: str) -> str:
-    """Return a new token for the forms of one page. ``secret``: the value of the session's cookie or of the
-    login cookie. The token differs every time, because otherwise the sizes of compressed pages would reveal
-    it (BREACH)."""
+    """Return a new token for the forms of one page. ``secret``: value of the session's or login cookie. It
+    differs every time, because otherwise the sizes of compressed pages would reveal it (BREACH)."""
     mask = secrets.token_bytes(32)
     return base64.urlsafe_b64encode(mask + _xor(mask, _mac(secret))).decode()
 

@@ -63,9 +63,8 @@ class _AttemptCounts:
 class DeviceCookies:
     """Makes and verifies device cookies. Each is valid for one name, and signed with a key of this server.
 
-    ``factor``: the stored second factor of the account; a cookie is valid only while it stays the same.
-    Otherwise whoever knows a password could collect many cookies before a second factor is set up, and guess
-    its codes later, because each cookie has a separate count.
+    ``factor``: the account's stored second factor; a change ends the cookie. Otherwise a person with the
+    password could collect cookies, each with a separate count, before the factor is set up, to guess codes.
     """
 
     def __init__(self, key: bytes) -> None:

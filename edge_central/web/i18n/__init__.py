@@ -50,8 +50,7 @@ ALL: Mapping[str, tuple[str, str]] = {key: words for module in MODULES for key, 
 
 
 def translate(key: str, lang: Lang, **values: object) -> str:
-    """Return the text of a key. Raises KeyError for an unknown key: a test renders every page in both
-    languages.
+    """Return a key's text. Raises KeyError for an unknown key: a test renders all pages in both languages.
 
     If one of the values is HTML, such as a marked text, the sentence is HTML too; other values are escaped.
     """

@@ -1,5 +1,4 @@
-"""Texts about commands to gateways: buttons, the page on which an operator signs, the log; and claims of
-boxes."""
+"""Texts about commands to gateways: buttons, the page of signing, the log; and claims of boxes."""
 
 from __future__ import annotations
 

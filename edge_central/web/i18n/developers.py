@@ -1,5 +1,4 @@
-"""Texts for the pages about other programs: the page on which users try the API, webhooks and the texts that
-they post, Web Push."""
+"""Texts about other programs: the page to try the API, webhooks and the texts that they post, Web Push."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Texts about the papers of a case: its files and notes, altered copies, the list of who opened what,
-minutes."""
+"""Texts about the papers of a case: files and notes, altered copies, who opened what, minutes."""
 
 from __future__ import annotations
 

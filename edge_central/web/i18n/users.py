@@ -1,5 +1,4 @@
-"""Texts about accounts: the list for administrators, the page of the user's own account, the second
-factor."""
+"""Texts about accounts: the administrators' list, the page of the user's account, the second factor."""
 
 from __future__ import annotations
 

@@ -45,8 +45,7 @@ CHECK_EVERY_S = 10.0  # interval of session checks: a stream ends at most this l
 SEEN_EVERY_S = 60.0
 CLEAN_EVERY_S = 3_600.0
 MOST_EVENTS = 1_000
-"""Maximum number of events of one poll. If there are more, all listeners get ``stale`` and load their page
-again."""
+"""Most events of one poll; if there are more, all listeners get ``stale`` and load their page again."""
 NEWEST = 100  # number of rows that are read from a table that grows
 NEWEST_SEARCHES = 20
 
@@ -159,8 +158,7 @@ WATCHED_TABLES: dict[str, Callable[[Connection], WatchedRows]] = {
     "request": _requests,
     "search": _searches,
 }
-"""Kind of message -> the reader of its table. The tables are small: a few hundred rows, or one for each
-gateway."""
+"""Kind of message -> reader of its table, which is small: a few hundred rows, or one for each gateway."""
 
 
 def event_message(row: Any) -> LiveMessage:

@@ -17,11 +17,9 @@ from dataclasses import dataclass, field
 from edge_central.store.scope import Scope
 
 RING_SIZE = 2_000
-"""Number of kept messages for listeners that reconnect: 15 s at the city's peak of 120 events/s, hours on
-most days."""
+"""Messages kept for listeners that reconnect: 15 s at a peak of 120 events/s, hours on most days."""
 MOST_QUEUED = 500
-"""Maximum number of messages queued for one listener. A slower listener gets ``stale`` and has to load its
-page again."""
+"""Most queued messages of a listener. A slower one gets ``stale`` and has to load its page again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +90,7 @@ class LiveHub:
     # --- any thread
 
     def mark(self) -> str:
-        """Return the mark of the newest message. Read it before the database, so that no later message is
-        missed."""
+        """Return the newest message's mark. Read it before the database, to miss no later message."""
         with self._lock:
             return f"{self._life}-{self._number}"
 
@@ -146,8 +143,7 @@ class LiveHub:
         *,
         is_admin: bool = False,
     ) -> LiveListener:
-        """Add a listener. ``after``: the mark of the last message that it has seen; None: it has seen none
-        and starts now."""
+        """Add a listener. ``after``: mark of the last message that it has seen; None: it starts now."""
         listener = LiveListener(scope, key, person, account, is_admin)
         with self._lock:
             if self._closed:

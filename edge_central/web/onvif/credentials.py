@@ -67,9 +67,8 @@ class OnvifLogins:
         raise NotLoggedIn("log in with a token, HTTP Digest or a WS-UsernameToken")
 
     def challenge(self, *, stale: bool = False) -> str:
-        """Return the header WWW-Authenticate of a response 401. ``stale``: only the nonce of the request was
-        not valid. Without ``stale``, clients such as libcurl assume that the password is wrong, and give
-        up."""
+        """Return the header WWW-Authenticate of a response 401. ``stale``: only the nonce was not valid.
+        Without it, clients such as libcurl assume that the password is wrong, and give up."""
         more = ", stale=true" if stale else ""
         return f'Digest realm="{REALM}", qop="auth", algorithm=MD5, nonce="{self._new_nonce()}"{more}'
 
@@ -127,8 +126,7 @@ class OnvifLogins:
         account, password, digest = self._account(connection, token.name)
         hashed = hashlib.sha1(nonce + token.created.encode() + password.encode(), usedforsecurity=False)
         found = _principal(base64.b64encode(hashed.digest()).decode(), token.password, account, digest)
-        # The key contains the digest, which is compared as text: base64 can write the same nonce in several
-        # ways.
+        # The key contains the digest as text, because base64 can write one nonce in several ways.
         self._use_once(f"{token.name} {token.password}", 2 * CREATED_WITHIN_S)
         return found
 

@@ -53,8 +53,7 @@ class OnvifService:
 
 
 def onvif_routes(handler: RequestHandler, service: OnvifService) -> list[Route]:
-    """Return the routes of the service. Their requests are not timed, since they may last until a message
-    comes."""
+    """Return the service's routes. Requests are not timed, since they may last until a message comes."""
     endpoint = _Endpoint(handler, service).answer
     return [Route(path, endpoint, methods=["POST"]) for path in (DEVICE_PATH, EVENT_PATH, SUBSCRIPTION_PATH)]
 

@@ -101,8 +101,7 @@ def _admitted(visit: UserRequestContext, wanted: QueueFilter) -> tuple[str, ...]
 def queue_filter(
     visit: UserRequestContext, value: Callable[[str], str | None]
 ) -> tuple[QueueFilter, dict[str, str]]:
-    """Return the filter of a form or an address, and its fields. Raises BadRequest for values that no form
-    sends."""
+    """Return filter and fields of a form or address. Raises BadRequest for values that no form sends."""
     names = ("ward", "kind", "severity", "mine", "site")
     asked = {name: text[:63] for name in names if (text := value(name))}
     severity = asked.get("severity", "0")
@@ -244,8 +243,7 @@ def _back(visit: UserRequestContext) -> Response:
 
 
 def _next(visit: UserRequestContext) -> str:
-    """Return the page from which the form came. If that is the list, its notice of earlier closings is
-    removed."""
+    """Return the page from which the form came; if that is the list, without its notice of closings."""
     path = safe_redirect_path(visit.form.get("next") or "/alerts")
     page, _, query = path.partition("?")
     return _address(_without_closed(query)) if page == "/alerts" else path

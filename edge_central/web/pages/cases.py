@@ -61,8 +61,7 @@ from edge_central.web.request_handler import RETRY_AFTER_S, Page
 MAX_ACCESSES = 100
 """Number of accesses that the page of a case lists, the newest; an export has all."""
 MAX_BACKGROUNDS = 24
-"""Maximum number of cameras of a case for which a picture is drawn below paths: each picture must be searched
-among the newest of its camera."""
+"""Most cameras of a case with a picture below paths, each searched among the newest of its camera."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +91,7 @@ class ShownItem:
 
 
 def cases_page(visit: UserRequestContext) -> Response:
-    """Return the cases that the account may see; with ``closed``, the closed ones. Its own cases are
-    marked."""
+    """Return the cases that the account may see (``closed``: closed ones); its own cases are marked."""
     closed = visit.query("closed") is not None
     rows = files.list_cases(visit.connection, visit.case_author, closed=closed)
     return visit.render("cases.html", rows=rows, closed=closed)
@@ -136,8 +134,7 @@ def found_case(visit: UserRequestContext) -> CaseSummary:
 
 
 def record_view(visit: UserRequestContext, case: CaseSummary) -> None:
-    """Record that the account views the case. A further request within SAME_ACCESS_S belongs to the same
-    view, because the page reloads itself."""
+    """Record a view of the case. Requests within SAME_ACCESS_S are one view, as the page reloads itself."""
     recent, access = (
         visit.services.media_access_log,
         (visit.account.name, visit.address, "case", str(case.id)),
@@ -267,8 +264,7 @@ def export(visit: UserRequestContext) -> Response:
         return render_case(visit, problem_text("case-no-key"), 409)
     wording = PageWording(visit.services.console.timezone, translate_word)
     folder = CaseFolder(visit.services.settings.media_dir)
-    # opened after the commit above, so that the export contains its own access record
-    with visit.services.connections.reading() as connection:
+    with visit.services.connections.reading() as connection:  # after the commit: sees its access record
         row = exports.read_export(connection, folder, author, case.id, ward, now_ms, wording, redacted)
     if row is None:
         raise NotFound
@@ -278,8 +274,7 @@ def export(visit: UserRequestContext) -> Response:
 
 
 def export_file(visit: UserRequestContext) -> Response:
-    """Return the zip of a signed export. The maker of the export is recorded; each download is a view of the
-    case."""
+    """Return the zip of a signed export. Its maker is recorded; each download is a view of the case."""
     case = found_case(visit)
     folder = CaseFolder(visit.services.settings.media_dir)
     try:

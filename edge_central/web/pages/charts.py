@@ -127,8 +127,7 @@ def bar_chart(series: Sequence[Sequence[int]], labels: Sequence[str], label_ever
 
 
 def _step(span: float) -> float:
-    """Return the distance between grid lines, so that there are three or four: 1, 2 or 5 times a power of
-    ten."""
+    """Return the distance of three or four grid lines: 1, 2 or 5 times a power of ten."""
     rough = max(span, 1e-9) / 3
     power: float = 10.0 ** math.floor(math.log10(rough))
     return next(each * power for each in (1, 2, 5, 10) if each * power >= rough)
@@ -226,8 +225,7 @@ def site_map(now: Fleet) -> SiteMap:
 
 
 def _near_each_other(now: Fleet) -> list[SiteOverview]:
-    """Return the sites with a location, except those far from all others, which would make the map too
-    small."""
+    """Return the sites with a location, but none far from all others, which would make the map too small."""
     placed = [site for site in now.sites if site.latitude is not None and site.longitude is not None]
     if not placed:
         return []

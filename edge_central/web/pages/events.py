@@ -52,8 +52,7 @@ def events_page(visit: UserRequestContext) -> Response:
 
 
 def parse_event_filter(visit: UserRequestContext) -> EventFilter:
-    """Return the filter in the query. Raises BadRequest for values that the forms of the console do not
-    send."""
+    """Return the filter in the query. Raises BadRequest for values that no form of the console sends."""
     severity = visit.query("severity") or str(INFO)
     if severity not in map(str, SEVERITIES):
         raise BadRequest("severity must be 9, 13 or 17")
@@ -115,8 +114,7 @@ def render_event(
 
 
 def _causing_command(visit: UserRequestContext, row: EventRow) -> LoggedCommand | None:
-    """Return the command of this console that changed a rule or masks. None: the event is about something
-    else, or there is no such command."""
+    """Return the console's command that changed a rule or masks; None: another event, or no such command."""
     if not row.data.command_id or row.kind not in CAUSED_BY_COMMANDS:
         return None
     found = list_commands(visit.connection, visit.scope, row.gateway, 1, only=row.data.command_id)

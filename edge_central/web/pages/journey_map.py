@@ -34,8 +34,7 @@ class RouteMap:
 
 
 def route_map(fleet: Fleet, route: Sequence[JourneyStep]) -> RouteMap | None:
-    """Draw the route on a map. ``route``: the confirmed steps by time. None: no site of the route has a
-    location."""
+    """Draw the map of a route. ``route``: confirmed steps by time. None: no site of it has a location."""
     nearby = _nearby(fleet, {each.match.gateway for each in route})
     drawn = site_map(replace(fleet, sites=nearby)) if nearby else None
     spots = {} if drawn is None else {each.site.id: each for each in drawn.spots}

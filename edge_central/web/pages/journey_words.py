@@ -1,5 +1,4 @@
-"""The reasons of a candidate in words, for pages and for cases. They say "may be", never "is", and no
-percentage."""
+"""The reasons of a candidate in words, for pages and cases: "may be", never "is", and no percentage."""
 
 from __future__ import annotations
 

@@ -247,8 +247,7 @@ def ask(visit: UserRequestContext) -> Response:
 
 
 def decide(visit: UserRequestContext) -> Response:
-    """Confirm or reject a candidate. Form fields: ``decision``, confirmed or rejected; ``search``; and
-    ``passage`` as ``gateway/number``."""
+    """Confirm or reject (``decision``) the candidate ``passage`` (``gateway/number``) of ``search``."""
     journey = _journey(visit)
     step = _step(visit, journey)
     decision = visit.form.get("decision", "")

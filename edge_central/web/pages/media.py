@@ -73,8 +73,7 @@ def _is_thumbnail(visit: UserRequestContext) -> bool:
 
 
 def _content_type_and_status(path: Path, found: StoredMedia) -> tuple[str, os.stat_result]:
-    """Return the content type and the status of the file; both are read before the access is recorded. Raises
-    NotFound."""
+    """Return content type and status of the file, before the access is recorded. Raises NotFound."""
     try:
         with path.open("rb") as file:
             kind = SEALED if found.sealed else content_type_of(file.read(HEAD_BYTES))

@@ -104,8 +104,7 @@ def background(
 
 
 def jpeg_size(head: bytes) -> tuple[int, int] | None:
-    """Return width and height of a JPEG from its frame header (ITU-T T.81, B.2.2). None: ``head`` has no such
-    header."""
+    """Return width and height of a JPEG from its frame header (ITU-T T.81, B.2.2); None without one."""
     if head[:2] != b"\xff\xd8":
         return None
     at = 2

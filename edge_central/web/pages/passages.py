@@ -114,8 +114,7 @@ def open_scenes(visit: UserRequestContext) -> Response:
 
 
 def passages_of_form(visit: UserRequestContext) -> list[tuple[str, int]]:
-    """Return the passages of the field ``passage``: one or several, as ``gateway/number``, separated by
-    spaces."""
+    """Return the passages of the field ``passage``: texts ``gateway/number``, separated by spaces."""
     named = [named_passage(each) for each in visit.form.get("passage", "").split()]
     if not 1 <= len(named) <= MOST_AT_ONCE:
         raise BadRequest(f"the request must name 1 to {MOST_AT_ONCE} passages")

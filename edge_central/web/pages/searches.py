@@ -227,9 +227,8 @@ def unopened(sheet: ContactSheet, opened: Container[tuple[str, int]]) -> list[st
 
 
 def earlier(visit: UserRequestContext, search: SearchView) -> list[tuple[GatewayAnswer, int]]:
-    """Return the gateways that found more than they sent, those with most first, each with the time before
-    which to ask for the rest. Empty for a question with a colour, because gateways then send the passages
-    that show most of it; empty also for a second place, and for the oldest first."""
+    """Return the gateways that found more than they sent, most first, each with the time before which to
+    ask for the rest. Empty if the question has a colour or second place, or is for the oldest first."""
     question = search.question
     if question.colour is not None or question.second is not None or question.oldest_first:
         return []

@@ -28,8 +28,7 @@ _D, _M = tables.push_device.c, tables.push_message.c
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """From one minute of the day until another, in the time zone of the console. They may include
-    midnight."""
+    """From one minute of the day until another, even over midnight, in the console's time zone."""
 
     from_min: int
     to_min: int
@@ -81,8 +80,7 @@ class PushDevice:
     name: str
     service: str
     endpoint_id: str
-    """A part of the endpoint's SHA-256, by which the page finds the device of its browser; empty: the
-    subscription has ended."""
+    """Part of the endpoint's SHA-256, which marks the browser's device; empty: the subscription ended."""
     console_key: str
     lang: Lang
     filter: DeviceFilter
@@ -186,8 +184,7 @@ def change_device(
 
 
 def remove_device(connection: Connection, account: str, device: int) -> str | None:
-    """Delete the device and the messages that wait for it, and return its name. None: the account has no such
-    device."""
+    """Delete the device and its waiting messages; return its name, None if the account has no such device."""
     name = connection.scalar(select(_D.name).where(_D.id == device, _D.account == account))
     if name is not None:
         _remove(connection, [device])

@@ -30,8 +30,7 @@ Networks = Sequence[IPv4Network | IPv6Network]
 
 
 class EndpointRefused(Exception):
-    """The endpoint is not allowed. ``key``: key of the sentence for the user, in
-    edge_central/web/i18n/developers.py."""
+    """A forbidden endpoint. ``key``: key of the user's sentence in edge_central/web/i18n/developers.py."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)

@@ -1,5 +1,4 @@
-"""The thread of Web Push: adds due messages to the queues of the devices, and posts them to their
-services."""
+"""The thread of Web Push: adds due messages to the devices' queues, and posts them to the push services."""
 
 from __future__ import annotations
 
@@ -43,8 +42,7 @@ log = logging.getLogger(__name__)
 
 POLL_EVERY_S = 1.0
 COLLECT_EVERY_S = 5.0
-"""Interval of collecting while messages wait that can be sent: new messages would displace them in the
-bounded queues."""
+"""Interval while messages wait that can be sent: new ones would displace them in the bounded queues."""
 RETRY_S = 5.0
 """Wait before the next attempt after the database failed."""
 LATE_EVERY_S = 5.0
@@ -104,8 +102,7 @@ class PushSender:
             loop.wait(wait_s)
 
     def step(self) -> bool:
-        """Collect and post once. Returns False if nothing more is due. Raises DatabaseUnavailable,
-        DatabaseRejected."""
+        """Collect and post once. False: nothing more is due. Raises DatabaseUnavailable, DatabaseRejected."""
         now_ms = wall_ms(self._clock)
         with self._connections.reading() as connection:
             found = recipients(connection, self._key.public, self._console, now_ms)
@@ -220,8 +217,7 @@ def _may_read(recipient: Recipient | None, message: PushMessage) -> bool:
 
 
 def seconds_of(retry_after: str | None, now_ms: int) -> float:
-    """Return the seconds of a Retry-After header, which has seconds or a date (RFC 9110, 10.2.3): at most
-    LIFETIME_S; 0 if it has neither."""
+    """Return the seconds until a Retry-After (RFC 9110, 10.2.3), at most LIFETIME_S; 0 if invalid."""
     if retry_after is None:
         return 0.0
     text = retry_after.strip()

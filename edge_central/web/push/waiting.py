@@ -61,8 +61,7 @@ class PushMessage:
 
 
 def log_name(account: str) -> str:
-    """Return the name of an account's devices in the delivery log. It has a blank, which the id of a webhook
-    cannot have."""
+    """Return the devices' name in the delivery log, which has a blank, as no id of a webhook has."""
     return f"push {account}"
 
 
@@ -180,8 +179,7 @@ def record_success(connection: Connection, message: PushMessage, now_ms: int) ->
 
 
 def end_subscription(connection: Connection, message: PushMessage, now_ms: int) -> None:
-    """End a subscription that the browser no longer has: delete its address and keys, and the messages that
-    wait for it."""
+    """End a subscription that its browser does not have: delete address, keys and waiting messages."""
     values = {"endpoint": None, "receiver": None, "auth": None, "ended_ms": now_ms}
     connection.execute(update(tables.push_device).where(_D.id == message.device).values(values))
     connection.execute(delete(tables.push_message).where(_M.device == message.device))
@@ -229,9 +227,8 @@ def service_states(connection: Connection, account: str | None = None) -> list[S
 
 
 def record_unreachable(connection: Connection, service: str, problem: str, now_ms: int) -> None:
-    """Record that there was no connection to the service: its next message is tried later, for all devices
-    together. Also delete services without a device, because a user can name any number of hosts of a pattern
-    such as ``*.push.example``."""
+    """Record a failed connection to the service: its next message is tried later, for all devices. Delete
+    services without a device, because users can name any number of hosts of ``*.push.example``."""
     used = select(_D.service)
     connection.execute(delete(tables.push_service).where(_S.service.not_in(used)))
     failures = connection.scalar(select(_S.failures).where(_S.service == service)) or 0

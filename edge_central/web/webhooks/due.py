@@ -1,5 +1,4 @@
-"""Decides which event or alert a webhook posts next, and stores how far it has posted and the log of its
-posts.
+"""Decides which event or alert a webhook posts next; stores how far it has posted, and the log of its posts.
 
 Events are read by cursor and alerts by id, so that nothing is lost while a receiver is away. An event is
 posted when it begins. Events and alerts that were acknowledged before they became due are skipped. Alarms
@@ -73,8 +72,7 @@ class NoticeFilter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WebhookPlace:
-    """How far a webhook has posted. Events up to ``cursor`` and alerts up to ``alert`` are posted, or need no
-    post."""
+    """How far a webhook has posted: events to ``cursor``, alerts to ``alert`` are posted or need no post."""
 
     cursor: int
     alert: int
@@ -270,8 +268,7 @@ class WebhookDelivery:
 
 
 def record_delivery(connection: Connection, delivery: WebhookDelivery, most: int = MAX_DELIVERIES) -> None:
-    """Add a row to the delivery log, and delete the oldest rows of this webhook if it has more than
-    ``most``."""
+    """Add a row to the delivery log, and delete the webhook's oldest rows if it has more than ``most``."""
     connection.execute(insert(tables.webhook_delivery), asdict(delivery))
     of_webhook = _D.webhook == delivery.webhook
     last = connection.scalar(select(_D.id).where(of_webhook).order_by(_D.id.desc()).limit(1).offset(most))

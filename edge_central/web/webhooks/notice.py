@@ -25,8 +25,7 @@ class NoticeTexts(Struct, frozen=True, kw_only=True):
 
 
 class NoticeLinks(Struct, frozen=True, kw_only=True):
-    """Addresses of the console. They need a login, and the access log names each account that opens a
-    picture."""
+    """Addresses of the console; they need a login, and the access log names who opens a picture."""
 
     console: str
     picture: str | None

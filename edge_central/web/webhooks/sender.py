@@ -1,5 +1,4 @@
-"""The thread of one webhook. It posts what is due, in order, and repeats each post until the receiver
-answers."""
+"""The thread of one webhook: posts what is due in order, repeating each post until the receiver answers."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The schema of each type of event, from ``edge_agent/wire``; the field ``type`` says which schema
-applies."""
+"""The schema of each type of event, from ``edge_agent/wire``, chosen by the field ``type``."""
 
 from __future__ import annotations
 
@@ -13,8 +12,7 @@ _NAME = "#/components/schemas/{name}"
 
 
 def event_types() -> list[Any]:
-    """Return, for each kind in the order of ``wire.DATA_OF_KIND``, the type of its event: the envelope with
-    its data."""
+    """Return the type of each kind's event, envelope with data, in the order of ``wire.DATA_OF_KIND``."""
     return [wire.CloudEvent[data] for data in wire.DATA_OF_KIND.values()]  # type: ignore[valid-type]
 
 

@@ -1,5 +1,4 @@
-"""Examples of bodies. They show one evening at one gateway, from the event to the outcome, so that all times
-agree."""
+"""Examples of bodies, all of one evening at one gateway, from event to outcome, so that all times agree."""
 
 from __future__ import annotations
 

@@ -110,8 +110,7 @@ class CodeFlow:
         )
 
     def _verified(self, id_token: str, access_token: str, nonce: str, now_s: int) -> Mapping[str, Any]:
-        """Return the verified claims of the ID token. Raises SignInFailed, JoseError, and other exceptions
-        for odd values."""
+        """Return the ID token's claims. Raises SignInFailed, JoseError; for odd values other errors too."""
         if len(id_token) > MOST_TOKEN:
             raise SignInFailed(SignInFault.PROVIDER_WRONG, "its ID token is too long")
         try:

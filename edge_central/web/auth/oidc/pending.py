@@ -1,7 +1,6 @@
 """The facts that the console needs when the user comes back from the provider.
 
-They are in an encrypted cookie of the browser that began the sign-in, for ten minutes; the server stores
-nothing.
+They are in an encrypted cookie of the browser that began the sign-in, for ten minutes, not on the server.
 """
 
 from __future__ import annotations
@@ -23,8 +22,7 @@ MOST_PATH = 1_000
 
 class PendingSignIn(msgspec.Struct, frozen=True):
     state: str
-    """The provider returns it with the user: it binds the answer to this browser (RFC 6749, section
-    10.12)."""
+    """The provider returns it with the user: it binds the answer to this browser (RFC 6749, 10.12)."""
     nonce: str
     """The provider returns it in the ID token: it binds the token to this sign-in."""
     verifier: str

@@ -42,8 +42,7 @@ class ProviderPerson:
 
 
 def read_person(claims: Mapping[str, Any], settings: OidcSettings, begun_s: int = 0) -> ProviderPerson:
-    """Read the person from the claims of a verified ID token. ``begun_s``: when the sign-in began. Raises
-    SignInFailed."""
+    """Read the person from verified ``claims``; ``begun_s``: begin of the sign-in. Raises SignInFailed."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= MOST_SUBJECT or not subject.isprintable():
         raise SignInFailed(SignInFault.PROVIDER_WRONG, "its ID token has no valid sub")

@@ -34,9 +34,8 @@ class OidcProvider:
         self._flow = _code_flow(settings, url.rstrip("/") + CALLBACK, self._documents, http)
 
     def begin(self, path: str, *, again: bool) -> tuple[str, PendingSignIn]:
-        """Begin a sign-in that leads to ``path``. Return the address at the provider, and the pending sign-in
-        to store in the cookie. ``again``: the user has to log in at the provider even if there is a session.
-        Raises SignInFailed."""
+        """Begin a sign-in that leads to ``path``; return the provider's address, and the pending sign-in for
+        the cookie. ``again``: the user has to log in even in a session. Raises SignInFailed."""
         pending = self.pending.new(path, wall_ms(self._clock))
         return self._flow.authorization_url(pending, again=again), pending
 
@@ -62,8 +61,7 @@ class OidcProvider:
 def _code_flow(
     settings: OidcSettings, redirect_uri: str, documents: ProviderDocuments, http: ProviderHttp
 ) -> CodeFlow:
-    """Make the code flow. The libraries are imported only now, so that a console without ``oidc`` does not
-    load them."""
+    """Make the code flow. Its libraries are imported here: a console without ``oidc`` never loads them."""
     try:
         from edge_central.web.auth.oidc.code_flow import CodeFlow
     except ImportError as error:

@@ -43,8 +43,7 @@ MAX_OUTAGES = 200
 MAX_BELOW = 50
 """Maximum number of cameras below the target on the page of all wards; the CSV and the workbook have all."""
 ON_SUMMARY = 8
-"""Maximum number of outages, and of cameras, on the page to pin up. Each takes up to two lines, and all fit
-one sheet of A4."""
+"""Most outages, and most cameras, on the page to pin up: with two lines each, they fit one sheet of A4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +128,7 @@ def requested_sums(visit: UserRequestContext, ward: str | None) -> RequestedRepo
 
 
 def _requested(visit: UserRequestContext, ward: str | None) -> RequestedReport:
-    """Return the report of a request with its outages. Raises NotFound for a ward that the account may not
-    see."""
+    """Return the report of a request, with outages. Raises NotFound for a ward out of the account's scope."""
     return _read(visit, ward, read_summed_with_outages)
 
 

@@ -38,8 +38,7 @@ def claims_page(visit: UserRequestContext) -> Response:
 
 
 def claim_page(visit: UserRequestContext) -> Response:
-    """Return the page of one claim. With ``reason`` in the query it has also the document of the withdrawal,
-    to be signed."""
+    """The page of one claim. ``reason`` in the query: also the document of its withdrawal, to be signed."""
     reason = reason_of({"reason": visit.query("reason") or ""})
     return _page(visit, _claim(visit), reason)
 
@@ -109,8 +108,7 @@ def _page(
 
 
 def _judged(visit: UserRequestContext) -> list[JudgedClaim]:
-    """Return the claims of the user's wards. A claim of another box for the same site belongs to the same
-    ward."""
+    """Return the claims of the user's wards. Claims of several boxes for one site are of the same ward."""
     boxes = visit.services.boxes.boxes()
     claims = read_claims(visit.connection, visit.scope, boxes)
     active = reporting_gateways(visit.connection, visit.scope) if claims else []

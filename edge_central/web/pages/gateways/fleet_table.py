@@ -113,8 +113,7 @@ def _camera_cells(visit: UserRequestContext, site: SiteOverview, camera: CameraO
 
 
 def _comparison(visit: UserRequestContext, ward: str) -> FleetComparison:
-    """Return the gateways of the user's wards, or those of ``ward``. Raises NotFound for a ward that the user
-    may not see."""
+    """Return the gateways of the user's wards or of ``ward``. Raises NotFound if the user may not see it."""
     scope = visit.ward(ward) if ward else visit.scope
     alerts = visit.services.settings.alerts
     return read_comparison(visit.connection, visit.names, scope, alerts, visit.now_ms)

@@ -31,9 +31,8 @@ SITES_AWAY = (SiteState.OFFLINE, SiteState.CUT, SiteState.STOPPED)
 
 
 def shift_report_page(visit: UserRequestContext) -> Response:
-    """Return the report of a shift. ``from`` and ``to``: times of ``datetime-local`` fields. ``handover``:
-    the handover at which the shift ended. Without these, the shift began at the last handover, at most twelve
-    hours ago."""
+    """Return the report of a shift. ``from``, ``to``: times of ``datetime-local`` fields. ``handover``: the
+    handover at its end. Without these: since the last handover, at most twelve hours."""
     ended = _handover(visit)
     scope = visit.scope if ended is None else ended.scope
     to_ms = (_minute(visit, "to") or visit.now_ms) if ended is None else ended.left_ms
@@ -101,15 +100,13 @@ def _render(visit: UserRequestContext, scope: Scope, from_ms: int, to_ms: int, *
 
 
 def _down(now: Fleet) -> list[CameraOverview]:
-    """Return the cameras without a usable picture at sites that report, those that have had none for longest
-    first."""
+    """Return cameras without a usable picture at sites that report, the longest without one first."""
     found = [camera for site in now.sites for camera in site.cameras if camera.visibility in DOWN]
     return sorted(found, key=lambda camera: (camera.since_ms is None, camera.since_ms or 0, camera.gateway))
 
 
 def _handover(visit: UserRequestContext) -> Handover | None:
-    """Return the handover that the query names; None: it names none. Raises NotFound if there is no such
-    handover in the scope."""
+    """Return the handover in the query, None if not given. Raises NotFound if it is not in the scope."""
     text = visit.query("handover")
     if text is None:
         return None
@@ -126,8 +123,7 @@ def _handover_before(visit: UserRequestContext, scope: Scope, to_ms: int) -> Han
 
 
 def _problem(from_ms: int, to_ms: int) -> str | None:
-    """Return the key of the sentence that says what is wrong with the times of a shift. None: nothing is
-    wrong."""
+    """Return the key of the sentence on what is wrong with a shift's times; None: nothing is wrong."""
     if from_ms >= to_ms:
         return "report-end-before-begin"
     return "report-too-long" if to_ms - from_ms > MAX_SHIFT_MS else None

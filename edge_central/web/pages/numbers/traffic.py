@@ -1,5 +1,4 @@
-"""Counts of traffic: a list of lines and cameras, and the page of one of them, which compares it with the
-week before."""
+"""Counts of traffic: a list of lines and cameras, and a page of each one, with the week before."""
 
 from __future__ import annotations
 
@@ -46,8 +45,7 @@ DEFAULT_DAYS, MAX_DAYS = 7, 400
 MAX_LISTED_DAYS = 31
 """Maximum number of days in the list of all gateways; the list of one gateway has up to MAX_DAYS."""
 FINEST = {PeriodLength.QUARTER: 2, PeriodLength.HOUR: 14, PeriodLength.DAY: MAX_DAYS}
-"""Maximum number of days that the page shows in periods of this length; more would be too many rows to
-read."""
+"""Most days that the page shows in periods of this length; more would be too many rows to read."""
 MAX_PLACES = 300
 CLASSES = tuple(dict.fromkeys((*LABELS, *GROUP_OF_LABEL.values(), OTHER)))
 """The labels in the order of the table."""

@@ -1,5 +1,4 @@
-"""The turning movements of one camera as a matrix: over which line objects came, and over which line they
-left."""
+"""The turning movements of one camera as a matrix: lines by which objects came, and by which they left."""
 
 from __future__ import annotations
 
@@ -47,8 +46,7 @@ class TurnOfClasses:
 
 @dataclass(frozen=True, slots=True)
 class TurnMatrix:
-    """All turns of one camera. ``cells`` has a row for each of ``firsts``, with a number for each of
-    ``lasts``."""
+    """All turns of one camera. ``cells`` has a row for each of ``firsts``, a column for each of ``lasts``."""
 
     firsts: tuple[LineSide, ...]
     lasts: tuple[LineSide, ...]

@@ -1,8 +1,7 @@
 """The minutes of a handover of a case's data (biên bản giao nhận dữ liệu), to be printed and signed.
 
-The form is that of administrative documents (decree 30/2020/NĐ-CP, annex I and III). The centre does not know
-everything, such as the names of those who are present: this is typed on the page or written by hand, and not
-stored.
+The form is that of administrative documents (decree 30/2020/NĐ-CP, annex I and III). What the centre cannot
+know, such as the names of those present, is typed on the page or written by hand, and not stored.
 """
 
 from __future__ import annotations

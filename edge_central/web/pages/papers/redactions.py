@@ -83,8 +83,7 @@ def check(visit: UserRequestContext) -> Response:
 
 
 def set_area(visit: UserRequestContext) -> Response:
-    """Cover one more area of the copy ``copy``, given in percent. With ``clear``, remove all areas that
-    people added."""
+    """Cover one more area of ``copy``, given in percent. ``clear``: remove all areas that people added."""
     case, copy = found_case(visit), _copy_id(visit)
     try:
         area = None if "clear" in visit.form else _area(visit)

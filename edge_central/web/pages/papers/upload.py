@@ -169,8 +169,7 @@ def _store(
     folder: CaseFolder,
     file: IO[bytes],
 ) -> AddedItem:
-    """Store the file and add it to the case. Raises CaseRefused, DatabaseUnavailable, DatabaseRejected,
-    OSError."""
+    """Add the file to the case. Raises CaseRefused, DatabaseUnavailable, DatabaseRejected, OSError."""
     check_fits(folder, case.id, file.seek(0, 2))
     file.seek(0)
     content_type = type_of(file.read(HEAD_BYTES))

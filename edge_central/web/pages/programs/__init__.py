@@ -1,2 +1,1 @@
-"""Pages about other programs: one on which users try the API, and one with webhooks and their delivery
-log."""
+"""Pages about other programs: one on which users try the API, and one of webhooks with their log."""

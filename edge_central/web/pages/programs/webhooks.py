@@ -1,5 +1,4 @@
-"""``/webhooks``: how far each webhook has posted, which push services cannot be reached, and what was
-posted."""
+"""``/webhooks``: how far each webhook has posted, which push services cannot be reached, and the posts."""
 
 from __future__ import annotations
 

@@ -71,8 +71,7 @@ def prepare_masks(visit: UserRequestContext) -> Response:
 
 
 def _camera(visit: UserRequestContext) -> tuple[RulesOfCamera, CameraRuleSet]:
-    """Return the camera in the path and its rules. Raises NotFound, also for a camera with masks that the
-    centre does not know."""
+    """Return the camera and its rules. Raises NotFound, also if the centre does not know its masks."""
     found = rules_of_path(visit)
     if found.known.rules is None:
         raise NotFound

@@ -1,5 +1,4 @@
-"""The page of a camera's rules. Each rule is in words and drawn on the camera's picture, with what it has
-reported."""
+"""The page of a camera's rules: each in words, drawn on the camera's picture, with its reports."""
 
 from __future__ import annotations
 
@@ -54,8 +53,7 @@ class RulesOfCamera:
         return found
 
     def drafted(self, draft: RehearsalDraft) -> ConfiguredRule | None:
-        """Return the draft as a rule of this camera, with the zones and lines that it adds. None: it cannot
-        be read."""
+        """Return the draft as a rule of this camera, with its new zones and lines; None: unreadable."""
         known = self.known.rules
         zones, lines = ({}, {}) if known is None else (known.zones, known.lines)
         return configured_rule(draft.rule, {**zones, **draft.zones}, {**lines, **draft.lines})
@@ -72,8 +70,7 @@ class RulesOfCamera:
 
 
 def rule_drawing(place: RulePlace, ratio: float, masks: Iterable[tuple[Point, ...]] = ()) -> RuleDrawing:
-    """Draw a zone or line. ``ratio``: width by height of the picture. ``masks``: corners of each mask of the
-    camera."""
+    """Draw a zone or line. ``ratio``: picture's width by height. ``masks``: corners of each mask."""
     height = round(WIDTH / ratio, 1)
     points, *parts = drawn_polygons((place.points, *place.excluded), height)
     masks_drawn = drawn_polygons(masks, height)

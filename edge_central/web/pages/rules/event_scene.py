@@ -85,8 +85,7 @@ def read_event_scene(
 
 
 def corners(written: Any) -> Corners | None:
-    """Return a box as a gateway writes it, clipped to the picture. None: it is no box, or too small to be
-    seen."""
+    """Return a gateway's box, clipped to the picture. None: it is no box, or too small to be seen."""
     if not isinstance(written, list | tuple) or len(written) != 4:
         return None
     if not all(isinstance(each, int | float) and not isinstance(each, bool) for each in written):

@@ -88,8 +88,7 @@ def draft_of(rule: ConfiguredRule, form: Mapping[str, str], *, is_new: bool = Fa
         _change_score(written, form, errors)
     places: dict[str, Written] = {}
     if rule.place is not None and (is_new or changed & {"points", "excluded"}):
-        # Named after the rule: if two rules use one zone, each gets a new zone, and the next draft replaces
-        # it.
+        # Named after the rule: rules that share a zone get one each, which the next draft replaces.
         name = rule.place.name if is_new else f"{rule.id[: MAX_NAME - 4]}-new"
         places = _changed_place(rule, name, written, form, errors)
     if errors:
@@ -155,8 +154,7 @@ def _changed_place(
     form: Mapping[str, str],
     errors: dict[str, FormError],
 ) -> dict[str, Written]:
-    """Return a new zone or line called ``name``, because other rules may use the present one. Mistakes are
-    added to ``errors``."""
+    """Return a new zone or line ``name``; other rules may use the present one. Mistakes: in ``errors``."""
     assert rule.place is not None
     points = points_of(form.get("points", ""))
     is_line = rule.place.key == "lines"

@@ -72,8 +72,7 @@ def begin_rule(visit: UserRequestContext) -> Response:
 
 
 def _rule_of(found: RulesOfCamera, id_: str, values: Mapping[str, str]) -> tuple[ConfiguredRule, bool]:
-    """Return the rule, and whether it is new. If the gateway does not have it, it is made of ``kind`` and
-    ``name`` in ``values``. Raises NotFound."""
+    """Return the rule, and whether it is new (made of ``kind`` and ``name``). Raises NotFound."""
     known = found.known.rules
     if known is not None and known.rule(id_) is None and "kind" in values:
         rule = new_rule(values["kind"], values.get("name", ""), ())

@@ -1,5 +1,4 @@
-"""The command that puts a rehearsed draft or other masks in force, or resets them to those of the
-configuration.
+"""The command that puts a rehearsed draft or other masks in force, or resets them to the configuration.
 
 An operator signs it on the page of commands.
 """
@@ -70,9 +69,8 @@ class DraftedRule:
 
 
 def set_rule_command(visit: UserRequestContext, gateway: str, form: Mapping[str, str]) -> GatewayCommand:
-    """Return a command. With ``rehearsal`` in the form it puts the draft of this rehearsal in force.
-    Otherwise it is for ``camera``, and resets the rule ``reset``, or with ``reset_masks`` the masks. Raises
-    InvalidCommand."""
+    """Return the command that puts the draft of ``rehearsal`` in force. Without it the command resets the
+    rule ``reset`` of ``camera``, or with ``reset_masks`` its masks. Raises InvalidCommand."""
     if not reason_of(form):
         raise InvalidCommand("command-error-reason")
     if "rehearsal" in form:
@@ -95,8 +93,7 @@ def set_masks_command(found: RulesOfCamera, masks: MaskSet) -> GatewayCommand:
 
 
 def _command(found: RulesOfCamera, args: dict[str, Any]) -> GatewayCommand:
-    """Return the command with these arguments. Raises InvalidCommand, also if the centre does not have the
-    present rules."""
+    """Return the command. Raises InvalidCommand, also if the centre does not have the present rules."""
     known = found.known
     if known.rules is None or not known.rules.config_hash or not known.is_current:
         raise InvalidCommand("command-error-rules")

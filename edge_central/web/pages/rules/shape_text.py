@@ -1,5 +1,4 @@
-"""Converts points of shapes to the text of a form and back: ``0.1 0.5, 0.4 0.5, 0.4 0.9``; ``; `` separates
-polygons. Pure."""
+"""Converts points to a form's text and back: ``0.1 0.5, 0.4 0.5``; ``; `` separates polygons. Pure."""
 
 from __future__ import annotations
 
@@ -20,8 +19,7 @@ def split_parts(text: str) -> list[str]:
 
 
 def points_of(text: str) -> list[Point] | None:
-    """Return the points, with coordinates in 0..1. None: ``text`` is something else, or has more than
-    MAX_POINTS."""
+    """Return the points, in 0..1. None: ``text`` is something else, or has more than MAX_POINTS."""
     words = re.split(r"[\s,;]+", text.strip())
     if len(words) % 2 or len(words) > 2 * MAX_POINTS or not all(map(_NUMBER.fullmatch, words)):
         return None

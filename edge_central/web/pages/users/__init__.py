@@ -1,2 +1,1 @@
-"""Pages about accounts: the accounts of all users for administrators, and for each user the user's own
-account."""
+"""Pages about accounts: those of all users for administrators, and the user's account for each user."""

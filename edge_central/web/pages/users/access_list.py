@@ -74,8 +74,7 @@ def _before(visit: UserRequestContext) -> int | None:
 
 def _places(visit: UserRequestContext, text: str) -> tuple[tuple[str, str], ...]:
     """Return the gateways and cameras that ``text`` names: ``dt-001``, ``dt-001/gate1``, words of a name, or
-    a channel of a recorder. Other texts are used as ids, because the log also has gateways that the fleet no
-    longer has."""
+    a recorder's channel. Other texts are used as ids, because the log also has removed gateways."""
     if not text:
         return ()
     gateway, _, camera = text.partition("/")

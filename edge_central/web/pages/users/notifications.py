@@ -1,5 +1,4 @@
-"""``/account/notifications``: the devices on which the user is notified of alarms, and what each device is
-sent."""
+"""``/account/notifications``: the devices on which the user gets alarms, and what each device is sent."""
 
 from __future__ import annotations
 
@@ -96,8 +95,7 @@ def notifications_page(visit: UserRequestContext, error: str | None = None, stat
 
 
 def turn_on(visit: UserRequestContext) -> Response:
-    """Store the subscription that the script of the page sends. Responses 400 and 409 have a sentence for the
-    user."""
+    """Store the subscription that the page's script sends. 400 and 409 have a sentence for the user."""
     key, push = visit.services.push_key, visit.services.console.push
     if key is None or push is None:
         raise NotFound
@@ -192,8 +190,7 @@ def _wards(visit: UserRequestContext) -> tuple[str, ...]:
 
 
 def _filter(visit: UserRequestContext) -> DeviceFilter:
-    """Return the filter of the form. Raises FilterRefused, and BadRequest for values that the form does not
-    offer."""
+    """Return the form's filter. Raises FilterRefused; BadRequest for values that it does not offer."""
     form = visit.form
     kinds, alerts = _ticked(visit, KIND_FIELD, RINGING_KINDS), "alerts" in form
     if kinds == () and not alerts:

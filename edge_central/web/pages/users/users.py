@@ -216,8 +216,7 @@ def _one_time(visit: UserRequestContext, name: str, password: str) -> Response:
 
 
 def _offered_wards(visit: UserRequestContext, account: Account) -> tuple[str, ...]:
-    """Return the wards of this centre, and those wards of the account that belong to other centres with this
-    database."""
+    """Return the wards of this centre, and the account's wards of other centres with this database."""
     return tuple(dict.fromkeys((*visit.services.settings.wards, *account.wards)))
 
 
