@@ -207,7 +207,7 @@ def _from_onvif(found: DiscoveredCamera, onvif: Onvif) -> DiscoveredCamera:
 
 
 def _base(host: str, announced: OnvifDevice | None, port: int) -> str:
-    """Return the web page's URL, mostly of ONVIF's server; without ``announced``, ``host`` at ``port``."""
+    """Return the web page's URL: that of ONVIF, as one server mostly has both, else ``host`` at ``port``."""
     if announced is not None:
         return announced.device_url.partition("/onvif")[0].rstrip("/")
     return f"http://{host}" if port == 80 else f"http://{host}:{port}"

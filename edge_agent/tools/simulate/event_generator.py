@@ -228,7 +228,7 @@ class SimulatedDay:
         return (HOURLY[whole] * (1 - share) + HOURLY[(whole + 1) % 24] * share) / MEAN
 
     def per_s(self, elapsed_s: float, per_day: float) -> float:
-        """Return the present rate per second of the clock of ``per_day`` events in a simulated day."""
+        """Return the current events per second of the clock, for ``per_day`` in a simulated day."""
         return per_day / DAY_S * self._factor * self.weight(elapsed_s)
 
     def times(self, per_day: float, rng: random.Random) -> Iterator[float]:

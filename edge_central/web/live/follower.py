@@ -45,7 +45,7 @@ CHECK_EVERY_S = 10.0  # interval of session checks: a stream ends at most this l
 SEEN_EVERY_S = 60.0
 CLEAN_EVERY_S = 3_600.0
 MOST_EVENTS = 1_000
-"""Most events of one poll; if there are more, all listeners get ``stale`` and load their page again."""
+"""Limit of events of a poll; if there are more, all listeners get ``stale`` and load their page again."""
 NEWEST = 100  # number of rows that are read from a table that grows
 NEWEST_SEARCHES = 20
 

@@ -19,7 +19,7 @@ from edge_central.store.scope import Scope
 RING_SIZE = 2_000
 """Messages kept for listeners that reconnect: 15 s at a peak of 120 events/s, hours on most days."""
 MOST_QUEUED = 500
-"""Most queued messages of a listener. A slower one gets ``stale`` and has to load its page again."""
+"""Limit of messages queued for a listener. A slower one gets ``stale`` and has to load its page again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ from edge_central.web.request_handler import RETRY_AFTER_S, Page
 MAX_ACCESSES = 100
 """Number of accesses that the page of a case lists, the newest; an export has all."""
 MAX_BACKGROUNDS = 24
-"""Most cameras of a case with a picture below paths, each searched among the newest of its camera."""
+"""Limit of cameras of a case with a picture below paths, each searched among the newest of its camera."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ POINT_BYTES, AUTH_BYTES = 65, 16
 RECORD_BYTES = 4_096
 """The size that every push service accepts (RFC 8030, 7.2)."""
 MOST_BYTES = RECORD_BYTES - (16 + 4 + 1 + POINT_BYTES) - 16 - 1
-"""Most bytes of a message: a record without its header (salt, record size, length, key), tag, delimiter."""
+"""Limit of a message: a record without its header (salt, record size, length, key), tag and delimiter."""
 _LAST_RECORD = b"\x02"
 
 

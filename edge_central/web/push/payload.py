@@ -20,7 +20,7 @@ from edge_central.web.webhooks.due import DueNotice
 from edge_central.web.webhooks.notice import console_path, notice_lines
 
 MOST_TITLE, MOST_BODY = 120, 600
-"""Most characters, each of at most 4 bytes: both together are less than encryption.MOST_BYTES."""
+"""Limits of characters, each of at most 4 bytes: both together are less than encryption.MOST_BYTES."""
 PAD_TO = 512
 """Payloads are padded to a multiple of this, so that their length says less about their text."""
 TEST = "test"

@@ -61,7 +61,7 @@ class PushMessage:
 
 
 def log_name(account: str) -> str:
-    """Return the devices' name in the delivery log, which has a blank, as no id of a webhook has."""
+    """Return the name of the devices in the delivery log. The name has a blank; a webhook's id has none."""
     return f"push {account}"
 
 

@@ -43,7 +43,7 @@ MAX_OUTAGES = 200
 MAX_BELOW = 50
 """Maximum number of cameras below the target on the page of all wards; the CSV and the workbook have all."""
 ON_SUMMARY = 8
-"""Most outages, and most cameras, on the page to pin up: with two lines each, they fit one sheet of A4."""
+"""Limit of outages, and of cameras, on the page to pin up: with two lines each, they fit a sheet of A4."""
 
 
 @dataclass(frozen=True, slots=True)

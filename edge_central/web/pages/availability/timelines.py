@@ -13,7 +13,7 @@ from edge_central.web.pages.charts import LEFT, RIGHT, WIDTH, AxisTick, time_tic
 NARROWEST = 1.0
 """Minimum width of an outage; a narrower one could not be seen."""
 MAX_BARS = 400
-"""Most bars of one camera, for the longest spans; more could not be distinguished at that width."""
+"""Limit of bars of one camera, for the longest spans; more could not be distinguished at that width."""
 
 
 @dataclass(frozen=True, slots=True)

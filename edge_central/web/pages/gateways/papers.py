@@ -21,7 +21,7 @@ from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
 MAX_BYTES = 8_000_000
-"""Most bytes of a page, uncompressed: at most 1.9 MB arrive, mostly of pictures, which hardly shrink."""
+"""Limit of an uncompressed page: at most 1.9 MB arrive, mostly of pictures, which hardly shrink."""
 HEADERS = {
     "Content-Security-Policy": (
         "sandbox; default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; "

@@ -45,7 +45,7 @@ DEFAULT_DAYS, MAX_DAYS = 7, 400
 MAX_LISTED_DAYS = 31
 """Maximum number of days in the list of all gateways; the list of one gateway has up to MAX_DAYS."""
 FINEST = {PeriodLength.QUARTER: 2, PeriodLength.HOUR: 14, PeriodLength.DAY: MAX_DAYS}
-"""Most days that the page shows in periods of this length; more would be too many rows to read."""
+"""Limit of days that the page shows in periods of this length; more would be too many rows to read."""
 MAX_PLACES = 300
 CLASSES = tuple(dict.fromkeys((*LABELS, *GROUP_OF_LABEL.values(), OTHER)))
 """The labels in the order of the table."""
