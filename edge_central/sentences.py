@@ -68,7 +68,8 @@ ALERTS: Sentences = {
     ),
     "numbers-conflict": (
         "{events} events came with numbers that other events have: two gateways, or a copy",
-        "{events} sự kiện trùng số với sự kiện khác: có hai thiết bị trùng mã, hoặc thiết bị chạy từ bản sao",
+        "{events} sự kiện trùng số với sự kiện khác: có hai thiết bị trùng mã, hoặc thiết bị chạy từ bản sao "
+        "ổ đĩa",
     ),
     "names-conflict": (
         "two gateways report under this id in turn",
@@ -76,7 +77,7 @@ ALERTS: Sentences = {
     ),
     "alarm-flood": (
         "{alarms} alarms in 10 min: they are listed and do not ring one by one",
-        "{alarms} báo động trong 10 phút: vẫn có trong danh sách, nhưng không phát chuông từng báo động",
+        "{alarms} báo động trong 10 phút: vẫn có trong danh sách, nhưng không phát chuông cho từng báo động",
     ),
     "retained-messages": (
         "{messages} messages beside state and birth are retained at the broker",
@@ -87,7 +88,7 @@ ALERTS: Sentences = {
     "camera-is-because": ("{state} ({cause})", "{state}: {cause}"),
     "update-went-back": (
         "update: went back: {version}: {why}",
-        "cập nhật không thành công, đã quay về bản cũ: {version}: {why}",
+        "cập nhật lên bản {version} không thành công, đã quay về bản cũ: {why}",
     ),
     "config-taken-back": ("configuration rolled back: {why}", "đã quay về cấu hình cũ: {why}"),
     "config-version": ("version {version}: {why}", "phiên bản {version}: {why}"),
@@ -253,7 +254,7 @@ CASES: Sentences = {
     ),
     "hold-not-yours": (
         "only the officer who alone asked for the hold, or an administrator, can release it",
-        "chỉ người duy nhất đã yêu cầu giữ, hoặc quản trị viên, mới thôi giữ được",
+        "chỉ quản trị viên, hoặc người đã yêu cầu giữ khi không ai khác cùng yêu cầu, mới thôi giữ được",
     ),
     "case-full": (
         "the case is full: at most {items} items and {mb} MB",
@@ -324,7 +325,7 @@ APPEARANCE: Sentences = {
     ),
     "appearance-similar": (
         "looks similar by the model {model}; measured rank-1 {rank1} on {objects} objects",
-        "ngoại hình giống nhau theo mô hình {model}; khi đo trên {objects} người hoặc phương tiện, tỷ lệ "
+        "ngoại hình tương tự theo mô hình {model}; khi đo trên {objects} người hoặc phương tiện, tỷ lệ "
         "chọn đúng ngay lần đầu là {rank1}",
     ),
     "appearance-different": (

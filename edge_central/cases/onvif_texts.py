@@ -45,7 +45,7 @@ REASONS: Mapping[Omission, tuple[str, str]] = {
         "the file is damaged or was cut off",
     ),
     Omission.LIMITS: (
-        "quá nhiều hình hoặc quá nhiều luồng để chép",
+        "quá nhiều khung hình hoặc quá nhiều luồng để chép",
         "it has too many pictures or tracks to be copied",
     ),
     Omission.SEALED: (

@@ -259,8 +259,8 @@ CERTIFICATES: Sentences = {
     "key-pair-unusable": (
         "mqtt.cert_file {file} and mqtt.key_file {key_file} are not a usable pair of certificate and "
         "unencrypted key: {error}",
-        "mqtt.cert_file {file} và mqtt.key_file {key_file} không phải một cặp chứng thư và khóa không mã hóa "
-        "dùng được: {error}",
+        "không dùng được cặp mqtt.cert_file {file} và mqtt.key_file {key_file}: phải là chứng thư và khóa "
+        "tương ứng, khóa không được mã hóa; {error}",
     ),
     "key-pair-unreadable": (
         "mqtt.cert_file {file} or mqtt.key_file {key_file} cannot be read: {error}",

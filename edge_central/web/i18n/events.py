@@ -72,7 +72,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "rule-outbox-memory": ("Sự kiện chỉ còn được giữ trong bộ nhớ", "Events in memory only"),
     "rule-version": ("Phần mềm phiên bản cũ", "Version behind"),
     "rule-gap": ("Thiếu sự kiện", "Events are missing"),
-    "rule-conflict": ("Hai thiết bị trùng mã, hoặc chạy từ bản sao", "Two gateways with one id, or a copy"),
+    "rule-conflict": (
+        "Hai thiết bị trùng mã, hoặc chạy từ bản sao ổ đĩa",
+        "Two gateways with one id, or a copy",
+    ),
     "rule-alarm-flood": ("Quá nhiều báo động", "Too many alarms"),
     "rule-uplink": ("Sắp hết dung lượng SIM", "Data budget runs short"),
     "rule-failed-units": ("Dịch vụ bị lỗi", "Failed services"),

@@ -44,7 +44,8 @@ AGENT_RUNS = {
 FIREWALL = {
     FirewallOpening.NO_SET: {
         "en": "The firewall has no set edge_agent_aim: if the page does not open, let in TCP {port}.",
-        "vi": "Tường lửa không có bảng edge_agent_aim: nếu trang không mở được, tự mở cổng TCP {port}.",
+        "vi": "Tường lửa không có tập hợp (set) edge_agent_aim: nếu trang không mở được, hãy mở cổng TCP "
+        "{port} bằng tay.",
     },
     FirewallOpening.ALREADY: {
         "en": "Port {port} is open in the firewall for another run: if the page stops opening, start again.",

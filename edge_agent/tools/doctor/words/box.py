@@ -73,7 +73,7 @@ BOX: dict[str, Wording] = {
         "its driver is missing: install the board's own kernel, then restart the gateway",
         "thiếu trình điều khiển: cài nhân Linux của bo mạch, rồi khởi động lại thiết bị",
     ),
-    "watchdog-unknown": skipped("this machine does not report it", "máy này không cho biết"),
+    "watchdog-unknown": skipped("this machine does not report it", "máy này không cung cấp thông tin này"),
     # --- clock ---
     "clock-synced": green("right, set by {source}", "đúng giờ, đồng bộ từ {source}"),
     "clock-unsynced": red(
@@ -206,7 +206,7 @@ BOX: dict[str, Wording] = {
         "use one of {supply}",
         "dùng bộ nguồn {supply}",
     ),
-    "power-unknown": skipped("this board does not report it", "bo mạch này không cho biết"),
+    "power-unknown": skipped("this board does not report it", "bo mạch này không cung cấp thông tin này"),
     "power-unread": skipped(
         "could not be read: vcgencmd gives no answer", "không đọc được: lệnh vcgencmd không trả lời"
     ),
@@ -241,7 +241,7 @@ BOX: dict[str, Wording] = {
         "{name} runs, but not as configured: {reason}",
         "{name} chạy được, nhưng không đúng cấu hình: {reason}",
         "correct detector: in the configuration or install what is missing",
-        "sửa phần detector: trong cấu hình hoặc cài phần còn thiếu",
+        "sửa phần detector trong cấu hình, hoặc cài thành phần còn thiếu",
     ),
     "detector-broken": red(
         "no objects are found: {reason}",

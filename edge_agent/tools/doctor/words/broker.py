@@ -12,7 +12,7 @@ _CENTRE = "tell the centre"
 _CENTRE_VI = "báo trung tâm"
 _AGAIN, _AGAIN_VI = (
     "run it again in a minute; then tell the centre",
-    "một phút sau chạy lại; nếu vẫn vậy thì báo trung tâm",
+    "chờ một phút rồi chạy lại; nếu vẫn vậy thì báo trung tâm",
 )
 
 _RENEW = "tell the centre, which renews it"
@@ -108,7 +108,7 @@ BROKER: dict[str, Wording] = {
     "broker-own_missing": red("{text}", "máy chủ nhận tin yêu cầu chứng thư của thiết bị", _OWN, _OWN_VI),
     "broker-tls": red(
         "{text}",
-        "{host}: lỗi khi thiết lập mã hóa TLS",
+        "{host}: lỗi khi bắt tay TLS",
         "check the port in mqtt.brokers (8883 for mqtts), then the certificates in /etc/edge-agent/tls",
         "kiểm tra cổng trong mqtt.brokers (mqtts dùng 8883), rồi kiểm tra chứng thư trong "
         "/etc/edge-agent/tls",
@@ -214,13 +214,13 @@ BROKER: dict[str, Wording] = {
         "the agent is not connected yet; it has not tried yet (mqtt.spread_s)",
         "phần mềm chưa kết nối; sắp thử lần đầu (mqtt.spread_s)",
         "run it again in a minute",
-        "một phút sau chạy lại",
+        "chờ một phút rồi chạy lại",
     ),
     "session-refused": red(
         "the agent is not connected: {reason}",
         "phần mềm không kết nối được: {reason}",
         "run it again in a minute; then tell the centre",
-        "một phút sau chạy lại; nếu vẫn vậy thì báo trung tâm",
+        "chờ một phút rồi chạy lại; nếu vẫn vậy thì báo trung tâm",
     ),
     # --- whether events arrive at the centre ---
     "delivery-confirmed": green(
@@ -257,13 +257,13 @@ BROKER: dict[str, Wording] = {
         "the broker refuses the test event {event}",
         "máy chủ nhận tin từ chối sự kiện thử {event}",
         "is up/event of this gateway, with this ward, in the access list of the broker? Tell the centre",
-        "máy chủ nhận tin đã cho thiết bị này, với đúng phường, ghi vào up/event chưa? Hỏi trung tâm",
+        "máy chủ nhận tin đã cho thiết bị này ghi vào up/event của đúng phường chưa? Hỏi trung tâm",
     ),
     "delivery-unsent": red(
         "the test event {event} has not reached the broker within {took_s:.0f} s",
         "sau {took_s:.0f} giây, sự kiện thử {event} chưa đến máy chủ nhận tin",
         "is the uplink slow? Run it again in a minute; then tell the centre",
-        "đường truyền có chậm không? Một phút sau chạy lại; nếu vẫn vậy thì báo trung tâm",
+        "đường truyền có chậm không? Chờ một phút rồi chạy lại; nếu vẫn vậy thì báo trung tâm",
     ),
     "delivery-no-agent": red(
         "not tried: the agent does not run, and only it sends events",

@@ -61,7 +61,7 @@ CAMERAS: dict[str, Wording] = {
         "hour. If you changed the password in the camera instead, run: sudo rm {logins}",
         "sửa tên đăng nhập và tệp mật khẩu. Các chương trình trên thiết bị chỉ thử mật khẩu sai tổng cộng "
         "hai lần mỗi giờ, vì thử nhiều thì camera tự khóa; mật khẩu đã sửa được thử ngay. Nếu sửa mật khẩu "
-        "trên camera: sudo rm {logins}",
+        "trên camera thì chạy: sudo rm {logins}",
     ),
     "camera-basic-only": red(
         "it offers Basic login only, which sends user and password readable; the agent did not log in",
@@ -257,7 +257,7 @@ CAMERAS: dict[str, Wording] = {
         "may this user of the camera see the main stream? Correct the rights of the user, or the login of "
         "clip.main_url. If you corrected it in the camera, run: sudo rm {logins}",
         "tài khoản này của camera có được xem luồng chính không? Sửa quyền của tài khoản, hoặc tài khoản của "
-        "clip.main_url. Nếu sửa trên camera: sudo rm {logins}",
+        "clip.main_url. Nếu sửa trên camera thì chạy: sudo rm {logins}",
     ),
     "still-not-asked": red(
         "its main stream was not tested: this user cannot read the password",
