@@ -61,8 +61,8 @@ WORDS = {
         "examine": "Kiểm tra điểm, có thể mất một phút",
         "report": "Biên bản: {path}",
         "log": "Nhật ký đầy đủ: {path}",
-        "no-hosts": "Không có điểm nào để nghiệm thu: mã điểm sau -l đã có trong danh sách điểm chưa? Sau"
-        " đó chạy: python3 -m fleet build inventory/sites.csv",
+        "no-hosts": "Không có điểm nào để nghiệm thu: xem mã điểm sau -l đã có trong danh sách điểm chưa,"
+        " sau đó chạy: python3 -m fleet build inventory/sites.csv",
         "ended": "Chưa có kết luận. Xem lý do trong nhật ký đầy đủ; chạy lại với -v để xem từng bước.",
     },
 }

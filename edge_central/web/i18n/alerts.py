@@ -133,6 +133,6 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "handover-more": ("và {count} mục nữa", "and {count} more"),
     "handover-past": ("Các ca trước", "Earlier shifts"),
-    "handover-none": ("Chưa có ca nào được giao.", "No shift has been handed over yet."),
+    "handover-none": ("Chưa có lần giao ca nào.", "No shift has been handed over yet."),
     "handover-nothing": ("Không còn việc nào chưa xong.", "Nothing is open."),
 }

@@ -115,7 +115,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "journey-none": (
         "Không có lượt nào phù hợp. Điều đó không có nghĩa là không có ai đi qua: hãy thử phạm vi rộng hơn "
-        "hoặc cho phép dừng lại.",
+        "hoặc chọn “Có thể đã dừng lại”.",
         "No passage fits. That does not mean that nobody passed: try a larger reach, or allow for a stop.",
     ),
     "journey-waits": ("Đang chờ các thiết bị trả lời…", "Waiting for the gateways…"),

@@ -101,12 +101,13 @@ WORDS: dict[str, tuple[str, str]] = {
         "Capacity Manual 2010 (USA), not calibrated for the roads here.",
     ),
     "traffic-free-flow-m": (
-        "Tốc độ khi thông thoáng: khoảng {speed} m/s, từ {quarters} khoảng 15 phút của hai tuần.",
+        "Tốc độ khi thông thoáng: khoảng {speed} m/s, tính từ số liệu của {quarters} lượt 15 phút trong "
+        "hai tuần.",
         "Free-flow speed: about {speed} m/s, from {quarters} quarters of an hour of two weeks.",
     ),
     "traffic-free-flow-lengths": (
-        "Tốc độ khi thông thoáng: {speed} lần chiều dài xe mỗi giây, từ {quarters} khoảng 15 phút của hai "
-        "tuần.",
+        "Tốc độ khi thông thoáng: {speed} lần chiều dài xe mỗi giây, tính từ số liệu của {quarters} lượt "
+        "15 phút trong hai tuần.",
         "Free-flow speed: {speed} vehicle lengths a second, from {quarters} quarters of an hour of two "
         "weeks.",
     ),
