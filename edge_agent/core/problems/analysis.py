@@ -154,7 +154,7 @@ LABELS: Sentences = {
     ),
     "detector-labels-unknown": (
         "{file}: knows none of the configured labels {labels}",
-        "mô hình {file} không có nhãn nào trong cấu hình ({labels})",
+        "mô hình {file} không có nhãn nào trong số các nhãn của cấu hình ({labels})",
     ),
 }
 

@@ -174,7 +174,7 @@ STREAMS: Sentences = {
     "file-is-folder": ("this is a folder, not a video", "đây là thư mục, không phải video"),
     "file-unreadable": ("the agent may not read it", "phần mềm không có quyền đọc"),
     "file-no-video": ("this is not a video that can be read", "không đọc được video"),
-    "file-ended": ("the file has ended", "tệp đã hết"),
+    "file-ended": ("the file has ended", "đã đọc hết tệp"),
     "device-busy": ("another program uses the device", "chương trình khác đang dùng nguồn hình này"),
     "device-no-video": ("this is not a video device", "đây không phải nguồn hình"),
     "device-gone": ("the device is gone", "nguồn hình không còn"),
@@ -314,7 +314,7 @@ ONVIF: Sentences = {
     ),
     "onvif-login-wanted": (
         "{host}: the camera answers this request only after a login",
-        "{host}: camera chỉ trả lời khi có đăng nhập",
+        "{host}: camera chỉ trả lời yêu cầu này sau khi đăng nhập",
     ),
     "onvif-login-refused": (
         "{host}: ONVIF refuses user {user}: wrong password, or a camera whose ONVIF users are apart from its "
@@ -322,7 +322,7 @@ ONVIF: Sentences = {
         "{host}: ONVIF từ chối tài khoản {user}: sai mật khẩu, hoặc camera có tài khoản ONVIF riêng; không "
         "thử lại",
     ),
-    "onvif-needs-login": ("{host}: this request needs a login", "{host}: việc này cần đăng nhập"),
+    "onvif-needs-login": ("{host}: this request needs a login", "{host}: yêu cầu này cần đăng nhập"),
 }
 
 CAMERAS: Sentences = {**STATES, **NETWORK, **STREAMS, **AWAKE, **ONVIF}

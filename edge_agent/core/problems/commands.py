@@ -64,7 +64,7 @@ DOCUMENTS: Sentences = {
     ),
     "command-period-reversed": (
         "the document expires before it is issued",
-        "lệnh hết hạn trước khi được phát hành",
+        "lệnh có thời điểm hết hạn trước thời điểm ra lệnh",
     ),
     "command-period-year": (
         "the document expires in a year after {year}",
@@ -76,7 +76,7 @@ DOCUMENTS: Sentences = {
     ),
     "command-period-long-unsigned": (
         "the document is valid for more than {days} d; a signed one may be for longer",
-        "lệnh có hiệu lực quá {days} ngày; lệnh được ký số có thể dài hơn",
+        "lệnh có hiệu lực quá {days} ngày; lệnh được ký số có thể có hiệu lực lâu hơn",
     ),
     "command-bad-arguments": (
         "the arguments are wrong: {error}",
@@ -113,7 +113,7 @@ ACCEPTANCE: Sentences = {
     ),
     "command-retained": (
         "the broker keeps it (retain) and sends it again at every connection; send it without retain",
-        "máy chủ nhận tin lưu sẵn lệnh này (retain) và gửi lại mỗi lần kết nối; hãy gửi không lưu sẵn",
+        "máy chủ nhận tin lưu sẵn lệnh này (retain) và gửi lại mỗi lần kết nối; hãy gửi không kèm retain",
     ),
     "command-unknown-type": (
         "this gateway has no such command; it has: {types}",
@@ -277,7 +277,7 @@ FILES: Sentences = {
     ),
     "clip-filming": (
         "{camera} is recorded for another {seconds:g} s",
-        "đang ghi {camera} thêm {seconds:g} giây",
+        "đang ghi hình {camera} thêm {seconds:g} giây",
     ),
     "no-such-clip": (
         "there is no clip of {event} on this gateway",
@@ -354,11 +354,11 @@ SEARCHES: Sentences = {
     ),
     "search-waits-hour": (
         "{limit} were answered within an hour, which is the most",
-        "trong một giờ đã trả lời {limit} yêu cầu, là mức tối đa",
+        "đã trả lời {limit} yêu cầu trong một giờ, đạt mức tối đa",
     ),
     "search-too-often": (
         "{limit} searches came within a minute, and no more are accepted; send it again later",
-        "trong một phút đã nhận {limit} yêu cầu tìm lượt đi qua, là mức tối đa; hãy gửi lại sau",
+        "đã nhận {limit} yêu cầu tìm lượt đi qua trong một phút, đạt mức tối đa; hãy gửi lại sau",
     ),
     "search-unscoped": (
         "a search key must name the person (asked_by) and the wards",
@@ -378,10 +378,10 @@ SEARCHES: Sentences = {
         "{total} passages, {rows} of them here",
         "có {total} lượt đi qua, trả về {rows}",
     ),
-    "search-pictures": ("{sent} of {wanted} pictures", "{sent} trong {wanted} ảnh"),
+    "search-pictures": ("{sent} of {wanted} pictures", "có {sent} trong số {wanted} ảnh"),
     "search-pictures-missing": (
         "{sent} of {wanted} pictures; {missing} were deleted, never stored, or do not fit",
-        "{sent} trong {wanted} ảnh; {missing} ảnh đã xóa, không được lưu hoặc quá lớn",
+        "có {sent} trong số {wanted} ảnh; {missing} ảnh đã bị xóa, không được lưu hoặc quá lớn",
     ),
     "passage-hold-placed": (
         "{count} passages are kept, {missing} are not stored here any more",
@@ -393,7 +393,7 @@ SEARCHES: Sentences = {
     ),
     "passage-hold-until": (
         "until is in the future, and at most {days} days from now",
-        "until phải là thời điểm sau hiện tại và không quá {days} ngày kể từ bây giờ",
+        "until phải sau thời điểm hiện tại và không quá {days} ngày kể từ bây giờ",
     ),
     "passage-holds-full": (
         "the gateway keeps at most {most} passages and {mb} MB of their pictures: release others",

@@ -18,7 +18,7 @@ ATTEMPTS: Sentences = {
         "the name {host} cannot be resolved: {error}",
         "DNS không tìm được địa chỉ của {host}: {error}",
     ),
-    "connect-silent": ("{host} does not answer in time", "{host} không trả lời kịp thời gian"),
+    "connect-silent": ("{host} does not answer in time", "{host} không trả lời trong thời gian chờ"),
     "connect-closed": (
         "{host} closed the connection during sign-on",
         "{host} ngắt kết nối khi đang đăng nhập",
@@ -27,7 +27,7 @@ ATTEMPTS: Sentences = {
     "connect-failed": ("connecting failed: {error}", "kết nối không thành công: {error}"),
     "connect-too-slow": (
         "{host} does not finish the sign-on in time",
-        "{host} không hoàn tất đăng nhập kịp thời gian",
+        "{host} không hoàn tất đăng nhập trong thời gian chờ",
     ),
     "connect-no-dns": (
         "the name {host} is not resolved within {seconds} s: no DNS server answers",
@@ -35,7 +35,7 @@ ATTEMPTS: Sentences = {
     ),
     "session-stuck": (
         "the connection to {host} accepts no more data",
-        "kết nối tới {host} không gửi thêm được gì",
+        "không gửi thêm được dữ liệu tới {host}",
     ),
     "connect-closed-plain": (
         "{host} closed the connection during sign-on: does that port speak MQTT without TLS?",
@@ -64,7 +64,7 @@ ATTEMPTS: Sentences = {
     ),
     "subscription-refused": (
         "the broker refuses a subscription to down/: commands will not arrive",
-        "máy chủ nhận tin từ chối đăng ký nhận ở down/: lệnh sẽ không đến được",
+        "máy chủ nhận tin không cho đăng ký chủ đề down/: lệnh sẽ không đến được thiết bị",
     ),
 }
 
@@ -97,7 +97,7 @@ TLS: Sentences = {
     ),
     "tls-server-expired": (
         "the certificate of {host} has expired; renew it there",
-        "chứng thư của {host} đã hết hạn; cần gia hạn tại đó",
+        "chứng thư của {host} đã hết hạn; cần gia hạn trên máy chủ đó",
     ),
     "tls-other-name": (
         "the certificate does not name {host}: another server answers, or mqtt.brokers has another name than "
@@ -290,7 +290,7 @@ CERTIFICATES: Sentences = {
     ),
     "next-certificate-waits": (
         "the next certificate is not in force: {why}; the old one is, next try in {hours} h",
-        "chứng thư mới chưa có hiệu lực: {why}; vẫn dùng chứng thư cũ, thử lại sau {hours} giờ",
+        "chưa dùng được chứng thư mới: {why}; vẫn dùng chứng thư cũ, thử lại sau {hours} giờ",
     ),
     "next-certificate-refused": (
         "the broker does not let in the next certificate any more",

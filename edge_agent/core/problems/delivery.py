@@ -16,11 +16,11 @@ OUTBOX: Sentences = {
     ),
     "outbox-in-memory": (
         "{why}; events wait in memory, the disk is tried every {seconds} s",
-        "{why}; sự kiện được giữ trong bộ nhớ, cứ {seconds} giây thử lại một lần",
+        "{why}; sự kiện được giữ trong bộ nhớ, cứ {seconds} giây thử ghi lại một lần",
     ),
     "outbox-disk-failed": (
         "{why}; events wait in memory, the disk is tried every {seconds} s",
-        "ổ đĩa không ghi được ({why}); sự kiện được giữ trong bộ nhớ, cứ {seconds} giây thử lại một lần",
+        "ổ đĩa không ghi được ({why}); sự kiện được giữ trong bộ nhớ, cứ {seconds} giây thử ghi lại một lần",
     ),
     "outbox-disk-silent": ("{file}: the disk does not answer", "ổ đĩa không phản hồi ({file})"),
     "outbox-no-room": (
@@ -60,7 +60,7 @@ BROKER: Sentences = {
         "centre: nothing confirmed since {since}: {events} events are sent and kept, the oldest for "
         "{seconds} s",
         "trung tâm: chưa xác nhận sự kiện nào từ {since}: {events} sự kiện đã gửi, thiết bị vẫn lưu, cũ nhất "
-        "đã {seconds} giây",
+        "đã chờ {seconds} giây",
     ),
     "agent-started": ("the agent started", "lúc khởi động"),
     "broker-waiting": (
@@ -140,7 +140,7 @@ UPLINK: Sentences = {
     ),
     "modem-locked": (
         "modem: it is locked to another provider or device",
-        "modem: bị khóa, chỉ dùng được với nhà mạng hoặc máy khác",
+        "modem: bị khóa, chỉ dùng được với nhà mạng khác hoặc thiết bị khác",
     ),
     "modem-failed": ("modem: ModemManager cannot use it", "modem: ModemManager không dùng được modem này"),
     "modem-denied": (

@@ -13,8 +13,8 @@ RULES: Sentences = {
     "against-arrow": (
         "{label} goes against the arrow of {zone}: at {degrees} degrees to it, over {distance:.2f} of the "
         "picture's width",
-        "{label} đi ngược chiều ở vùng {zone}: lệch {degrees} độ so với mũi tên, đoạn đường dài "
-        "{distance:.2f} chiều rộng hình",
+        "{label} đi ngược chiều ở vùng {zone}: lệch {degrees} độ so với mũi tên, trên đoạn đường "
+        "bằng {distance:.2f} lần chiều rộng hình",
     ),
     "crowd": (
         "{objects} in {zone} now, {most} at the peak, for {seconds} s",
@@ -83,7 +83,7 @@ OVERRIDES: Sentences = {
         "rule {rule}: the {override} has ended: {why}",
         "quy tắc {rule}: kết thúc việc {override}, {why}",
     ),
-    "relearn-ended": ("the view: the relearn has ended: {why}", "góc nhìn: {why}"),
+    "relearn-ended": ("the view: the relearn has ended: {why}", "kết thúc việc học lại góc nhìn, {why}"),
     "ended-over": ("its time is over", "đã hết thời gian"),
     "ended-command": ("a command ended it", "đã được hủy bằng lệnh"),
     "ended-replaced": ("another one replaces it", "đã được thay bằng lệnh khác"),
@@ -149,7 +149,7 @@ COLLECTIONS: Sentences = {
     ),
     "collection-gone": (
         "no frame is on the gateway any more: {sent} sent, {exported} exported, {deleted} deleted",
-        "thiết bị không còn ảnh huấn luyện: {sent} đã gửi, {exported} đã chép ra, {deleted} đã xóa",
+        "thiết bị không còn ảnh huấn luyện: đã gửi {sent}, chép ra {exported}, xóa {deleted}",
     ),
     "collection-exported": (
         "{frames} frames were exported on the gateway by {by}",

@@ -76,7 +76,7 @@ VERDICTS: Sentences = {
     ),
     "signed-twice": (
         "two different events of this number are signed: the key is in use elsewhere too",
-        "hai sự kiện khác nhau cùng số đều được ký: người khác đang có khóa của thiết bị",
+        "hai sự kiện khác nhau có cùng số thứ tự đều được ký: khóa của thiết bị còn được dùng ở nơi khác",
     ),
     "bytes-changed": (
         "its bytes are not those that were signed",

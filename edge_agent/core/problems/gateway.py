@@ -121,7 +121,7 @@ SERVICES: Sentences = {
     ),
     "passages-not-stored": (
         "passages are not stored: {why}; they wait in memory, {missed} were dropped",
-        "không lưu được lượt đi qua: {why}; đang giữ tạm trong bộ nhớ, đã mất {missed}",
+        "không lưu được lượt đi qua: {why}; đang giữ tạm trong bộ nhớ, đã mất {missed} lượt",
     ),
     "passages-disk": ("the disk failed ({error})", "ổ đĩa bị lỗi ({error})"),
     "passages-disk-short": (

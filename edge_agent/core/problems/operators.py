@@ -49,7 +49,7 @@ CAMERAS: Sentences = {
     "storm-until": ("storm mode until {until}", "chế độ bão đến {until}"),
     "storm-began": (
         "a picture of {cameras} every {seconds:g} s until {until}",
-        "{seconds:g} giây gửi một ảnh của {cameras}, đến {until}",
+        "cứ {seconds:g} giây gửi một ảnh của {cameras}, đến {until}",
     ),
     "camera-not-networked": (
         "{camera} is not a camera on the network; no request was sent",

@@ -100,7 +100,7 @@ CÁCH KIỂM TRA: dùng openssl (3.0 trở lên), sha256sum và shell POSIX, tro
 {heads}
 
 4. Mỗi sự kiện phải được ký trực tiếp (dòng thứ năm của một tệp .txt trong heads/ là mã băm SHA-256 của
-   nó), hoặc được sự kiện liền sau ghi lại ở trường "prevhash". Mọi dòng phải là "ok", không được có
+   sự kiện đó), hoặc được sự kiện liền sau ghi lại ở trường "prevhash". Mọi dòng phải là "ok", không được có
    "NOT OK":
 {links}
 

@@ -64,7 +64,7 @@ NETWORK: dict[str, Wording] = {
     ),
     "modem-locked": red(
         "the modem is locked to another provider or device",
-        "modem bị khóa, chỉ dùng được với nhà mạng hoặc máy khác",
+        "modem bị khóa, chỉ dùng được với nhà mạng khác hoặc thiết bị khác",
         "use a card of its provider, or another modem",
         "dùng SIM đúng nhà mạng, hoặc đổi modem khác",
     ),
