@@ -249,9 +249,9 @@ WORDS: dict[str, tuple[str, str]] = {
         "{field} PART: the arrow keys move it, Delete removes it",
     ),
     "masks-draw": (
-        "Kéo một phần để di chuyển; kéo một góc để sửa; kéo chấm nhỏ giữa hai góc để thêm góc; phím Delete "
-        "xóa góc hoặc phần đang chọn. Màu xám: không phân tích. Màu đen: bôi đen. Nét vàng: vùng và vạch ảo "
-        "của các quy tắc.",
+        "Kéo một phần để di chuyển; kéo một đỉnh để sửa; kéo chấm nhỏ giữa hai đỉnh để thêm đỉnh; phím "
+        "Delete xóa đỉnh hoặc phần đang chọn. Màu xám: không phân tích. Màu đen: bôi đen. Nét vàng: vùng và "
+        "vạch ảo của các quy tắc.",
         "Drag an area to move it; drag a corner to change it; drag a small point between two corners to add "
         "one; Delete removes the chosen corner or area. Grey: not analysed. Black: blacked out. Yellow: "
         "zones and lines of the rules.",

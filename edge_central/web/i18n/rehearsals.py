@@ -179,7 +179,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "picture; commas separate the points. If they change, the draft gets a zone or line of its own.",
     ),
     "rehearsal-draw": (
-        "Kéo một góc để sửa vùng; kéo chấm nhỏ giữa hai góc để thêm góc; phím Delete xóa góc đang chọn.",
+        "Kéo một đỉnh để sửa vùng; kéo chấm nhỏ giữa hai đỉnh để thêm đỉnh; phím Delete xóa đỉnh đang chọn.",
         "Drag a corner to change the zone; drag a small point between two corners to add one; Delete removes "
         "the chosen corner.",
     ),
@@ -203,7 +203,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Objects that stand in these parts do not count. Semicolons separate the parts; empty: there are "
         "none.",
     ),
-    "rehearsal-span": ("Chạy thử trong", "Over the last"),
+    "rehearsal-span": ("Dữ liệu dùng để chạy thử", "Over the last"),
     "rehearsal-span-days": ("{days} ngày qua", "{days} days"),
     "rehearsal-examples": (
         "Kèm nhiều nhất 12 ví dụ, có thể mở ảnh",
@@ -221,7 +221,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "rehearsal-start": ("Chạy thử bản nháp", "Rehearse the draft"),
     "rehearsal-long": (
-        "Một tuần mất vài phút, 30 ngày có thể mất vài giờ; kết quả hiện ra trên trang khi xong.",
+        "Dữ liệu một tuần cần vài phút, 30 ngày có thể cần vài giờ; khi xong, kết quả hiện trên trang này.",
         "A week takes minutes, 30 days up to hours; the result appears on the page.",
     ),
     "rehearsal-off": (
@@ -311,7 +311,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rehearsal-sheet": ("Ví dụ", "Examples"),
     "rehearsal-sheet-none": ("Không có ví dụ.", "There are no examples."),
     "rehearsal-dropped": (
-        "Bỏ {count} ví dụ không hợp lý.",
+        "Đã bỏ qua {count} ví dụ không hợp lệ.",
         "{count} examples that cannot be true were dropped.",
     ),
     "rehearsal-by-draft": ("chỉ bản nháp báo", "only the draft reports it"),
@@ -343,7 +343,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "rule-change-show": ("Xem lệnh", "Show the command"),
     "rule-change-elsewhere": (
-        "Lệnh không được gửi từ trang này.",
+        "Lệnh này được gửi từ nơi khác, không phải từ trang này.",
         "The command was not sent from this console.",
     ),
     "rule-change-events": ("Xem sự kiện", "Show the events"),

@@ -17,7 +17,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Giờ kết thúc phải sau giờ bắt đầu.",
         "The end has to be after the begin.",
     ),
-    "report-too-long": ("Một ca dài nhất 7 ngày.", "A shift has at most 7 days."),
+    "report-too-long": ("Một ca dài tối đa 7 ngày.", "A shift has at most 7 days."),
     "report-span": ("Từ {begin} đến {end}", "From {begin} to {end}"),
     "report-made": ("Lập lúc {time}, người lập: {who}", "Made at {time} by {who}"),
     "report-wards": ("Phạm vi: {wards}", "Wards: {wards}"),
@@ -37,7 +37,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "{count} alarms that an administrator has hidden are left out.",
     ),
     "report-incomplete": (
-        "Có quá nhiều báo động: báo cáo này không đủ. Hãy chọn khoảng thời gian ngắn hơn.",
+        "Có quá nhiều báo động: báo cáo này chưa đầy đủ. Hãy chọn khoảng thời gian ngắn hơn.",
         "There are too many alarms: this report is not complete. Choose a shorter time.",
     ),
     "report-by-ward": ("Theo phường", "By ward"),
@@ -65,10 +65,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "report-searches": ("Tìm kiếm và chạy thử, tháng {month}", "Searches and rehearsals of {month}"),
     "report-searches-now": ("Báo cáo tìm kiếm theo tháng", "Searches by month"),
     "report-searches-what": (
-        "Dành cho người phụ trách bảo vệ dữ liệu: từ nhật ký truy cập, theo từng người dùng.",
+        "Dành cho người phụ trách bảo vệ dữ liệu; lập từ nhật ký truy cập, theo từng người dùng.",
         "For the person in charge of data protection: from the access log, by user.",
     ),
-    "report-gateways-asked": ("Thiết bị đã hỏi", "Gateways asked"),
+    "report-gateways-asked": ("Thiết bị được hỏi", "Gateways asked"),
     "report-pictures-opened": ("Ảnh đã mở", "Opened pictures"),
     "report-cases": ("Số vụ việc", "Case numbers"),
 }

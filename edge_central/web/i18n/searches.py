@@ -10,7 +10,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "passages": ("Lượt đi qua", "Passages"),
     "searches": ("Tìm lượt đi qua", "Searches of passages"),
     "searches-what": (
-        "Mỗi thiết bị giữ lại một dòng cho mỗi người, xe hai bánh và ô tô đi qua trước camera. Yêu cầu "
+        "Mỗi thiết bị lưu một dòng cho mỗi người, xe hai bánh hoặc ô tô đi qua trước camera. Yêu cầu "
         "tìm được gửi đến từng thiết bị; kết quả chỉ là gợi ý, cần được kiểm tra lại.",
         "Each gateway keeps a row for each person, two-wheeler and vehicle that its cameras saw. A search "
         "asks the gateways; what they find are hints that a person has to check.",
@@ -53,7 +53,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "search-when": ("Thời gian", "Time"),
     "search-where": ("Nơi tìm", "Place"),
     "search-where-hint": (
-        "Không chọn gì thì tìm ở tất cả các phường bạn được xem. Chọn càng hẹp, kết quả càng ít phải lọc.",
+        "Không chọn gì thì tìm ở tất cả các phường bạn được xem. Chọn càng hẹp thì càng ít kết quả phải xem.",
         "Nothing chosen: all wards that you may see. The narrower, the less there is to look through.",
     ),
     "search-near": ("Quanh điểm", "Around the site"),
@@ -104,7 +104,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Crossing a line in the picture of {camera}",
     ),
     "search-line-hint": (
-        "Không bắt buộc. Bấm vào hai nơi trong hình, hoặc ghi vị trí hai đầu vạch ảo.",
+        "Không bắt buộc. Bấm vào hai chỗ trên hình, hoặc ghi vị trí hai đầu vạch ảo.",
         "Not required. Click two places in the picture, or give the two ends of the line.",
     ),
     "search-line-no-picture": (
@@ -136,7 +136,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "search-second-camera": ("Camera thứ hai", "Second camera"),
     "search-within": ("Trong vòng (phút)", "Within (minutes)"),
     "search-life": (
-        "Thiết bị mất liên lạc được trả lời trong vòng",
+        "Chờ thiết bị mất liên lạc trả lời trong vòng",
         "Gateways that are offline may answer within",
     ),
     "search-life-1": ("1 giờ", "1 hour"),
@@ -194,7 +194,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "(answered after the withdrawal: {count} rows were not stored)",
     ),
     "search-dropped": (
-        "(bỏ qua {count} dòng không thể đúng)",
+        "(bỏ qua {count} dòng không hợp lệ)",
         "({count} rows that cannot be true were dropped)",
     ),
     "search-sheet": ("Kết quả", "What was found"),
@@ -204,7 +204,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "search-sheet-pairs": ("{count} cặp, mới nhất trước", "{count} pairs, the newest first"),
     "search-sheet-more": (
-        "; các thiết bị tìm thấy tất cả {total}, mỗi thiết bị chỉ gửi các dòng đầu",
+        "; các thiết bị tìm thấy tổng cộng {total}, mỗi thiết bị chỉ gửi các dòng đầu",
         "; the gateways found {total} in all, each sends the first rows only",
     ),
     "search-before": ("Tìm tiếp phần trước", "Search for those before"),
@@ -240,7 +240,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "passage-infrared": ("hồng ngoại: không có màu", "infrared: no colours"),
     "passage-dusk": ("thiếu sáng: màu kém tin cậy", "dusk: colours are less certain"),
     "passage-clock-unsynced": ("giờ của thiết bị có thể sai", "the clock was not set: the time may be wrong"),
-    "passage-clock-corrected": ("giờ được hiệu chỉnh sau", "dated after the clock was set"),
+    "passage-clock-corrected": ("giờ đã được hiệu chỉnh", "dated after the clock was set"),
     "passage-seen-for": ("Có trong hình", "In sight for"),
     "passage-direction": ("Hướng đi trong hình", "Direction in the picture"),
     "passage-sides": ("Vào – ra", "Came – left"),
@@ -310,7 +310,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "picture-none": ("Không có ảnh", "No picture"),
     "picture-waits": ("Đang lấy ảnh…", "Fetching the picture…"),
     "picture-waits-offline": (
-        "Điểm đang mất liên lạc: ảnh đến khi thiết bị hoạt động trở lại, nếu chưa hết hạn.",
+        "Điểm đang mất liên lạc: ảnh sẽ được gửi khi thiết bị hoạt động trở lại, nếu yêu cầu chưa hết hạn.",
         "The site is offline: the picture comes when it is back, if the search has not ended by then.",
     ),
     "picture-missing": (
@@ -341,7 +341,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "path-place": ("{across}% từ trái, {down}% từ trên", "{across} % from the left, {down} % from the top"),
     "path-on-latest": (
-        "Vẽ trên ảnh mới nhất của camera, chụp lúc {time}. Ảnh nền không phải lúc người, xe đi qua.",
+        "Vẽ trên ảnh mới nhất của camera, chụp lúc {time}. Ảnh nền không chụp lúc người, xe đi qua.",
         "Drawn on the newest picture of the camera, of {time}. That picture does not show the passage.",
     ),
     "path-legend": (
@@ -349,7 +349,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "The white dot is where it began, the arrow where it ended.",
     ),
     "path-on-nothing": (
-        "Chưa có ảnh toàn cảnh của camera này; khung là khung hình của camera.",
+        "Chưa có ảnh toàn cảnh của camera này; khung vẽ ứng với toàn bộ hình của camera.",
         "There is no whole picture of this camera; the frame is that of its picture.",
     ),
     "path-with-picture": ("Đường đi được gửi cùng ảnh.", "The path comes with the picture."),

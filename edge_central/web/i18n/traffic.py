@@ -6,8 +6,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "traffic": ("Lưu lượng", "Traffic"),
     "traffic-title": ("Lưu lượng giao thông", "Traffic counts"),
     "traffic-lead": (
-        "Số người và xe do camera đếm được, theo từng 15 phút. Mỗi người, mỗi xe được đếm một lần ở mỗi "
-        "camera; vạch ảo đếm riêng theo hai chiều.",
+        "Số người và xe do camera đếm được, theo từng khoảng 15 phút. Mỗi người, mỗi xe được đếm một lần ở "
+        "mỗi camera; vạch ảo đếm riêng theo hai chiều.",
         "People and vehicles that cameras have counted, by quarter of an hour. Each counts once per camera; "
         "lines count in each direction.",
     ),
@@ -55,12 +55,12 @@ WORDS: dict[str, tuple[str, str]] = {
         "totals and the classes include them; the chart, the table by time, CSV and XLSX do not.",
     ),
     "traffic-with-undated": (
-        "Số đếm được gồm cả những lượt không rõ giờ; trang của mỗi nơi đếm ghi rõ bao nhiêu.",
+        "Số đếm được gồm cả những lượt không rõ giờ; trang của mỗi nơi đếm ghi rõ có bao nhiêu lượt như vậy.",
         "Counts include what has no known time; the page of a place says how much.",
     ),
     "traffic-shortened": (
-        "Danh sách tất cả các nơi đếm chỉ gồm {days} ngày cuối của khoảng đã chọn. Để xem dài hơn, hãy mở "
-        "một nơi đếm.",
+        "Danh sách tất cả các nơi đếm chỉ gồm {days} ngày cuối của khoảng đã chọn. Để xem nhiều ngày hơn, "
+        "hãy mở một nơi đếm.",
         "The list of all places has only the last {days} days of the chosen time. For a longer time open "
         "one place.",
     ),
@@ -91,28 +91,29 @@ WORDS: dict[str, tuple[str, str]] = {
     "traffic-level-unknown": ("không rõ", "not known"),
     "traffic-speed-percent": ("tốc độ {percent}%", "speed {percent}%"),
     "traffic-levels-mean": (
-        "Mức ùn tắc so tốc độ các xe đang chạy với tốc độ khi đường thông thoáng ở chính camera này: trên "
-        "67% là thông thoáng, trên 40% là đông, thấp hơn là chậm; đứng yên là 9 trên 10 xe không chạy. Xe đỗ "
-        "không tính. Ngưỡng lấy theo sổ tay Highway Capacity Manual 2010 của Mỹ, chưa hiệu chỉnh cho đường ở "
-        "đây.",
+        "Mức ùn tắc được tính bằng cách so tốc độ các xe đang chạy với tốc độ khi đường thông thoáng ở chính "
+        "camera này: trên 67% là thông thoáng, trên 40% là đông, thấp hơn là chậm; đứng yên là 9 trên 10 xe "
+        "không chạy. Xe đỗ không tính. Ngưỡng lấy theo sổ tay Highway Capacity Manual 2010 của Mỹ, chưa hiệu "
+        "chỉnh cho đường ở đây.",
         "Congestion compares the speed of the vehicles that move with the free-flow speed at this camera: "
         "above 67% is free, above 40% busy, below slow; standing means that nine of ten do not move. Parked "
         "vehicles do not count. The thresholds are those of the Highway "
         "Capacity Manual 2010 (USA), not calibrated for the roads here.",
     ),
     "traffic-free-flow-m": (
-        "Tốc độ khi thông thoáng: khoảng {speed} m/s, tính từ số liệu của {quarters} lượt 15 phút trong "
-        "hai tuần.",
+        "Tốc độ khi thông thoáng: khoảng {speed} m/s, tính từ số liệu của {quarters} khoảng "
+        "thời gian 15 phút trong hai tuần.",
         "Free-flow speed: about {speed} m/s, from {quarters} quarters of an hour of two weeks.",
     ),
     "traffic-free-flow-lengths": (
-        "Tốc độ khi thông thoáng: {speed} lần chiều dài xe mỗi giây, tính từ số liệu của {quarters} lượt "
-        "15 phút trong hai tuần.",
+        "Tốc độ khi thông thoáng: {speed} lần chiều dài xe mỗi giây, tính từ số liệu của {quarters} "
+        "khoảng thời gian 15 phút trong hai tuần.",
         "Free-flow speed: {speed} vehicle lengths a second, from {quarters} quarters of an hour of two "
         "weeks.",
     ),
     "traffic-no-free-flow": (
-        "Chưa rõ mức ùn tắc: cần ít nhất 24 giờ có xe chạy trong hai tuần và phiên bản thiết bị mới.",
+        "Chưa rõ mức ùn tắc: cần ít nhất 24 giờ có xe chạy trong hai tuần và thiết bị dùng phiên bản "
+        "phần mềm mới.",
         "Congestion is not known: it needs at least 24 hours with moving vehicles within two weeks, and a "
         "gateway of this version.",
     ),
@@ -137,7 +138,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "traffic-turns-only": (
         "{count} lượt nữa ({percent}% tổng số) chỉ qua một vạch ảo: bắt đầu hoặc kết thúc ở giữa các "
-        "vạch ảo, hoặc thiết bị mất dấu khi bị che khuất. Không tính vào các bảng trên; vì vậy số của mỗi "
+        "vạch ảo, hoặc bị che khuất nên thiết bị mất dấu. Không tính vào các bảng trên; vì vậy số của mỗi "
         "hướng đi có thể thấp hơn thực tế.",
         "{count} more ({percent}% of all) crossed one line only: they began or ended between the lines, or "
         "were lost from sight behind others. They are not in the tables above, so each movement may be too "
@@ -153,8 +154,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "The time is too long for turning movements: choose fewer days.",
     ),
     "traffic-turns-none": (
-        "Không có số liệu về hướng đi: cần ít nhất hai vạch ảo có đếm trên camera này và phiên bản thiết bị "
-        "mới.",
+        "Không có số liệu về hướng đi: cần ít nhất hai vạch ảo có đếm trên camera này và thiết bị dùng "
+        "phiên bản phần mềm mới.",
         "No turning movements: they need at least two counted lines of this camera, and a gateway of this "
         "version.",
     ),
@@ -170,7 +171,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "traffic-column-class": ("Loại", "Class"),
     "traffic-column-count": ("Số đếm được", "Counted"),
     "traffic-column-measured": ("Có số liệu (phút)", "Measured (minutes)"),
-    "traffic-column-of": ("Trong số (phút)", "Of (minutes)"),
+    "traffic-column-of": ("Tổng thời gian (phút)", "Of (minutes)"),
     "traffic-column-before": ("Tuần trước", "Week before"),
     "traffic-files": ("Tải về", "Download"),
     "label-other": ("loại khác", "other"),

@@ -27,8 +27,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "user-second-factor-provider": ("do hệ thống đăng nhập tập trung yêu cầu", "asked for by the provider"),
     "user-provider-what": (
         "Mật khẩu, vai trò và phường của tài khoản này do hệ thống đăng nhập tập trung quyết định ở mỗi lần "
-        "đăng nhập. Xóa tài khoản ở đây thì lần đăng nhập sau tài khoản lại được lập; muốn cấm thì hãy khóa "
-        "tài khoản.",
+        "đăng nhập. Nếu xóa ở đây, tài khoản sẽ được lập lại ở lần đăng nhập sau; muốn chặn đăng nhập thì "
+        "hãy khóa tài khoản.",
         "The provider sets the password, the role and the wards of this account, at each sign-in. An account "
         "that is removed here is made again at the next sign-in: to keep the user out, disable it.",
     ),
@@ -192,7 +192,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "You use a password that an administrator has given you. Choose your own before you go on.",
     ),
     "setup-second-factor": (
-        "Vai trò của bạn phải dùng xác thực hai lớp. Hãy thiết lập trước khi tiếp tục.",
+        "Vai trò của bạn bắt buộc dùng xác thực hai lớp. Hãy thiết lập trước khi tiếp tục.",
         "Your role needs a second factor. Set it up before you go on.",
     ),
     "code": ("Mã xác thực", "Code"),
@@ -205,7 +205,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "This code is wrong or was used before. Wait for the next one.",
     ),
     "code-unreadable": (
-        "Máy chủ không đọc được xác thực hai lớp của bạn. Hãy nhờ quản trị viên đặt lại.",
+        "Máy chủ không đọc được dữ liệu xác thực hai lớp của bạn. Hãy nhờ quản trị viên đặt lại.",
         "The server cannot read your second factor. Ask an administrator to reset it.",
     ),
     "factor-what": (

@@ -180,7 +180,7 @@ def test_a_shift_that_ends_before_it_begins_is_said_in_the_form(lan: Browser, la
     assert f'<p class="error" role="alert">{words}</p>' in answer.text
     assert answer.text.count('value="2026-11-24T10:11"') == 2, "the form has what was typed"
     long = lan.get("/reports/shift?from=2026-01-01T00:00&to=2026-11-24T09:00").text
-    assert ("Một ca dài nhất 7 ngày." if lang == "vi" else "A shift has at most 7 days.") in long
+    assert ("Một ca dài tối đa 7 ngày." if lang == "vi" else "A shift has at most 7 days.") in long
 
 
 def test_the_times_of_a_new_shift_can_be_sent_as_they_are(
