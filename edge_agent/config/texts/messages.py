@@ -214,7 +214,7 @@ CHECK: Sentences = {
     ),
     "two-lines": (
         "{path} holds more than one line; a password file is one line",
-        "{path} có nhiều hơn một dòng; tệp mật khẩu chỉ có một dòng",
+        "{path} có nhiều hơn một dòng; tệp mật khẩu chỉ được có một dòng",
     ),
     "exposed": (
         "every user of this gateway can read {path}; chmod o-r it",

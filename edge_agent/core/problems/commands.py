@@ -72,11 +72,11 @@ DOCUMENTS: Sentences = {
     ),
     "command-period-long": (
         "the document is valid for more than {days} d",
-        "lệnh có hiệu lực quá {days} ngày",
+        "thời hạn hiệu lực của lệnh quá {days} ngày",
     ),
     "command-period-long-unsigned": (
         "the document is valid for more than {days} d; a signed one may be for longer",
-        "lệnh có hiệu lực quá {days} ngày; lệnh được ký số có thể có hiệu lực lâu hơn",
+        "thời hạn hiệu lực của lệnh quá {days} ngày; chỉ lệnh được ký số mới được có thời hạn dài hơn",
     ),
     "command-bad-arguments": (
         "the arguments are wrong: {error}",
@@ -91,7 +91,7 @@ DOCUMENTS: Sentences = {
         "đồng hồ của thiết bị chưa đồng bộ nên không rõ lệnh đã hết hạn hay chưa",
     ),
     "command-expired": ("it expired at {at}", "lệnh đã hết hạn lúc {at}"),
-    "command-not-yet-valid": ("it is not valid before {at}", "lệnh chưa có hiệu lực trước {at}"),
+    "command-not-yet-valid": ("it is not valid before {at}", "lệnh chưa có hiệu lực; có hiệu lực từ {at}"),
 }
 
 ACCEPTANCE: Sentences = {

@@ -209,7 +209,7 @@ SERVICES: Sentences = {
     ),
     "config-refused": (
         "configuration: {why}; the one of {since} stays in force",
-        "cấu hình mới bị từ chối: {why}; vẫn dùng cấu hình từ {since}",
+        "cấu hình mới bị từ chối: {why}; vẫn dùng cấu hình có từ {since}",
     ),
     "config-restart": (
         "configuration: {keys} changed: restart the agent to apply the change",

@@ -119,11 +119,12 @@ COLLECTIONS: Sentences = {
 GATEWAY: Sentences = {
     "reboot-too-early": (
         "the gateway booted {up_s} s ago, and reboots after {seconds} s at the earliest",
-        "thiết bị mới khởi động {up_s} giây trước, sớm nhất sau {seconds} giây mới khởi động lại",
+        "thiết bị mới hoạt động được {up_s} giây; phải đủ {seconds} giây kể từ lúc khởi động mới được khởi "
+        "động lại",
     ),
     "root-not-asked": (
         "the request to root's program cannot be written: {error}",
-        "không gửi được yêu cầu tới root: {error}",
+        "không gửi được yêu cầu tới chương trình của root: {error}",
     ),
     "reboot-not-handled": (
         "no program handles the request on this gateway: edge-agent-reboot.path does not run",
@@ -131,9 +132,12 @@ GATEWAY: Sentences = {
     ),
     "reboot-refused": (
         "root's program does not reboot the gateway: {why}",
-        "root không khởi động lại: {why}",
+        "chương trình của root không khởi động lại thiết bị: {why}",
     ),
-    "reboot-begins": ("root's program reboots the gateway", "root đang khởi động lại thiết bị"),
+    "reboot-begins": (
+        "root's program reboots the gateway",
+        "chương trình của root đang khởi động lại thiết bị",
+    ),
     "reboot-done": ("the gateway has booted again", "thiết bị đã khởi động lại"),
     "reboot-not-done": (
         "the agent was restarted, but the gateway was not",
@@ -166,7 +170,7 @@ CONFIGURATIONS: Sentences = {
     ),
     "config-trial-not-begun": (
         "the agent was restarted before it applied the configuration",
-        "phần mềm khởi động lại trước khi áp dụng cấu hình",
+        "phần mềm đã khởi động lại trước khi kịp áp dụng cấu hình",
     ),
     "config-other-on-trial": ("version {version} is on trial", "đang thử phiên bản {version}"),
     "config-outdated": (
@@ -213,8 +217,8 @@ CONFIGURATIONS: Sentences = {
     ),
     "rule-change-form": (
         "the command has to name exactly one: a rule, the id of a rule to reset, or the masks of the camera",
-        "lệnh phải có đúng một nội dung: quy tắc mới, mã quy tắc cần khôi phục, hoặc phần hình bị che "
-        "của camera",
+        "lệnh phải có đúng một trong ba nội dung: quy tắc mới, mã quy tắc cần khôi phục, hoặc phần hình bị "
+        "che của camera",
     ),
     "rule-change-outdated": (
         "the configuration has changed since this change was drafted; draft it again",
@@ -222,7 +226,7 @@ CONFIGURATIONS: Sentences = {
     ),
     "rule-change-large": (
         "the changed rules and masks of this gateway would have {bytes} bytes, at most {limit} are stored",
-        "các quy tắc và phần hình bị che đã đổi của thiết bị có {bytes} byte, tối đa {limit}",
+        "các quy tắc và phần hình bị che đã đổi của thiết bị sẽ có {bytes} byte, quá mức tối đa {limit}",
     ),
     "rule-change-misfits": (
         "rules that a command changed earlier do not fit the configuration any more ({why}); until they do, "
@@ -266,7 +270,7 @@ CONFIGURATIONS: Sentences = {
         "the masks are in force; nothing is seen any more by the rules {rules}, because their zone or line "
         "lies entirely in a mask",
         "phần hình bị che đã có hiệu lực; các quy tắc {rules} không còn phát hiện được gì vì vùng hoặc vạch "
-        "ảo của chúng nằm trọn trong phần hình bị che",
+        "ảo của các quy tắc này nằm trọn trong phần hình bị che",
     ),
     "masks-reset-done": (
         "the masks are as configured again",
@@ -319,7 +323,7 @@ AGENT: Sentences = {
     ),
     "reload-no-file": (
         "this agent was started without a configuration file",
-        "phần mềm được chạy mà không có tệp cấu hình",
+        "phần mềm chạy mà không có tệp cấu hình",
     ),
     "reload-other-file": (
         "this agent runs with {own}, not with {asked}; nothing was read",
@@ -327,7 +331,7 @@ AGENT: Sentences = {
     ),
     "reload-refused": (
         "nothing was changed, the configuration of {since} stays in force\n  {mistakes:lines}",
-        "chưa thay đổi gì, vẫn dùng cấu hình từ {since}\n  {mistakes:lines}",
+        "chưa thay đổi gì, vẫn dùng cấu hình có từ {since}\n  {mistakes:lines}",
     ),
     "reload-busy": (
         "the agent is stopping or busy: ask again",

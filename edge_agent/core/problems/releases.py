@@ -12,11 +12,11 @@ VERDICTS: Sentences = {
     "release-in-force": ("{version} is in force", "đang dùng bản {version}"),
     "release-kept": (
         "{version} is in force and connected; before it was {before}",
-        "bản {version} đã được dùng và kết nối tốt; trước đó là {before}",
+        "bản {version} đang được dùng và kết nối tốt; trước đó là {before}",
     ),
     "release-kept-first": (
         "{version} is in force and connected; there was no release before",
-        "bản {version} đã được dùng và kết nối tốt; trước đó chưa có bản nào",
+        "bản {version} đang được dùng và kết nối tốt; trước đó chưa có bản nào",
     ),
     "release-failed": (
         "{version} failed its trial: {why}; {result}",
@@ -25,7 +25,7 @@ VERDICTS: Sentences = {
     "release-back": ("back to {before}", "đã quay về bản {before}"),
     "release-replaced": (
         "meanwhile release {found} was put in force and stays so",
-        "có người đã chuyển sang bản {found}, bản này được giữ",
+        "trong lúc đó thiết bị đã được chuyển sang bản {found} và vẫn dùng bản đó",
     ),
     "release-removed": (
         "meanwhile the release in force was removed; the updater does not restore it",
@@ -44,7 +44,7 @@ VERDICTS: Sentences = {
 REASONS: Sentences = {
     "release-trial-cut": (
         "crashing: its trial was cut off {times} times",
-        "bị dừng: lần thử bị ngắt {times} lần",
+        "bị dừng: quá trình thử bị ngắt {times} lần",
     ),
     "release-given-up": (
         "crashing: systemd no longer restarts it",
@@ -86,14 +86,14 @@ DOWNLOADS: Sentences = {
     "disk-not-written": ("the disk cannot be written", "không ghi được vào ổ đĩa"),
     "disk-too-full": (
         "{needed_mb} MB of disk are needed, {free_mb} MB are free",
-        "cần {needed_mb} MB ổ đĩa, còn trống {free_mb} MB",
+        "cần {needed_mb} MB trên ổ đĩa, chỉ còn trống {free_mb} MB",
     ),
 }
 
 UPDATES: Sentences = {
     "update-not-set-up": (
         "this gateway accepts no signed releases: root's program is not set up (role update)",
-        "thiết bị chưa nhận được bản phát hành đã ký số: chưa cài chương trình của root (role update)",
+        "thiết bị chưa cài được bản phát hành đã ký số vì chưa có chương trình của root (role update)",
     ),
     "update-manifest-unreadable": (
         "the manifest cannot be read: {error}",
@@ -101,7 +101,7 @@ UPDATES: Sentences = {
     ),
     "update-manifest-names": (
         "the manifest has an invalid version, or a wheel with an invalid name or size",
-        "manifest có phiên bản không hợp lệ, hoặc có wheel sai tên hay kích thước",
+        "manifest có phiên bản không hợp lệ, hoặc có wheel sai tên hoặc kích thước",
     ),
     "update-under-way": ("update {command} is under way", "đang cập nhật theo lệnh {command}"),
     "update-replaced": (
@@ -134,7 +134,7 @@ UPDATES: Sentences = {
         "no update {update} waits for pieces",
         "không có lệnh cập nhật {update} nào đang chờ nhận thêm phần của tệp",
     ),
-    "update-has-wheel": ("{wheel} is not missing", "wheel {wheel} không thiếu"),
+    "update-has-wheel": ("{wheel} is not missing", "đã có đủ wheel {wheel}"),
     "update-piece-not-stored": ("the piece cannot be stored: {error}", "không lưu được phần này: {error}"),
     "update-piece-no-base64": ("the piece is not base64", "phần gửi tới không phải base64"),
     "update-piece-not-signed": (
@@ -143,7 +143,7 @@ UPDATES: Sentences = {
     ),
     "update-pieces-other-wheel": (
         "the signed pieces of {wheel} do not make the wheel of the manifest",
-        "các phần đã ký số của {wheel} không ghép thành wheel trong manifest",
+        "các phần đã ký số của {wheel} ghép lại không thành wheel ghi trong manifest",
     ),
     "update-no-pieces": (
         "the gateway does not have {wheel}, and it is not among the pieces: give a url",
@@ -242,7 +242,7 @@ MODEL_COMMANDS: Sentences = {
     "model-figures-no-agreement": ("no agreement known", "chưa rõ mức trùng khớp"),
     "model-figures-times": (
         "{old_ms:.1f} ms and {new_ms:.1f} ms an inference",
-        "mỗi lần nhận dạng mất {old_ms:.1f} ms và {new_ms:.1f} ms",
+        "mỗi lần nhận dạng: mô hình đang dùng mất {old_ms:.1f} ms, mô hình mới mất {new_ms:.1f} ms",
     ),
     "model-figures-failures": (
         "{failures} inferences failed",

@@ -12,7 +12,7 @@ MODELS: Sentences = {
     ),
     "model-too-many": (
         "{camera}: {objects} objects, over three times the {expected} expected",
-        "{camera}: {objects} người, phương tiện, nhiều gấp hơn ba lần số dự kiến ({expected})",
+        "{camera}: {objects} người, phương tiện, gấp hơn ba lần số dự kiến ({expected})",
     ),
     "model-too-few-of-group": (
         "{camera}: {objects} objects of the group {label}, under a third of the {expected} expected",
@@ -20,7 +20,7 @@ MODELS: Sentences = {
     ),
     "model-too-many-of-group": (
         "{camera}: {objects} objects of the group {label}, over three times the {expected} expected",
-        "{camera}: {objects} trường hợp thuộc nhóm {label}, nhiều gấp hơn ba lần số dự kiến ({expected})",
+        "{camera}: {objects} trường hợp thuộc nhóm {label}, gấp hơn ba lần số dự kiến ({expected})",
     ),
     "model-crashes": (
         "the agent has ended unasked {times} times while it ran",
@@ -44,11 +44,11 @@ MODELS: Sentences = {
     ),
     "model-low-agreement": (
         "the two models agree on {agreement:.2f} of the objects, at least {least} is needed",
-        "hai mô hình trùng khớp {agreement:.2f} số người, phương tiện, cần ít nhất {least}",
+        "mức trùng khớp của hai mô hình chỉ là {agreement:.2f}, cần ít nhất {least}",
     ),
     "model-low-agreement-of-camera": (
         "{camera}: the two models agree on {agreement:.2f} of the objects, at least {least} is needed",
-        "{camera}: hai mô hình trùng khớp {agreement:.2f} số người, phương tiện, cần ít nhất {least}",
+        "{camera}: mức trùng khớp của hai mô hình chỉ là {agreement:.2f}, cần ít nhất {least}",
     ),
     "model-extra-objects": (
         "the new model alone detects {extra:.1f} objects for each known one, at most {most} is accepted",
@@ -65,7 +65,7 @@ MODELS: Sentences = {
     ),
     "models-agree": (
         "agreement {agreement:.2f} of {objects} objects",
-        "hai mô hình trùng khớp {agreement:.2f} trên {objects} người, phương tiện",
+        "mức trùng khớp của hai mô hình là {agreement:.2f} trên {objects} người, phương tiện",
     ),
 }
 
@@ -78,7 +78,7 @@ CLIPS: Sentences = {
     ),
     "clip-not-stored": (
         "the agent was stopped before it was stored",
-        "phần mềm bị dừng trước khi lưu",
+        "phần mềm bị dừng trước khi lưu video",
     ),
     "agent-stopped": ("the agent was stopped", "phần mềm bị dừng"),
     "clip-agent-failed": (
@@ -106,15 +106,15 @@ CLIPS: Sentences = {
 REHEARSALS: Sentences = {
     "rehearsal-done": (
         "rule {rule} would have reported {draft} times; there is no such rule in force",
-        "quy tắc {rule} lẽ ra báo {draft} lần; hiện không có quy tắc này",
+        "quy tắc {rule} lẽ ra đã báo {draft} lần; hiện không có quy tắc này",
     ),
     "rehearsal-compared": (
         "rule {rule} would have reported {draft} times, the one in force {present} times",
-        "quy tắc {rule} lẽ ra báo {draft} lần, quy tắc đang dùng báo {present} lần",
+        "quy tắc {rule} lẽ ra đã báo {draft} lần, quy tắc đang dùng đã báo {present} lần",
     ),
     "rehearsal-no-file": (
         "the agent runs without a configuration file, and a draft is checked against it",
-        "phần mềm chạy không có tệp cấu hình nên không kiểm tra được bản nháp",
+        "phần mềm chạy mà không có tệp cấu hình nên không kiểm tra được bản nháp",
     ),
     "rehearsal-no-purpose": (
         "purpose and case are needed: the examples show people, and each use of a search key is recorded",
@@ -130,12 +130,12 @@ REHEARSALS: Sentences = {
     "rules-sent": ("{rules} rules of {cameras} cameras", "{rules} quy tắc của {cameras} camera"),
     "rules-no-file": (
         "the agent runs without a configuration file, so there are no rules as written",
-        "phần mềm chạy không có tệp cấu hình nên không có nội dung quy tắc",
+        "phần mềm chạy mà không có tệp cấu hình nên không có nội dung quy tắc",
     ),
     "rules-unreadable": ("the rules cannot be read: {why}", "không đọc được quy tắc: {why}"),
     "rules-too-large": (
         "the rules have {bytes} bytes, and a reply at most {limit}",
-        "các quy tắc dài {bytes} byte, trong khi trả lời chỉ được nhiều nhất {limit} byte",
+        "các quy tắc dài {bytes} byte, trong khi một trả lời chỉ được dài tối đa {limit} byte",
     ),
     "rehearsal-long": (
         "the rehearsal took too long and was ended; ask for fewer days",

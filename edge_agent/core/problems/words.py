@@ -63,7 +63,7 @@ VIETNAMESE: Mapping[str, Mapping[str, str]] = {
         "asked": "đã yêu cầu",
         "failed": "không thực hiện được",
         "held": "tạm hoãn",
-        "refused": "từ chối kết nối",
+        "refused": "bị từ chối",
         "no-answer": "không trả lời",
     },
     "table": {"event": "sự kiện", "media": "ảnh", "alert": "cảnh báo"},

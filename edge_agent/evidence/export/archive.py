@@ -137,7 +137,7 @@ def _open_end(requested: Iterable[Record], event_id: str) -> Iterator[MissingIte
     if phases & {"start", "update"} and "end" not in phases:
         yield MissingItem(
             f"{event_id}: its end, and a clip if there will be one: it goes on, or they are not here",
-            f"{event_id}: phần kết thúc và video (nếu có): sự kiện chưa kết thúc, hoặc không còn ở đây",
+            f"{event_id}: phần kết thúc và video (nếu có): sự kiện chưa kết thúc, hoặc không còn lưu",
         )
 
 

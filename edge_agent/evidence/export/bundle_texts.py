@@ -100,17 +100,17 @@ CÁCH KIỂM TRA: dùng openssl (3.0 trở lên), sha256sum và shell POSIX, tro
 {heads}
 
 4. Mỗi sự kiện phải được ký trực tiếp (dòng thứ năm của một tệp .txt trong heads/ là mã băm SHA-256 của
-   sự kiện đó), hoặc được sự kiện liền sau ghi lại ở trường "prevhash". Mọi dòng phải là "ok", không được có
-   "NOT OK":
+   sự kiện đó), hoặc được sự kiện liền sau ghi lại ở trường "prevhash". Mỗi sự kiện phải có dòng "ok", không
+   được có "NOT OK":
 {links}
 
 5. Ảnh và video: mã băm SHA-256 của mỗi tệp phải có trong một sự kiện, ở trường "sha256", hoặc
-   "sealed_sha256" nếu tệp đã được mã hóa bằng khóa công khai của trung tâm. Mọi dòng phải là "ok", không
-   được có "NOT OK":
+   "sealed_sha256" nếu tệp đã được mã hóa bằng khóa công khai của trung tâm. Mỗi tệp phải có dòng "ok",
+   không được có "NOT OK":
 {media}
 
 6. Tệp manifest.json đúng như khi được ký lúc trích xuất: phải in ra "Signature Verified Successfully".
-   Tệp này liệt kê mã băm SHA-256 của mọi tệp khác: mọi dòng phải là "ok", không được có "NOT OK":
+   Tệp này liệt kê mã băm SHA-256 của mọi tệp khác: mỗi tệp phải có dòng "ok", không được có "NOT OK":
 {manifest}
 
 ĐỒNG HỒ

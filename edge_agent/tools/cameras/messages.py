@@ -57,7 +57,7 @@ CAMERAS: Sentences = {
     "error-sub": ("its sub-stream: {error}", "luồng phụ: {error}"),
     "no-sub-stream": (
         "it has no sub-stream: switch it on in the camera, the main stream costs much CPU",
-        "không có luồng phụ: bật luồng phụ trên camera, luồng chính làm bộ xử lý quá tải",
+        "không có luồng phụ: hãy bật luồng phụ trên camera, vì luồng chính làm bộ xử lý quá tải",
     ),
     "set-password": (
         "it has no password yet: give it one on its web page or with the vendor's tool, then search again",
@@ -141,8 +141,7 @@ CAMERAS: Sentences = {
         "smart codec cannot be changed through {name}: in its video settings, switch off smart codec, "
         "H.264+, H.265+, Zipstream or the like",
         "không chỉnh được Smart Codec qua {name}: vào phần cấu hình video của camera, tắt Smart Codec, "
-        "H.264+, "
-        "H.265+, Zipstream hoặc tính năng tương tự",
+        "H.264+, H.265+, Zipstream hoặc tính năng tương tự",
     ),
     "ntp-not-reached": (
         "its clock is wrong although it follows NTP ({server}): is that reachable?",
@@ -166,7 +165,7 @@ CAMERAS: Sentences = {
         "no camera found by multicast: a firewall on this gateway drops the answers to it, and a camera "
         "whose ONVIF is off does not answer; --subnet 10.0.0.0/24 asks each address",
         "không tìm thấy camera bằng multicast: tường lửa của thiết bị này chặn trả lời, và camera tắt ONVIF "
-        "thì không trả lời; --subnet 10.0.0.0/24 để hỏi từng địa chỉ",
+        "thì không trả lời; thêm --subnet 10.0.0.0/24 để hỏi từng địa chỉ",
     ),
     "which": (
         "Which ones are written (1,2 or all)? ",
@@ -199,7 +198,7 @@ CAMERAS: Sentences = {
     "read-back": ("read back from the camera:", "đọc lại từ camera:"),
     "ntp-silent": (
         "note: no NTP server answers this gateway at {server}",
-        "lưu ý: không có máy chủ giờ nào trả lời thiết bị này ở {server}",
+        "lưu ý: thiết bị này không nhận được trả lời của máy chủ giờ {server}",
     ),
     "ntp-here": (
         "note: this gateway serves the time at {address}: with --ntp the camera uses it",
@@ -240,19 +239,19 @@ CAMERAS: Sentences = {
         "khi không chạy trong cửa sổ dòng lệnh, mật khẩu lấy từ --camera-password-file",
     ),
     "password-empty": ("the password is empty", "mật khẩu trống"),
-    "password-lines": ("{path}: a password file is one line", "{path}: tệp mật khẩu chỉ có một dòng"),
+    "password-lines": ("{path}: a password file is one line", "{path}: tệp mật khẩu chỉ được có một dòng"),
     "not-utf8": ("{path} is not UTF-8 text", "{path} không phải là văn bản UTF-8"),
     "cannot-read": ("{path} cannot be read: {reason}", "không đọc được {path}: {reason}"),
     "cannot-write": ("{path} cannot be written: {reason}", "không ghi được {path}: {reason}"),
     "choose-no-terminal": (
         "without a terminal the cameras to write are named by --choose",
-        "khi không chạy trong cửa sổ dòng lệnh, chọn camera để ghi bằng --choose",
+        "khi không chạy trong cửa sổ dòng lệnh, phải dùng --choose để chọn camera cần ghi",
     ),
     "nothing-answers": (
         "{host}: neither its own interface nor ONVIF answers at {base}; is another --port right, or is ONVIF "
         "off? ({reason})",
-        "{host}: giao diện của hãng và ONVIF đều không trả lời ở {base}; camera dùng --port khác, hoặc ONVIF "
-        "đang tắt? ({reason})",
+        "{host}: giao diện của hãng và ONVIF đều không trả lời ở {base}; có thể camera dùng cổng khác "
+        "(--port) hoặc ONVIF đang tắt ({reason})",
     ),
     "not-in-list": (
         "{word!r} is neither a number of the list nor an address in it",

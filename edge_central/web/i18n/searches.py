@@ -136,7 +136,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "search-second-camera": ("Camera thứ hai", "Second camera"),
     "search-within": ("Trong vòng (phút)", "Within (minutes)"),
     "search-life": (
-        "Chờ thiết bị mất liên lạc trả lời trong vòng",
+        "Thời hạn trả lời của thiết bị mất liên lạc",
         "Gateways that are offline may answer within",
     ),
     "search-life-1": ("1 giờ", "1 hour"),

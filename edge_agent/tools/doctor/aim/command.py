@@ -34,8 +34,8 @@ OPEN = {
 CODE = {"en": "code {code}", "vi": "mã {code}"}
 ENDS = {
     "en": "For {minutes} minutes, one phone; Ctrl-C ends it. No HTTPS: this network could read along.",
-    "vi": "Trang mở được {minutes} phút, chỉ cho một điện thoại; bấm Ctrl-C để dừng. Không có HTTPS: máy "
-    "trong cùng mạng xem được.",
+    "vi": "Trang mở trong {minutes} phút, chỉ cho một điện thoại; bấm Ctrl-C để dừng. Không có HTTPS: máy "
+    "khác trong cùng mạng có thể xem được.",
 }
 AGENT_RUNS = {
     "en": "The agent runs too: the camera has one more viewer; if it refuses, stop the agent meanwhile.",

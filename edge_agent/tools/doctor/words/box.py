@@ -31,7 +31,7 @@ BOX: dict[str, Wording] = {
         "the configuration says {profile} ({said}), but this board is {board}, for which there is {better}",
         "cấu hình ghi hồ sơ bo mạch {profile} ({said}), nhưng bo mạch là {board}, hồ sơ đúng là {better}",
         "correct profile: in the configuration",
-        "sửa mục profile: trong cấu hình",
+        "sửa mục profile trong cấu hình",
     ),
     "os-other": yellow(
         "{os}: this board's profile was made for {wanted}",

@@ -19,7 +19,7 @@ COMMAND = (sys.executable, "-m", "edge_agent", "doctor", "--lang", "vi", "--aim"
 
 def test_it_says_where_and_ends_with_ctrl_c(tmp_path: Path) -> None:
     with walker_camera(tmp_path) as config, AgentProcess(config, "cam-1", command=COMMAND) as doctor:
-        wait_until(lambda: "Trang mở được 15 phút" in doctor.log, what="the page")
+        wait_until(lambda: "Trang mở trong 15 phút" in doctor.log, what="the page")
         with urllib.request.urlopen("http://127.0.0.1:8480/", timeout=5) as answer:
             assert b'name="code"' in answer.read()
         doctor.process.send_signal(signal.SIGINT)
