@@ -12,7 +12,7 @@ COMMISSIONING: Sentences = {
     ),
     "bundle-unsigned": (
         "the list of all sites is not signed by this fleet: nothing was done; bring the box to the workshop",
-        "danh sách điểm không có chữ ký hợp lệ: chưa làm gì; hãy đưa thiết bị về xưởng",
+        "danh sách điểm không có chữ ký số hợp lệ: chưa làm gì; hãy đưa thiết bị về xưởng",
     ),
     "bundle-invalid": (
         "the list of all sites cannot be read ({reason}): bring the box to the workshop",
@@ -45,7 +45,7 @@ COMMISSIONING: Sentences = {
     "site-first": ("choose the site first", "hãy chọn điểm trước"),
     "claimed-already": (
         "this box is at site {site} already: undo that first",
-        "thiết bị đã nhận điểm {site}: hãy hủy điểm đó trước",
+        "thiết bị đã nhận điểm {site}: hãy hủy việc nhận điểm đó trước",
     ),
     "confirmed-already": (
         "the centre has confirmed site {site}: only the centre can take it back",
@@ -81,7 +81,7 @@ COMMISSIONING: Sentences = {
     ),
     "person-missing": (
         "name the person who commissions the site: --by 'Nguyễn Văn An'",
-        "hãy ghi họ tên người lắp đặt: --by 'Nguyễn Văn An'",
+        "hãy ghi họ tên kỹ thuật viên: --by 'Nguyễn Văn An'",
     ),
     "password-untried": (
         "{cameras}: the camera has refused four logins within an hour, so this password was not tried; "
@@ -92,13 +92,13 @@ COMMISSIONING: Sentences = {
     "in-use": (
         "the page or another command is commissioning this box: end it first "
         "(sudo systemctl stop edge-agent-commission)",
-        "trang hoặc một lệnh khác đang làm việc với thiết bị: hãy dừng trước "
+        "trang lắp đặt hoặc một lệnh khác đang thao tác trên thiết bị: hãy dừng trước "
         "(sudo systemctl stop edge-agent-commission)",
     ),
     "busy": ("wait: the last step is not finished", "hãy chờ: bước trước chưa xong"),
     "disk-full": (
         "the card is full or broken, so this step was not stored. Call the workshop: another card is needed",
-        "không ghi được vào thẻ nhớ vì đã đầy hoặc hỏng nên bước này chưa được lưu. Hãy gọi "
+        "không ghi được vào thẻ nhớ vì thẻ đã đầy hoặc bị hỏng nên bước này chưa được lưu. Hãy gọi "
         "xưởng: cần thay thẻ",
     ),
     "root-silent": (
@@ -129,14 +129,14 @@ COMMISSIONING: Sentences = {
     "answer-other-site": (
         "the centre's answer is for site {site}, and the box has another one: undo the site and claim it "
         "again",
-        "câu trả lời của trung tâm dành cho điểm {site}, còn thiết bị đang ở điểm khác: hãy hủy điểm rồi "
-        "nhận lại",
+        "câu trả lời của trung tâm dành cho điểm {site}, còn thiết bị đang ở điểm khác: hãy hủy việc "
+        "nhận điểm rồi nhận lại",
     ),
     "folder-foreign": (
         "the folder {folder} on the card does not belong to the agent, so nothing was set apart: call the "
         "workshop",
-        "phần mềm của thiết bị không phải là chủ sở hữu thư mục {folder} trong thẻ nhớ nên chưa cất được dữ "
-        "liệu của điểm cũ: hãy gọi xưởng",
+        "phần mềm của thiết bị không phải là chủ sở hữu thư mục {folder} trong thẻ nhớ nên chưa lưu riêng "
+        "được dữ liệu của điểm cũ: hãy gọi xưởng",
     ),
     "root-failed": (
         "the box could not do this step: restart it and try again; if it stays so, call the workshop, which "
@@ -154,7 +154,7 @@ COMMISSIONING: Sentences = {
         "đồng hồ của thiết bị chưa được đặt giờ nên biên bản sẽ để trống ngày, giờ: chờ máy chủ giờ trả "
         "lời, chạm Kiểm tra lại, sau đó mới ký",
     ),
-    "examined-first": ("let the box be examined first", "hãy kiểm tra điểm trước"),
+    "examined-first": ("let the box be examined first", "hãy kiểm tra thiết bị trước"),
     "examination-failed": (
         "the examination ended without a result: {reason}; try again",
         "kiểm tra chưa có kết quả: {reason}; hãy thử lại",
@@ -255,7 +255,7 @@ COMMISSIONING: Sentences = {
     ),
     "answer-invalid": (
         "the centre's answer is not signed by this fleet, so it is ignored",
-        "câu trả lời của trung tâm không có chữ ký hợp lệ nên bị bỏ qua",
+        "câu trả lời của trung tâm không có chữ ký số hợp lệ nên bị bỏ qua",
     ),
     "camera-found": ("found", "đã tìm thấy"),
     "camera-other-port": (

@@ -75,7 +75,7 @@ def test_page_and_console_say_what_is_wrong(box: PreparedBox, served: Served) ->
     for path in ("/", "/s/dt-001-r", "/state"):
         status, page = served.phone.ask(path)
         assert status == 200
-        assert "danh sách điểm không có chữ ký hợp lệ" in page.decode()
+        assert "danh sách điểm không có chữ ký số hợp lệ" in page.decode()
         assert "the list of all sites is not signed by this fleet" in page.decode()
     assert served.phone.ask("/claim", b"{}")[0] == 403, "it takes no step"
     console = (box.paths.run / "console.txt").read_text()

@@ -87,7 +87,7 @@ def test_what_is_wrong_with_the_arguments_is_said_in_vietnamese(
     claim = ("commission", LABEL, "--lang", "vi", "--sysroot", str(tmp_path))
     for words, code, said in (
         (("commission", "--lang", "vi"), 2, "hãy ghi mã điểm như trên nhãn"),
-        (claim, 2, "hãy ghi họ tên người lắp đặt"),
+        (claim, 2, "hãy ghi họ tên kỹ thuật viên"),
         (("docs", "sotay", "--lang", "vi"), 2, "không có trang 'sotay' (gần giống: 'so-tay')"),
         (("doctor", "--findings", "no.json", "--lang", "vi"), 2, "--findings phải đi cùng --report"),
         ((*claim, "--by", "An", "--cameras-password-file", str(password)), 1, "không phải là văn bản UTF-8"),

@@ -112,7 +112,7 @@ AT_THE_POLE: Sentences = {
     "keyframes-rare": _SUB_STREAM,
     "view-tampered": (
         "look at the camera: is it turned, covered or dirty? If it was turned on purpose, tell the centre",
-        "kiểm tra camera có bị xoay, che hay bẩn không; nếu cố ý xoay thì báo trung tâm",
+        "kiểm tra camera có bị xoay, bị che hay bị bẩn không; nếu cố ý xoay thì báo trung tâm",
     ),
     "camera-clock-off": (
         "set the time on the camera's own page, or ask the workshop to set it",

@@ -37,11 +37,11 @@ CHECK: Sentences = {
     "too-deep": ("nested deeper than {levels} levels", "lồng nhau quá {levels} cấp"),
     "too-many-values": (
         "more than {count:,} values with all aliases written out",
-        "có hơn {count:,} giá trị khi thay hết bí danh",
+        "có hơn {count:,} giá trị sau khi thay mọi bí danh YAML bằng nội dung của bí danh",
     ),
     "merge-mappings": (
         "<< takes a mapping, or a list of mappings",
-        "<< nhận một nhóm mục, hoặc danh sách nhóm mục",
+        "sau << phải là một nhóm mục, hoặc danh sách nhóm mục",
     ),
     "no-drop-ins": (
         "there is no such directory of drop-ins",
@@ -59,7 +59,7 @@ CHECK: Sentences = {
     # --- single keys ---
     "above-hysteresis": (
         "must be at least hysteresis_c above {lower}",
-        "phải lớn hơn {lower} ít nhất bằng hysteresis_c",
+        "phải cao hơn {lower} ít nhất một khoảng bằng hysteresis_c",
     ),
     "not-above-longest": (
         "must not be more than longest_s",
@@ -67,11 +67,11 @@ CHECK: Sentences = {
     ),
     "hog-gone": (
         "hog is no longer there; runs as auto, the model that ships",
-        "không còn hog; chạy như auto, là mô hình có sẵn",
+        "không còn hỗ trợ hog; chạy như auto, là mô hình có sẵn",
     ),
     "rules-over": (
         "these rules and masks were changed by commands and replace those of this file: {rules}",
-        "đã đổi bằng lệnh, có hiệu lực thay cho tệp này: các quy tắc và phần hình bị che {rules}",
+        "các quy tắc và phần hình bị che sau đã đổi bằng lệnh, có hiệu lực thay cho tệp này: {rules}",
     ),
     "rules-unfit": (
         "these rules were changed by commands, do not fit this file, and are not in force: {rules}: {why}",
@@ -170,7 +170,7 @@ CHECK: Sentences = {
     "map-of": ("a mapping of {things} by id", "nhóm {things} theo mã"),
     "map-example": (
         "{text}; write {{some-id: …}}, each {kind}",
-        "{text}; viết {{mã: …}}, mỗi mã là {kind}",
+        "{text}; viết {{mã: …}}, giá trị của mỗi mã là {kind}",
     ),
     "at-most-things": (
         "at most {most} {things}, not {count}",
@@ -220,7 +220,7 @@ CHECK: Sentences = {
         "every user of this gateway can read {path}; chmod o-r it",
         "mọi tài khoản của thiết bị đều đọc được {path}; chạy chmod o-r cho tệp này",
     ),
-    "tab": ("a tab; YAML indents with spaces only", "có phím Tab; YAML chỉ thụt dòng bằng dấu cách"),
+    "tab": ("a tab; YAML indents with spaces only", "có ký tự Tab; YAML chỉ cho thụt dòng bằng dấu cách"),
     "not-utf-8": ("not UTF-8 text; save the file as UTF-8", "tệp không phải UTF-8; hãy lưu lại bằng UTF-8"),
     "not-yaml": ("not readable as YAML", "không đọc được theo cú pháp YAML"),
     "yaml": ("YAML syntax error: {problem}{context}", "lỗi cú pháp YAML: {problem}{context}"),
@@ -243,7 +243,7 @@ CHECK: Sentences = {
     # --- zones, lines, and rules that refer to them ---
     "two-numbers": (
         "a point is two numbers [x, y] in 0..1 of the picture, origin top left",
-        "một tọa độ là hai số [x, y] trong khoảng 0..1 của hình, gốc ở góc trên bên trái",
+        "tọa độ gồm hai số [x, y] trong khoảng 0..1 của hình, gốc ở góc trên bên trái",
     ),
     "points-in-brackets": (
         "a polygon is a list of points [x, y], not of numbers; write [ … ] around all its points",
@@ -286,7 +286,7 @@ CHECK: Sentences = {
     "belongs-to": ("{key} belongs to {homes}", "{key} là mục của {homes}"),
     "of-a-camera": (
         "it belongs to a camera: write it there, below its id",
-        "đây là mục của camera: hãy ghi vào camera, dưới mã của camera",
+        "đây là mục của camera: hãy ghi vào phần của camera đó, dưới mã của camera",
     ),
     "password-apart": (
         "a password must not be in this file: write it to a file of its own and name that in password_file",
@@ -409,7 +409,7 @@ PHRASES = {
     "the configuration": "cấu hình",
     "no such file": "không có tệp này",
     "permission denied": "không có quyền đọc",
-    "points": "điểm",
+    "points": "mốc",
     "rules": "quy tắc",
     "zones": "vùng",
     "lines": "vạch ảo",

@@ -10,7 +10,7 @@ WARNINGS: Sentences = {
         "there is no camera in this list; the gateway reports only its own health",
         "danh sách này không có camera; thiết bị chỉ báo tình trạng của chính mình",
     ),
-    "rule-never": ("rule {rule} never fires: {why}", "quy tắc {rule} không bao giờ phát hiện được: {why}"),
+    "rule-never": ("rule {rule} never fires: {why}", "quy tắc {rule} không bao giờ phát hiện được gì: {why}"),
     "label-never": ("{label} is never seen: {why}", "không bao giờ nhận dạng được {label}: {why}"),
     "no-model": ("detector.model is none", "detector.model là none"),
     "no-labels": ("detector.labels does not have {labels}", "detector.labels không có {labels}"),
@@ -97,7 +97,7 @@ WARNINGS: Sentences = {
     ),
     "main-same": (
         "main_url is the same as url: the camera is asked twice for one stream",
-        "main_url trùng với url: camera phải gửi một luồng hai lần",
+        "main_url trùng với url: camera phải gửi cùng một luồng hai lần",
     ),
     "main-other-host": (
         "main_url is on another host than url: the agent sends the login of this camera to both hosts",
@@ -122,23 +122,23 @@ WARNINGS: Sentences = {
     ),
     "no-operator": (
         "{path} holds no key (*.pem): no signed command is obeyed",
-        "{path} không có khóa nào (*.pem): không thực hiện lệnh nào có chữ ký số",
+        "{path} không có khóa nào (*.pem): thiết bị sẽ không thực hiện lệnh có chữ ký số",
     ),
     "profile-unknown": (
         "unknown profile {name}{near}; there are auto, {known}",
-        "không có hồ sơ bo mạch {name}{near}; đang có auto, {known}",
+        "không có hồ sơ bo mạch {name}{near}; các hồ sơ hiện có: auto, {known}",
     ),
     "profile-guess": (
         "profile auto does not know the board {board}; running with the values of {name}",
-        "profile: auto không biết {board}; chạy với giá trị của {name}",
+        "profile: auto chưa hỗ trợ {board}; đang dùng các giá trị của {name}",
     ),
     "drop-in-name": (
         "not read: a drop-in ends in .yaml",
-        "không đọc: tên tệp bổ sung phải kết thúc bằng .yaml",
+        "không đọc tệp này: tên tệp bổ sung phải kết thúc bằng .yaml",
     ),
     "never-fires": (
         "schedule: can never fire: it is armed for {armed:g} s at a time, and {key} is {needed:g}",
-        "schedule: không bao giờ phát hiện được: mỗi lần chỉ bật {armed:g} giây, mà {key} là {needed:g}",
+        "schedule: không bao giờ phát hiện được gì: mỗi lần chỉ bật {armed:g} giây, mà {key} là {needed:g}",
     ),
     "loitering-lasts": (
         "min_duration_s: loitering must last longer than 0 seconds (zone-intrusion may have 0)",
@@ -151,8 +151,8 @@ WARNINGS: Sentences = {
     "release-count": (
         "release_count: must be below count, which is {count}, not {release}: it would end as soon as it "
         "begins",
-        "release_count: phải nhỏ hơn count là {count}, không phải {release}: nếu không sẽ kết thúc ngay "
-        "khi bắt đầu",
+        "release_count: phải nhỏ hơn count ({count}), không phải {release}: nếu không, sự kiện sẽ kết thúc "
+        "ngay khi bắt đầu",
     ),
     # --- logins ---
     "firmware-no-minimum": (
@@ -161,7 +161,7 @@ WARNINGS: Sentences = {
     ),
     "login-twice": (
         "the url has a user part already; leave one of the two out",
-        "url đã có tên đăng nhập; hãy bỏ một trong hai",
+        "url đã có tên đăng nhập; hãy bỏ tên đăng nhập trong url, hoặc bỏ username",
     ),
     "login-of-file": (
         "a file or V4L2 device has no user; leave username and password_file out",
@@ -173,7 +173,8 @@ WARNINGS: Sentences = {
     ),
     "user-unescaped": (
         "the user part has an unescaped @, : or %; if the password contains one, {encode}",
-        "phần tài khoản có ký tự @, : hoặc % chưa viết theo mã; nếu mật khẩu có ký tự đó thì {encode}",
+        "phần tài khoản có ký tự @, : hoặc % chưa viết theo mã phần trăm; nếu mật khẩu có ký tự "
+        "đó thì {encode}",
     ),
     "v4l2": (
         "a V4L2 camera is v4l2:/dev/video0, with the number that `v4l2-ctl --list-devices` shows",

@@ -11,7 +11,7 @@ VIEWS: Sentences = {
         "structure in {found} % of {tiles} tiles, {usual} % usual",
         "còn nhận ra chi tiết ở {found}% trong {tiles} ô hình, bình thường {usual}%",
     ),
-    "view-frozen": ("the same picture for {seconds} s", "hình không thay đổi đã {seconds} giây"),
+    "view-frozen": ("the same picture for {seconds} s", "hình không thay đổi suốt {seconds} giây"),
     "view-glare": (
         "{white} % of the picture is white, {usual} % usual",
         "{white}% hình bị trắng xóa, bình thường {usual}%",

@@ -264,7 +264,7 @@ CAMERAS: Sentences = {
     ),
     "none-left": (
         "no camera to write: none is left of those that were chosen",
-        "không ghi camera nào: trong các camera đã chọn không còn camera nào ghi được",
+        "không có camera nào để ghi vào cấu hình: trong các camera đã chọn không còn camera nào đủ điều kiện",
     ),
     "no-subnet": (
         "{text!r} is not a subnet such as 10.0.0.0/24",

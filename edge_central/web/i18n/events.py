@@ -24,7 +24,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "newer-one": ("Có 1 sự kiện mới", "1 new event"),
     "newer-many": ("Có COUNT sự kiện mới", "COUNT new events"),
     "newer-most": ("Có ít nhất {count} sự kiện mới", "At least {count} new events"),
-    "no-events": ("Không có sự kiện nào như vậy.", "There is no such event."),
+    "no-events": ("Không có sự kiện nào phù hợp.", "There is no such event."),
     "came-late": ("đến muộn", "came late"),
     "clock-doubtful": ("giờ của thiết bị có thể sai", "its clock was not set"),
     "box-itself": ("thiết bị", "the gateway"),
