@@ -358,7 +358,8 @@ JOURNEYS: Sentences = {
     ),
     "journey-no-neighbours": (
         "no camera of your wards is near enough, and none has a learnt travel time",
-        "không có camera nào trong phạm vi quyền của bạn đủ gần hoặc có thời gian di chuyển đã biết",
+        "trong phạm vi quyền của bạn, không có camera nào đủ gần và cũng không có camera nào có thời gian di "
+        "chuyển theo số liệu thực tế",
     ),
 }
 

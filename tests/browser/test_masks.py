@@ -174,7 +174,7 @@ def test_a_reset_takes_the_agent_back_to_its_configuration(room: MaskRoom) -> No
     room.open(RULES)
     room.give_reason("#masks")
     room.follow("#masks form button")
-    assert "Một phần đang bị bôi đen sẽ hiện rõ" in room.browser.run(
+    assert "Có phần đang bị bôi đen sẽ hiện rõ" in room.browser.run(
         "document.getElementById('sign').innerText"
     )
     room.sign_and_wait()

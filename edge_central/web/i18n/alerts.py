@@ -49,8 +49,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "silence-do": ("Tạm tắt chuông", "Silence"),
     "silence-end": ("Bật chuông lại", "End"),
     "silence-means": (
-        "Báo động của quy tắc này ở camera này không phát chuông đến hết thời gian. Thiết bị vẫn gửi "
-        "báo động; báo động vẫn chờ người nhận xử lý, không bị đóng và không bị xóa.",
+        "Báo động của quy tắc này ở camera này không phát chuông cho đến hết thời gian đã chọn. Thiết bị "
+        "vẫn gửi báo động; báo động vẫn chờ người nhận xử lý, không bị đóng và không bị xóa.",
         "Alarms of this rule at this camera do not sound until the time is over. The gateway goes on "
         "reporting them; they stay open, and none is closed or deleted.",
     ),
@@ -72,7 +72,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "more-ringing": ("và {count} dòng nữa", "and {count} more"),
     "acknowledge": ("Nhận xử lý", "Acknowledge"),
     "acknowledge-of": ("Nhận xử lý: {what}, {where}", "Acknowledge: {what}, {where}"),
-    "acknowledged-by": ("{who} đã nhận lúc {time}", "{who} acknowledged at {time}"),
+    "acknowledged-by": ("{who} đã nhận xử lý lúc {time}", "{who} acknowledged at {time}"),
     "owner": ("Người xử lý", "Owner"),
     "take": ("Chuyển cho", "Hand to"),
     "outcome": ("Kết luận", "Outcome"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 WORDS: dict[str, tuple[str, str]] = {
     "availability": ("Tỷ lệ có hình", "Availability"),
     "availability-what": (
-        "Tỷ lệ thời gian camera có hình dùng được tại trung tâm. Thời gian bảo trì và thời gian trung tâm "
-        "không theo dõi được không tính.",
+        "Tỷ lệ thời gian camera có hình dùng được tại trung tâm. Không tính thời gian bảo trì và thời "
+        "gian trung tâm không theo dõi được.",
         "Share of the time in which cameras had a usable picture at the centre. Maintenance, and time that "
         "the centre could not observe, are not counted.",
     ),
@@ -26,7 +26,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "availability-causes": ("Nguyên nhân (phút)", "Causes (minutes)"),
     "availability-more-below": (
-        "Còn {count} camera khác dưới chỉ tiêu; báo cáo (XLSX) có đủ.",
+        "Còn {count} camera khác dưới chỉ tiêu; danh sách đầy đủ có trong báo cáo (XLSX).",
         "And {count} more below the target; the report (XLSX) names all.",
     ),
     "availability-met": ("Đạt chỉ tiêu", "Target met"),
@@ -38,7 +38,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "The {shown} longest of {count} outages",
     ),
     "availability-more-outages": (
-        "Không in {count} lần gián đoạn ngắn hơn; bảng gián đoạn (CSV) có đủ.",
+        "Không in {count} lần gián đoạn ngắn hơn; danh sách đầy đủ có trong bảng gián đoạn (CSV).",
         "{count} shorter outages are left out; the table of outages (CSV) has all.",
     ),
     "availability-more-cameras": (
@@ -49,11 +49,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "availability-no-outage": ("Không có lần gián đoạn nào.", "There was no outage."),
     "availability-lasts": ("chưa kết thúc", "has not ended"),
     "availability-minutes": (
-        "Số phút theo nguyên nhân, cộng các camera",
+        "Số phút theo nguyên nhân, tính chung mọi camera",
         "Minutes by cause, all cameras added",
     ),
     "availability-quality": (
-        "Số phút hình kém, cộng các camera",
+        "Số phút hình kém, tính chung mọi camera",
         "Minutes of poor picture, all cameras added",
     ),
     "availability-cameras-csv": ("Bảng camera (CSV)", "Cameras (CSV)"),

@@ -82,7 +82,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "keys-choose": ("Đánh dấu hoặc bỏ đánh dấu dòng đang chọn", "Tick the row, or untick it"),
     "keys-quiet": ("Tạm tắt chuông của dòng đang chọn: ghi lý do", "Silence the row: give the reason"),
     "keys-search": ("Đến ô tìm kiếm", "To the search field"),
-    "keys-pages": ("Mở trang thứ 1 đến thứ 9 ở đầu trang", "Open a page of the menu, by its place"),
+    "keys-pages": ("Mở mục thứ 1 đến thứ 9 trên thanh đầu trang", "Open a page of the menu, by its place"),
     "keys-help": ("Hiện bảng này", "Show this list"),
     "keys-on": ("Dùng phím tắt trên trình duyệt này", "Use these keys in this browser"),
     "keys-close": ("Đóng", "Close"),

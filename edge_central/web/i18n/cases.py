@@ -36,11 +36,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "case-kind-note": ("Ghi chú", "Note"),
     "case-kind-file": ("Tệp từ bên ngoài", "File from outside"),
     "case-picture-waiting": (
-        "Ảnh chưa được mở hoặc thiết bị chưa gửi. Ảnh sẽ tự vào vụ việc khi có người mở trong kết quả tìm.",
+        "Ảnh chưa được mở hoặc thiết bị chưa gửi. Khi có người mở ảnh trong kết quả tìm, ảnh sẽ "
+        "tự động được đưa vào vụ việc.",
         "The picture has not been opened, or has not come. It is added when somebody opens it in the search.",
     ),
     "case-picture-too-large": (
-        "Ảnh đã về nhưng vụ việc đã đầy.",
+        "Ảnh đã về trung tâm nhưng không thêm được vì vụ việc đã đầy.",
         "The picture has come, but the case is full.",
     ),
     "case-added": ("{who} đưa vào lúc {time}", "added by {who}, {time}"),
@@ -52,9 +53,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "case-strike-why": ("Lý do", "Reason"),
     "case-export": ("Xuất vụ việc", "Export the case"),
     "case-export-hint": (
-        "Bản xuất là một tệp zip gồm thông tin, ảnh, video, nhật ký truy cập và chữ ký số; mở được không cần "
-        "mạng. Video H.264 và H.265 có thêm tệp xuất chuẩn ONVIF cho phần mềm quản lý camera khác; video nào "
-        "không có thì thư mục onvif ghi lý do.",
+        "Bản xuất là một tệp zip gồm thông tin, ảnh, video, nhật ký truy cập và chữ ký số; mở được mà "
+        "không cần mạng. Video H.264 và H.265 có thêm tệp xuất chuẩn ONVIF cho phần mềm quản lý camera khác; "
+        "nếu video nào không có tệp này, lý do được ghi trong thư mục onvif.",
         "An export is one zip with facts, pictures, clips, the access log and a signature; it can be read "
         "without a network. Clips in H.264 and H.265 are in it as ONVIF Export Files too, for other video "
         "management software; where one is not, the folder onvif says why.",
@@ -101,7 +102,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "The gateway was asked to release it, and has not answered yet.",
     ),
     "hold-waits-offline": (
-        "Thiết bị đang mất liên lạc và sẽ nhận yêu cầu khi hoạt động trở lại, trong vòng 7 ngày.",
+        "Thiết bị đang mất liên lạc và sẽ nhận yêu cầu nếu hoạt động trở lại trong vòng 7 ngày.",
         "It is away, and gets the request when it is back, within 7 days.",
     ),
     "hold-ended": ("Thời hạn giữ đã hết.", "The hold has ended."),
@@ -118,7 +119,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "whole-picture": ("Ảnh toàn cảnh", "Whole picture"),
     "whole-in-events": (
-        "Các sự kiện sau là của cùng một người hoặc xe, có ảnh chụp:",
+        "Các sự kiện sau đây về cùng người hoặc xe này có ảnh:",
         "These events of the same object have pictures:",
     ),
     "whole-on-recorder": (
@@ -135,8 +136,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "Open the whole picture: {what}, {where}, {time}",
     ),
     "scene-open-hint": (
-        "Thiết bị thường chỉ giữ ảnh toàn cảnh trong một ngày. Mở ảnh là gửi một lệnh đến thiết bị; tên bạn, "
-        "mục đích và số vụ việc được ghi lại.",
+        "Thiết bị thường chỉ giữ ảnh toàn cảnh trong một ngày. Khi mở ảnh, một lệnh được gửi đến thiết bị; "
+        "tên bạn, mục đích và số vụ việc được ghi lại.",
         "The gateway usually keeps whole pictures for a day only. Opening sends a command to it; your name, "
         "purpose and case are recorded.",
     ),

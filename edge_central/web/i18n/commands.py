@@ -300,7 +300,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "The rule {rule}: {percent}% of its zone or line is not analysed.",
     ),
     "masks-effect-reports": (
-        "Trong 30 ngày qua có {count} lần báo với người, phương tiện đứng ở phần sẽ không phân tích; kết "
+        "Trong 30 ngày qua có {count} lần báo về người, phương tiện ở trong phần sẽ không phân tích; kết "
         "luận: {real} báo động đúng, {false} báo nhầm.",
         "In the last 30 days {count} reports were about objects that stood where nothing will be "
         "analysed; outcomes: {real} real, {false} false.",
@@ -310,7 +310,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Pictures and clips from before the change stay as they are.",
     ),
     "masks-effect-reveals": (
-        "Một phần đang bị bôi đen sẽ hiện rõ trong các ảnh mà thiết bị gửi đi.",
+        "Có phần đang bị bôi đen sẽ hiện rõ trong các ảnh mà thiết bị gửi đi.",
         "A part that is blacked out now will be visible in the pictures that leave the gateway.",
     ),
     "masks-effect-no-clips": (

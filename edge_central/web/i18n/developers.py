@@ -5,8 +5,9 @@ from __future__ import annotations
 WORDS: dict[str, tuple[str, str]] = {
     "developers": ("API cho phần mềm khác", "API for programs"),
     "developers-what": (
-        "Các phần mềm khác lấy sự kiện, danh mục và ảnh, và xử lý cảnh báo qua API này. Tại đây có thể gửi "
-        "thử từng yêu cầu bằng tài khoản đang đăng nhập. Phần mô tả yêu cầu được viết bằng tiếng Anh.",
+        "Qua API này, các phần mềm khác lấy sự kiện, ảnh, danh mục điểm và camera, đồng thời xử lý cảnh báo. "
+        "Tại đây có thể gửi thử từng yêu cầu bằng tài khoản đang đăng nhập. Phần mô tả yêu cầu "
+        "được viết bằng tiếng Anh.",
         "Programs read events, the inventory and pictures, and handle alarms over this API. Here you can try "
         "each request with the account with which you are logged in.",
     ),
@@ -48,7 +49,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "webhook-rejected": ("bị từ chối ({status})", "rejected ({status})"),
     "notice-ward": ("Phường {ward}", "Ward {ward}"),
     "notice-unacknowledged": (
-        "CHƯA CÓ NGƯỜI NHẬN sau {span}",
+        "CHƯA CÓ NGƯỜI NHẬN XỬ LÝ sau {span}",
         "NOT ACKNOWLEDGED for {span}",
     ),
     # --- Web Push
@@ -63,7 +64,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "event.",
     ),
     "push-not-configured": (
-        "Trung tâm chưa dùng chức năng này. Quản trị viên bật bằng mục push trong cấu hình.",
+        "Trung tâm chưa dùng chức năng này. Quản trị viên bật bằng phần push trong cấu hình.",
         "This centre does not use it. An administrator switches it on with push: in the configuration.",
     ),
     "push-here": ("Máy này", "This device"),
@@ -103,7 +104,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "push-name": ("Tên máy", "Device"),
     "push-unnamed": ("Máy chưa đặt tên", "Unnamed device"),
     "push-this": ("máy này", "this one"),
-    "push-delivered": ("Gửi được lần cuối", "Last delivery"),
+    "push-delivered": ("Lần gửi được gần nhất", "Last delivery"),
     "push-do": ("Thao tác", "Actions"),
     "push-test": ("Gửi thử", "Send a test"),
     "push-test-body": (
@@ -115,8 +116,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "push-lang": ("Ngôn ngữ của thông báo", "Language of the notifications"),
     "push-kinds": ("Loại", "Kinds"),
     "push-alerts": ("Cảnh báo của thiết bị và phường", "Alerts of gateways and wards"),
-    "push-quiet-from": ("Không gửi từ", "Send nothing from"),
-    "push-quiet-to": ("Không gửi đến", "Send nothing until"),
+    "push-quiet-from": ("Giờ bắt đầu không gửi", "Send nothing from"),
+    "push-quiet-to": ("Giờ gửi trở lại", "Send nothing until"),
     "push-quiet-what": (
         "Trong khoảng giờ này máy không nhận thông báo nào. Để trống cả hai ô để nhận cả ngày.",
         "In these hours the device gets no notification. Leave both empty to get them all day.",
@@ -129,11 +130,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "The centre has not reached the push service {service} since {moment}.",
     ),
     "push-delayed": (
-        "Dịch vụ thông báo tạm thời không nhận từ {moment}.",
+        "Từ {moment}, dịch vụ thông báo không nhận thông báo; trung tâm vẫn thử gửi lại.",
         "The push service has accepted nothing since {moment}; the centre tries again.",
     ),
     "push-ended": (
-        "Trình duyệt đã ngừng nhận từ {moment}. Hãy bật lại trên máy đó.",
+        "Từ {moment}, trình duyệt không nhận thông báo nữa. Hãy bật lại trên máy đó.",
         "The browser ended it at {moment}. Turn it on there again.",
     ),
     "push-other-console": (

@@ -172,7 +172,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "There is no sheet (sites_file) to compare with.",
     ),
     "fleet-matching": (
-        "{count} trên {of} thiết bị, thiết bị có lỗi đứng đầu",
+        "{count}/{of} thiết bị, xếp thiết bị có lỗi trước",
         "{count} of {of} gateways, broken first",
     ),
     "fleet-none": ("Không có thiết bị nào phù hợp.", "No gateway matches."),

@@ -302,8 +302,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "picture-open-several": ("Mở {count} ảnh tiếp theo", "Open the next {count} pictures"),
     "picture-open-of": ("Mở ảnh: {what}, {where}, {time}", "Open the picture: {what}, {where}, {time}"),
     "picture-open-hint": (
-        "Ảnh nhỏ nằm trên thiết bị. Mở ảnh là gửi một lệnh đến thiết bị; tên bạn, mục đích và số vụ việc "
-        "được ghi lại.",
+        "Ảnh nhỏ nằm trên thiết bị. Khi mở ảnh, một lệnh được gửi đến thiết bị; tên bạn, mục đích và số "
+        "vụ việc được ghi lại.",
         "The small picture is at the gateway. Opening sends a command to it; your name, purpose and case "
         "are recorded.",
     ),

@@ -61,7 +61,7 @@ def test_chosen_rows_are_acknowledged_and_closed_together(house: House, lan: Bro
     assert (done.status_code, done.headers["location"]) == (303, "/alerts?ward=de-tham")
     assert ringing(house) == 1
     left = lan.get("/alerts").text
-    assert left.count("lan đã nhận lúc") == 2
+    assert left.count("lan đã nhận xử lý lúc") == 2
     fields = {first: "on", third: "on", "do": "false", "note": "mèo"}
     assert lan.post("/alerts/bulk", fields).status_code == 303
     assert names(lan.get("/alerts").text) == [second]

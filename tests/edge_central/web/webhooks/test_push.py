@@ -234,7 +234,7 @@ def test_only_what_nobody_has_acknowledged_in_time(city: City) -> None:
     city.clock.advance(20)
     city.settle()
     assert subjects(phone, city) == ["a2"]
-    assert phone.messages(city.service)[0]["title"] == "CHƯA CÓ NGƯỜI NHẬN sau 5 phút"
+    assert phone.messages(city.service)[0]["title"] == "CHƯA CÓ NGƯỜI NHẬN XỬ LÝ sau 5 phút"
 
 
 def test_repeated_alarms_of_a_camera_replace_each_other(city: City) -> None:

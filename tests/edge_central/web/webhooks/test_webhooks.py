@@ -232,7 +232,7 @@ def test_an_escalation_says_for_how_long_nobody_has_acknowledged(receiver: Recei
         receiver.wait_posted(1)
     ((_, body),) = receiver.posted
     assert (body["subject"], body["unacknowledged_s"]) == ("event dt-001 a2", 300)
-    assert body["text"]["vi"].startswith("CHƯA CÓ NGƯỜI NHẬN sau 5 phút\nBáo động: Xâm nhập vùng")
+    assert body["text"]["vi"].startswith("CHƯA CÓ NGƯỜI NHẬN XỬ LÝ sau 5 phút\nBáo động: Xâm nhập vùng")
 
 
 def test_an_alert_that_ended_in_time_is_not_escalated(quiet: House) -> None:
