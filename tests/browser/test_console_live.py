@@ -203,7 +203,7 @@ def test_a_list_that_somebody_reads_holds_still(fleet: Fleet, room: Room) -> Non
     room.browser.wait_until("!document.getElementById('news').hidden")
     assert room.run(ROWS) == before
     assert room.run(CHOSEN) == 1
-    assert "mục mới" in room.run("document.getElementById('news').textContent")
+    assert "dòng mới" in room.run("document.getElementById('news').textContent")
     fleet.begin("kb-006", "zone-intrusion", 17)
     room.browser.wait_until("document.querySelector('#queue').textContent.includes('×2')")
     assert room.run(ROWS) == before

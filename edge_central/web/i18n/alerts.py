@@ -25,12 +25,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "rows-of": ("Dòng {first} đến {last} trong {count}", "Rows {first} to {last} of {count}"),
     "first-page": ("Trang đầu", "First page"),
     "next-page": ("Trang sau", "Next page"),
-    "more-here": ("và {count} mục nữa của điểm này", "and {count} more of this site"),
+    "more-here": ("và {count} dòng nữa của điểm này", "and {count} more of this site"),
     "mine": ("Việc của tôi", "Mine"),
     "choose-row": ("Chọn: {what}, {where}", "Choose: {what}, {where}"),
     "choose-page": ("Chọn cả trang", "Choose all on this page"),
-    "acknowledge-chosen": ("Nhận xử lý các mục đã chọn", "Acknowledge the chosen rows"),
-    "acknowledge-all": ("Nhận xử lý tất cả: {count} mục", "Acknowledge all {count}"),
+    "acknowledge-chosen": ("Nhận xử lý các dòng đã chọn", "Acknowledge the chosen rows"),
+    "acknowledge-all": ("Nhận xử lý tất cả: {count} báo động, cảnh báo", "Acknowledge all {count}"),
     "acknowledge-all-means": (
         "Tất cả báo động và cảnh báo chưa có người nhận xử lý theo bộ lọc này, kể cả ở các trang khác, "
         "chuyển sang tên bạn. Báo động đến sau khi trang này hiện ra vẫn phát chuông; báo động đang tạm "
@@ -38,9 +38,9 @@ WORDS: dict[str, tuple[str, str]] = {
         "All alarms and alerts that match this filter and are not acknowledged become yours, also on other "
         "pages. Alarms that came after this page was shown go on sounding; silenced ones stay as they are.",
     ),
-    "acknowledge-all-do": ("Nhận xử lý {count} mục", "Acknowledge {count}"),
+    "acknowledge-all-do": ("Nhận xử lý {count} báo động, cảnh báo", "Acknowledge {count}"),
     "row-gone": ("đã xử lý hoặc đã chuyển xuống dưới", "handled, or moved down the list"),
-    "list-news": ("Có {count} mục mới.", "{count} new."),
+    "list-news": ("Có {count} dòng mới.", "{count} new."),
     "list-changed": ("Danh sách đã thay đổi.", "The list has changed."),
     "list-show": ("Hiện danh sách mới", "Show the new list"),
     "silence": ("Tạm tắt chuông", "Silence"),
@@ -131,7 +131,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "{alarms} dòng báo động, trong đó {waiting} chưa có người nhận xử lý; {others} cảnh báo khác",
         "{alarms} rows of alarms, {waiting} of them not acknowledged; {others} other alerts",
     ),
-    "handover-more": ("và {count} mục nữa", "and {count} more"),
+    "handover-more": ("và {count} dòng nữa", "and {count} more"),
     "handover-past": ("Các ca trước", "Earlier shifts"),
     "handover-none": ("Chưa có lần giao ca nào.", "No shift has been handed over yet."),
     "handover-nothing": ("Không còn việc nào chưa xong.", "Nothing is open."),

@@ -129,7 +129,7 @@ def test_all_that_was_seen_is_acknowledged_and_what_came_since_rings(house: Hous
     page = lan.get("/alerts").text
     seen = re.search(r'name="seen" value="([^"]+)"', page)
     assert seen is not None
-    assert "Nhận xử lý tất cả: 120 mục" in page
+    assert "Nhận xử lý tất cả: 120 báo động, cảnh báo" in page
     house.take(*alarms(1, first=121, cameras=60))
     assert lan.post("/alerts/bulk", {"do": "all", "seen": seen[1]}).status_code == 303
     assert ringing(house) == 1
