@@ -94,7 +94,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "availability-column-target": ("Chỉ tiêu (%)", "Target (%)"),
     "availability-column-missed": ("Thiếu so với chỉ tiêu (phút)", "Below target (minutes)"),
     "availability-column-usable": ("Có hình (phút)", "Usable (minutes)"),
-    "availability-column-counted": ("Thời gian tính (phút)", "Counted (minutes)"),
+    "availability-column-counted": ("Thời gian được tính (phút)", "Counted (minutes)"),
     "availability-column-begin": ("Bắt đầu", "Begin"),
     "availability-column-end": ("Kết thúc", "End"),
     "availability-column-minutes": ("Số phút", "Minutes"),

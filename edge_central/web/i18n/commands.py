@@ -160,7 +160,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "command-says-camera-reboot": ("{camera}: khởi động lại camera", "{camera}: reboot the camera"),
     "command-says-storm-mode": (
-        "Chế độ bão: tất cả camera cứ {every} chụp một ảnh, trong {time}",
+        "Chế độ bão: tất cả camera, mỗi camera cứ {every} chụp một ảnh, trong {time}",
         "Storm mode: a picture of all cameras every {every}, for {time}",
     ),
     "command-says-storm-one": (

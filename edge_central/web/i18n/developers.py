@@ -16,7 +16,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Each program has its own token, which an administrator makes with",
     ),
     "try-changes": (
-        "Yêu cầu này thay đổi dữ liệu thật và được ghi lại với tên của bạn.",
+        "Yêu cầu này thay đổi dữ liệu thật và được ghi lại kèm tên của bạn.",
         "This request changes real data and is recorded with your name.",
     ),
     "try-body": ("Nội dung gửi đi (JSON)", "Body (JSON)"),
@@ -83,8 +83,8 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "push-iphone": ("Trên iPhone và iPad", "On an iPhone or iPad"),
     "push-iphone-what": (
-        "Cần iOS 16.4 trở lên. Mở trang này bằng Safari, bấm Chia sẻ, chọn Thêm vào MH chính. Mở Camera "
-        "từ màn hình chính, đăng nhập rồi bật thông báo ở trang này.",
+        "Cần iOS 16.4 trở lên. Mở trang này bằng Safari, bấm Chia sẻ, chọn Thêm vào MH chính. Bấm biểu "
+        "tượng Camera vừa thêm trên màn hình chính, đăng nhập rồi bật thông báo ở trang này.",
         "It takes iOS 16.4 or newer. Open this page in Safari, press Share and choose Add to Home "
         "Screen. Open it from the home screen, log in, and turn notifications on here.",
     ),
@@ -119,7 +119,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "push-quiet-from": ("Giờ bắt đầu không gửi", "Send nothing from"),
     "push-quiet-to": ("Giờ gửi trở lại", "Send nothing until"),
     "push-quiet-what": (
-        "Trong khoảng giờ này máy không nhận thông báo nào. Để trống cả hai ô để nhận cả ngày.",
+        "Trong khoảng giờ này máy không nhận thông báo nào. Muốn nhận cả ngày thì để trống cả hai ô.",
         "In these hours the device gets no notification. Leave both empty to get them all day.",
     ),
     "push-works": ("hoạt động", "works"),
