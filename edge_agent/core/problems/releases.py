@@ -186,7 +186,7 @@ MODEL_COMMANDS: Sentences = {
     ),
     "model-manifest-count": (
         "the manifest names {models} models (.tflite), and not one",
-        "manifest ghi {models} mô hình (.tflite), phải là một",
+        "manifest ghi {models} mô hình (.tflite), trong khi phải ghi đúng một",
     ),
     "model-on-probation": (
         "{name} is on probation: wait for its end, or send action=back",

@@ -52,8 +52,8 @@ MODELS: Sentences = {
     ),
     "model-extra-objects": (
         "the new model alone detects {extra:.1f} objects for each known one, at most {most} is accepted",
-        "mô hình mới phát hiện thêm {extra:.1f} trường hợp cho mỗi người, phương tiện đã biết, tối đa cho "
-        "phép {most}",
+        "tính trên mỗi người, phương tiện đã biết, mô hình mới phát hiện thêm {extra:.1f} trường hợp; tối đa "
+        "cho phép {most}",
     ),
     "model-slow": (
         "an inference takes {new_ms} ms, with the model in force {old_ms} ms",

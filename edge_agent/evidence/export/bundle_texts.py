@@ -99,7 +99,7 @@ CÁCH KIỂM TRA: dùng openssl (3.0 trở lên), sha256sum và shell POSIX, tro
    "NOT OK":
 {heads}
 
-4. Mỗi sự kiện phải được ký trực tiếp (dòng thứ năm của một tệp .txt trong heads/ là mã băm SHA-256 của
+4. Mỗi sự kiện phải được ký số trực tiếp (dòng thứ năm của một tệp .txt trong heads/ là mã băm SHA-256 của
    sự kiện đó), hoặc được sự kiện liền sau ghi lại ở trường "prevhash". Mỗi sự kiện phải có dòng "ok", không
    được có "NOT OK":
 {links}
@@ -109,7 +109,7 @@ CÁCH KIỂM TRA: dùng openssl (3.0 trở lên), sha256sum và shell POSIX, tro
    không được có "NOT OK":
 {media}
 
-6. Tệp manifest.json đúng như khi được ký lúc trích xuất: phải in ra "Signature Verified Successfully".
+6. Tệp manifest.json đúng như khi được ký số lúc trích xuất: phải in ra "Signature Verified Successfully".
    Tệp này liệt kê mã băm SHA-256 của mọi tệp khác: mỗi tệp phải có dòng "ok", không được có "NOT OK":
 {manifest}
 

@@ -86,7 +86,7 @@ STATUS: Sentences = {
     "signal": ("signal {percent} %", "sóng {percent}%"),
     "modem-bytes": (
         "{sent:,.0f} MB sent and {received:,.0f} MB received in this period, by its own count",
-        "modem đếm trong kỳ này: gửi {sent:,.0f} MB, nhận {received:,.0f} MB",
+        "modem đếm được trong kỳ này: gửi {sent:,.0f} MB, nhận {received:,.0f} MB",
     ),
     "certificate": ("certificate for {days} days", "còn {days} ngày"),
     "ca": ("CA for {days} days", "CA còn {days} ngày"),
@@ -119,7 +119,7 @@ STATUS: Sentences = {
     "compared-frames": ("{camera}: {count} frames", "{camera}: {count} khung hình"),
     "group": (
         "{group} {both} by both, {old} by the model in force only, {new} by the new one only",
-        "{group}: cả hai {both}, chỉ mô hình cũ {old}, chỉ mô hình mới {new}",
+        "{group}: cả hai {both}, chỉ mô hình đang dùng {old}, chỉ mô hình mới {new}",
     ),
     # --- cameras ---
     "state": ("{state:<8} since {since}", "{state} từ {since}"),
