@@ -73,7 +73,7 @@ STATUS: Sentences = {
     "modem-failed": ("failed", "bị lỗi"),
     "modem-unknown": ("state unknown", "không rõ trạng thái"),
     "modem-initializing": ("starting", "đang khởi động"),
-    "modem-locked": ("locked", "đang khóa (SIM hoặc modem)"),
+    "modem-locked": ("locked", "bị khóa (SIM hoặc modem)"),
     "modem-disabled": ("off", "đã tắt"),
     "modem-disabling": ("is switched off", "đang trong quá trình tắt"),
     "modem-enabling": ("is switched on", "đang trong quá trình bật"),

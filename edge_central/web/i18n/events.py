@@ -73,7 +73,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rule-version": ("Phần mềm phiên bản cũ", "Version behind"),
     "rule-gap": ("Thiếu sự kiện", "Events are missing"),
     "rule-conflict": (
-        "Hai thiết bị trùng mã, hoặc chạy từ bản sao ổ đĩa",
+        "Hai thiết bị trùng mã, hoặc thiết bị chạy từ bản sao ổ đĩa",
         "Two gateways with one id, or a copy",
     ),
     "rule-alarm-flood": ("Quá nhiều báo động", "Too many alarms"),
@@ -130,7 +130,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "scene-says-place": (
         "Toàn cảnh {camera}: khung vàng là người, phương tiện được phát hiện, góc trên bên trái của khung "
-        "cách mép trái {across}%, cách mép trên {down}%; vùng hoặc vạch ảo {place} được vẽ cùng",
+        "cách mép trái {across}%, cách mép trên {down}%; có vẽ vùng hoặc vạch ảo {place}",
         "The scene of {camera}: the yellow frame is the object; its upper left corner is at {across} % from "
         "the left, {down} % from the top; the zone or line {place} is drawn too",
     ),
@@ -218,7 +218,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "clip-none": ("Thiết bị không có video của sự kiện này.", "The gateway has no clip of this event."),
     "clip-not-yet": ("Chưa có thông tin về video.", "Nothing is known of a clip yet."),
     "clip-recording": (
-        "Sự kiện đang diễn ra. Yêu cầu bây giờ thì video được gửi về sau khi ghi xong.",
+        "Sự kiện đang diễn ra. Nếu yêu cầu ngay, video sẽ được gửi về sau khi ghi xong.",
         "The event is still going on. If you ask for the clip now, it is sent once it is complete.",
     ),
     "clip-ask": ("Lấy video về", "Fetch the clip"),
@@ -253,7 +253,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "request-accepted": ("Thiết bị đã nhận yêu cầu", "The gateway has received the request"),
     "request-running": ("Thiết bị đang thực hiện", "The gateway is executing the request"),
     "request-succeeded": ("Xong", "Done"),
-    "request-no-clip": ("Đã hỏi, không có video", "Asked: there is no clip"),
+    "request-no-clip": ("Đã yêu cầu, không có video", "Asked: there is no clip"),
     "request-failed": ("Không thực hiện được", "Failed"),
     "request-rejected": ("Bị từ chối", "Refused"),
     "request-expired": ("Quá hạn", "Too late"),

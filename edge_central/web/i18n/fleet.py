@@ -28,7 +28,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "modem-failed": ("bị lỗi", "failed"),
     "modem-unknown": ("không rõ", "unknown"),
     "modem-initializing": ("đang khởi động", "starting"),
-    "modem-locked": ("đang khóa (SIM hoặc modem)", "locked"),
+    "modem-locked": ("bị khóa (SIM hoặc modem)", "locked"),
     "modem-disabled": ("đã tắt", "off"),
     "modem-disabling": ("đang trong quá trình tắt", "is switched off"),
     "modem-enabling": ("đang trong quá trình bật", "is switched on"),
@@ -237,7 +237,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "update-phase-probation": ("trong thời gian theo dõi", "on probation"),
     "rollouts": ("Triển khai bản phát hành", "Roll-outs"),
     "rollouts-none": (
-        "Chưa có lần triển khai nào. rollout.yml ghi lại từng đợt tại đây.",
+        "Chưa có lần triển khai nào. Khi chạy rollout.yml, từng đợt được ghi lại tại đây.",
         "No roll-out was reported yet. rollout.yml records each batch here.",
     ),
     "rollout-now": (
@@ -279,7 +279,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "member-failed": ("Lỗi", "Failed"),
     "member-away": ("Mất liên lạc", "Offline"),
     "member-waiting": ("Đang chờ", "Waiting"),
-    "own-releases": ("Bản phát hành thiết bị tự cài", "Releases that gateways install themselves"),
+    "own-releases": ("Bản phát hành do thiết bị tự cài", "Releases that gateways install themselves"),
     "own-releases-stop": (
         "Trung tâm không có khóa phát hành nên không dừng được việc này. Để không thiết bị nào tải thêm, "
         "chạy trên máy điều khiển:",

@@ -28,7 +28,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "journey-author": ("Người lập", "Author"),
     "journey-made": ("Bắt đầu", "Begun"),
-    "journey-changed": ("Thay đổi", "Changed"),
+    "journey-changed": ("Thay đổi gần nhất", "Changed"),
     "journey-confirmed-count": ("Lượt đã xác nhận", "Confirmed passages"),
     "journey-not-saved": ("Chưa thực hiện được:", "Nothing was changed:"),
     # --- the route
@@ -82,7 +82,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "journey-stop-240": ("đến 4 giờ", "up to 4 hours"),
     "journey-colour": ("Chỉ màu", "Only the colour"),
     "journey-colour-hint": (
-        "Khoảng một phần năm số màu bị xác định sai hoặc không có: nên để màu bất kỳ, trừ khi có quá nhiều "
+        "Khoảng một phần năm số màu bị xác định sai hoặc bị thiếu: nên để màu bất kỳ, trừ khi có quá nhiều "
         "lượt.",
         "About one colour in five is wrong or missing: leave it at all colours, unless there are too many.",
     ),
@@ -99,7 +99,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "journey-search": ("Yêu cầu tìm lúc {time}", "Search of {time}"),
     "journey-early": (
-        "Khoảng thời gian được tìm kéo dài đến {time}: hãy hỏi lại sau lúc đó.",
+        "Khoảng thời gian được tìm kéo dài đến {time}: hãy hỏi lại sau thời điểm đó.",
         "The time that is searched ends at {time}: ask again after that.",
     ),
     "journey-not-yours": (
@@ -160,16 +160,16 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "journey-colour-same": ("{part} cũng có thể là màu {colour}", "{part} may be {colour} as well"),
     "journey-colour-confused": (
-        "{part}: lượt trước màu {here}, lượt này màu {there}; hai màu này hay bị nhầm",
+        "{part}: lượt đang theo dõi màu {here}, lượt này màu {there}; hai màu này hay bị nhầm",
         "{part}: {here} there, {there} here; cameras confuse these two",
     ),
     "journey-colour-other": (
-        "{part}: lượt trước màu {here}, lượt này màu {there}",
+        "{part}: lượt đang theo dõi màu {here}, lượt này màu {there}",
         "{part}: {here} there, {there} here",
     ),
     "journey-label-same": ("cùng được nhận dạng là {there}", "recognised as {there} at both"),
     "journey-label-other": (
-        "lượt trước được nhận dạng là {here}, lượt này là {there}",
+        "lượt đang theo dõi được nhận dạng là {here}, lượt này là {there}",
         "recognised as {here} there, as {there} here",
     ),
     "journey-heading-towards-here": (

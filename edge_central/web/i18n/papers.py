@@ -21,7 +21,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "case-file-add": ("Thêm tệp", "Add the file"),
     "case-file-hint": (
         "Ví dụ video từ điện thoại của người dân, tối đa {mb} MB. Trung tâm ghi lại mã băm SHA-256, thời "
-        "điểm nhận và tài khoản đưa vào. Tệp không được mở trong trang này: chỉ tải về ở nơi an toàn.",
+        "điểm nhận và tài khoản đã thêm. Tệp không được mở trong trang này: chỉ tải về ở nơi an toàn.",
         "Such as a clip of a citizen's phone, at most {mb} MB. The centre records its SHA-256, when it came "
         "and which account added it. This page does not open the file: download it only where that is safe.",
     ),
@@ -44,7 +44,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "copy": ("Bản đã che", "Altered copy"),
     "copies-what": (
         "Trong bản đã che, khuôn mặt và biển số được che, âm thanh và thông tin đi kèm được bỏ. Bản gốc "
-        "không thay đổi. Bản đã che vào bản xuất sau khi có người kiểm tra.",
+        "không thay đổi. Bản đã che được đưa vào bản xuất sau khi có người kiểm tra.",
         "In an altered copy faces and number plates are covered, sound and metadata are removed. The "
         "original stays as it is. A copy is in an export once a person has checked it.",
     ),

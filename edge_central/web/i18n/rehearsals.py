@@ -65,7 +65,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Excluded parts of the zone: {count}.",
     ),
     "rule-masks": (
-        "Màu xám, nét đứt: {count} phần hình bị che của camera, không được phân tích hoặc được bôi đen.",
+        "Màu xám, nét đứt: {count} phần hình bị che của camera, không được phân tích hoặc bị bôi đen.",
         "Grey, dashed: the camera's masks, not analysed or blacked out ({count}).",
     ),
     "rule-off": ("Đang tắt trong cấu hình", "Disabled in the configuration"),
@@ -118,11 +118,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "Nothing to propose. It takes at least 5 false alarms and some real ones, and a change that "
         "separates them.",
     ),
-    "proposal-labels": ("Không báo {label} nữa", "No longer report: {label}"),
+    "proposal-labels": ("Không báo khi có {label} nữa", "No longer report: {label}"),
     "proposal-schedule": ("Chỉ bật từ {begin} đến {end}", "Armed only from {begin} to {end}"),
     "proposal-duration": ("Chỉ báo khi kéo dài từ {time} trở lên", "Report only what lasts at least {time}"),
     "proposal-score": (
-        "Chỉ báo người, phương tiện có độ tin cậy từ {score}% trở lên",
+        "Chỉ báo khi người, phương tiện có độ tin cậy từ {score}% trở lên",
         "Report only objects with a score of at least {score}%",
     ),
     "proposal-mask": (
@@ -130,7 +130,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Exclude from the zone what lies in x = {left} to {right}, y = {top} to {bottom}",
     ),
     "proposal-area": (
-        "Thu nhỏ vùng hoặc vạch ảo: bỏ phần {side}",
+        "Thu nhỏ vùng hoặc rút ngắn vạch ảo: bỏ phần {side}",
         "A smaller zone or line: without what is {side}",
     ),
     "proposal-side-left": ("bên trái x = {at}", "left of x = {at}"),

@@ -190,7 +190,7 @@ def test_the_way_back_is_searched_before_the_passage_by_the_map(city: House) -> 
             "vi",
             "sau 48 giây; thường từ 35 giây đến 70 giây (theo số liệu thực tế); một trong 2 lượt cùng loại "
             "tại camera này trong khoảng đó",
-            "Thân trên: lượt trước màu đỏ, lượt này màu trắng",
+            "Thân trên: lượt đang theo dõi màu đỏ, lượt này màu trắng",
         ),
         (
             "en",
