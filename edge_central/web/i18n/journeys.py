@@ -8,7 +8,7 @@ from __future__ import annotations
 WORDS: dict[str, tuple[str, str]] = {
     "journeys": ("Hành trình", "Journeys"),
     "journeys-what": (
-        "Từ một lượt đi qua, hành trình nối tiếp đến các lượt ở camera lân cận mà cán bộ cho là cùng một "
+        "Từ một lượt đi qua, hành trình nối tiếp đến các lượt ở camera lân cận mà cán bộ cho là của cùng một "
         "người hoặc phương tiện. Xác nhận là nhận định của cán bộ, không có giá trị chứng minh.",
         "A journey begins with one passage and goes on to passages at neighbouring cameras that an officer "
         "takes for the same person or vehicle. A confirmation is an opinion of the officer, no proof.",
@@ -108,8 +108,8 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "journey-candidates": ("Lượt cần xác minh", "Candidates"),
     "journey-candidates-what": (
-        "Mỗi lượt dưới đây có thể là cùng một người hoặc phương tiện, cũng có thể không phải. Danh sách xếp "
-        "theo thời gian di chuyển, màu và hướng; hãy mở ảnh và tự đánh giá.",
+        "Mỗi lượt dưới đây có thể là của cùng một người hoặc phương tiện, cũng có thể không phải. Danh sách "
+        "xếp theo thời gian di chuyển, màu và hướng; hãy mở ảnh và tự đánh giá.",
         "Each of these may be the same person or vehicle, or another one. They are ordered by travel time, "
         "colours and direction; open the pictures and judge yourself.",
     ),
@@ -125,7 +125,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "journey-confirm": ("Xác nhận", "Confirm"),
     "journey-confirm-of": (
-        "Xác nhận có thể là cùng người hoặc phương tiện: {where}, {time}",
+        "Xác nhận có thể là của cùng một người hoặc phương tiện: {where}, {time}",
         "Confirm as possibly the same: {where}, {time}",
     ),
     "journey-reject": ("Loại bỏ", "Reject"),

@@ -102,8 +102,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "In percent of the picture, from its upper left corner. In a clip the area is covered in every "
         "frame. The copy is made and has to be checked again.",
     ),
-    "copy-area-left": ("Lề trái %", "Left %"),
-    "copy-area-top": ("Lề trên %", "Top %"),
+    "copy-area-left": ("Cách mép trái %", "Left %"),
+    "copy-area-top": ("Cách mép trên %", "Top %"),
     "copy-area-width": ("Rộng %", "Width %"),
     "copy-area-height": ("Cao %", "Height %"),
     "case-export-redacted": (

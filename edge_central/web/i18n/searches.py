@@ -227,7 +227,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "time, one kind or one direction.",
     ),
     "search-pair-hint": (
-        "Có thể là cùng một người hoặc xe, cũng có thể không.",
+        "Có thể là của cùng một người hoặc xe, cũng có thể không.",
         "They may be the same person or vehicle, or not.",
     ),
     "search-earlier": ("Sớm hơn", "Earlier"),
