@@ -49,7 +49,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "original stays as it is. A copy is in an export once a person has checked it.",
     ),
     "copies-check": (
-        "Chương trình có thể bỏ sót khuôn mặt hoặc biển số. Phải xem từng ảnh và từng video đến hết trước "
+        "Phần mềm có thể bỏ sót khuôn mặt hoặc biển số. Phải xem từng ảnh và từng video đến hết trước "
         "khi giao cho người khác; nếu còn thấy, hãy thêm vùng che.",
         "The program can miss a face or a number plate. View each picture, and each clip to its end, before "
         "you give it to anybody; where you still see one, add an area.",
@@ -71,7 +71,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "copy-alt": ("Bản đã che của {name}", "Altered copy of {name}"),
     "copy-areas": (
-        "{count} vùng do chương trình che, {by_hand} vùng thêm bằng tay",
+        "{count} vùng do phần mềm che, {by_hand} vùng thêm bằng tay",
         "{count} areas by the program, {by_hand} by hand",
     ),
     "copy-none": ("Chưa tạo.", "Not made yet."),
@@ -88,7 +88,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "tệp của vụ việc đã đạt dung lượng tối đa",
         "the files of the case have reached their limit",
     ),
-    "copy-failure-failed": ("chương trình gặp lỗi", "the program failed"),
+    "copy-failure-failed": ("phần mềm gặp lỗi", "the program failed"),
     "copy-check": (
         "Đã xem: không còn khuôn mặt, biển số nào nhận ra được",
         "Viewed: no face and no number plate can be recognised",
