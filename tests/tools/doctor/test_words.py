@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 import edge_agent
 from edge_agent.core.languages import Bilingual, Lang, named_in_both
@@ -18,7 +19,7 @@ from edge_agent.tools.doctor.check import CheckLevel, CheckResult, Figure
 from edge_agent.tools.doctor.guide import tables
 from edge_agent.tools.doctor.run import HOST_CHECKS
 from edge_agent.tools.doctor.words import WORDS, said_of
-from edge_agent.tools.doctor.words.wording import label_of
+from edge_agent.tools.doctor.words.wording import STORAGE_ADVICE, label_of
 
 PACKAGE = Path(edge_agent.__file__).parent / "tools/doctor"
 GUIDE = Path(edge_agent.__file__).parents[1] / "docs" / "guide" / "doctor.md"
@@ -87,3 +88,12 @@ def test_clock_and_certificate_ask_a_technician_for_no_command() -> None:
 
 def test_the_guide_has_every_line() -> None:
     assert tables() in GUIDE.read_text(encoding="utf-8"), "run: python -m edge_agent.tools.doctor.guide"
+
+
+def test_the_advice_of_each_profile_on_disks_is_said_in_vietnamese() -> None:
+    profiles = sorted((Path(edge_agent.__file__).parents[1] / "firmware_profiles").glob("*.yaml"))
+    assert len(profiles) >= len(STORAGE_ADVICE)
+    for path in profiles:
+        advice = yaml.safe_load(path.read_text())["platform"]["storage"]["advice"]
+        said = WORDS["disk-poor"].todo("vi", {"advice": advice})
+        assert said == f"nên dùng: {STORAGE_ADVICE[advice]}", path.name

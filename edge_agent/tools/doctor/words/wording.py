@@ -33,7 +33,10 @@ class Wording:
 
 def _shown(figures: Mapping[str, Figure], lang: Lang) -> dict[str, str | int | float]:
     """Translate texts, dates and durations. Numbers stay as they are: the sentence formats them."""
-    return {name: _written(figure, lang) for name, figure in figures.items()}
+    shown = {name: _written(figure, lang) for name, figure in figures.items()}
+    if lang == "vi" and "advice" in shown:
+        shown["advice"] = STORAGE_ADVICE.get(str(shown["advice"]), shown["advice"])
+    return shown
 
 
 def _written(figure: Figure, lang: Lang) -> str | int | float:
@@ -62,6 +65,23 @@ def yellow(en: str, vi: str, en_do: str, vi_do: str) -> Wording:
 def red(en: str, vi: str, en_do: str, vi_do: str) -> Wording:
     return Wording(CheckLevel.RED, en, vi, en_do, vi_do)
 
+
+STORAGE_ADVICE = {
+    "an SSD": "SSD",
+    "an SSD where the board takes one; else an SD card with a rating for endurance": (
+        "SSD nếu bo mạch gắn được; nếu không thì thẻ nhớ SD loại độ bền cao"
+    ),
+    "an NVMe SSD in the M.2 slot of the carrier; the SD card slot is for trying things out": (
+        "SSD NVMe gắn ở khe M.2 của bo mạch đế; khe thẻ SD chỉ để thử"
+    ),
+    "an SSD by USB 3; else an SD card with a rating for endurance, twice as large as needed": (
+        "SSD cắm cổng USB 3; nếu không có thì thẻ nhớ SD loại độ bền cao, dung lượng gấp đôi mức cần"
+    ),
+    "an NVMe SSD on the M.2 HAT; else an SD card with a rating for endurance, twice as large as needed": (
+        "SSD NVMe gắn trên M.2 HAT; nếu không có thì thẻ nhớ SD loại độ bền cao, dung lượng gấp đôi mức cần"
+    ),
+}
+"""Vietnamese of ``storage.advice`` of the profiles; an operator's own profile keeps its own text."""
 
 _VI = {
     "config": "cấu hình",
