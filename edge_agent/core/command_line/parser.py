@@ -148,9 +148,10 @@ class CommandParser(argparse.ArgumentParser):
             )
         )
 
-    def parse_known_args(  # type: ignore[override]
+    def parse_words(
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse ``args``, in which old spellings may be. Return the options, and words that are none."""
         words = list(sys.argv[1:] if args is None else args)
         self._announce_renamed(words)
         words = self._with_present_command(words)
@@ -162,6 +163,8 @@ class CommandParser(argparse.ArgumentParser):
         if unknown:
             self.error(self._unknown_text(unknown))
         return found, unknown
+
+    parse_known_args = parse_words  # type: ignore[assignment]  # argparse calls it, also for a sub-command
 
     def error(self, message: str) -> NoReturn:
         if self.commands:
