@@ -10,6 +10,7 @@ from copy import copy
 from pathlib import Path
 
 import msgspec
+import yaml
 
 import edge_agent
 from edge_agent.core.problems import (
@@ -21,6 +22,8 @@ from edge_agent.core.problems import (
     problem_text,
 )
 from edge_agent.core.problems.catalogue import Catalogue
+from edge_agent.core.problems.words import PROFILE_TEXTS
+from edge_agent.host.board.platform import ADVICE
 
 
 def names(sentence: str) -> set[str]:
@@ -36,6 +39,17 @@ def test_a_reason_of_the_system_is_said_in_vietnamese() -> None:
         assert problem is not None
         shown = CATALOGUE.say(problem, "vi")
         assert shown == f"DNS không tìm được địa chỉ của broker.example: {said}"
+
+
+def test_advice_about_a_board_is_said_in_vietnamese() -> None:
+    platforms = [
+        yaml.safe_load(profile.read_text())["platform"]
+        for profile in (Path(edge_agent.__file__).parents[1] / "firmware_profiles").glob("*.yaml")
+    ]
+    fixes = {setting["fix"] for platform in platforms for setting in platform["kernel"]}
+    fixes |= {platform["firmware"]["update"] for platform in platforms} - {None}
+    reasons = {setting["why"] for platform in platforms for setting in platform["kernel"]}
+    assert {ADVICE, *fixes, *reasons} <= PROFILE_TEXTS.keys()
 
 
 def test_no_code_stands_twice() -> None:

@@ -46,11 +46,57 @@ SYSTEM = {os.strerror(number): text for number, text in OS_REASONS.items()} | {
     "Temporary failure in name resolution": "DNS không trả lời được, có thể chưa có mạng",
     "No address associated with hostname": "tên này không có địa chỉ trong DNS",
 }
+PROFILE_TEXTS = {
+    "run prepare.yml again, it has systemd arm it": "chạy lại prepare.yml để systemd bật watchdog",
+    "boot loader": "trình khởi động (boot loader)",
+    "memory limits": "giới hạn bộ nhớ",
+    "the unit's MemoryMax= has no effect, and a leak takes the whole box down": (
+        "MemoryMax= của dịch vụ không có tác dụng; nếu phần mềm bị rò bộ nhớ thì cả thiết bị ngừng hoạt động"
+    ),
+    "boot the kernel with cgroup_enable=memory": ("khởi động nhân Linux với tham số cgroup_enable=memory"),
+    "boot the kernel without cgroup_disable=memory": (
+        "khởi động nhân Linux không có tham số cgroup_disable=memory"
+    ),
+    "take cgroup_disable=memory out of APPEND in /boot/extlinux/extlinux.conf, then reboot": (
+        "bỏ cgroup_disable=memory khỏi dòng APPEND trong /boot/extlinux/extlinux.conf, rồi khởi động lại "
+        "thiết bị"
+    ),
+    "append cgroup_enable=memory to the one line of /boot/firmware/cmdline.txt, then reboot": (
+        "thêm cgroup_enable=memory vào cuối dòng duy nhất của /boot/firmware/cmdline.txt, rồi khởi động lại "
+        "thiết bị"
+    ),
+    "sudo rpi-eeprom-update -a, then reboot": "sudo rpi-eeprom-update -a, rồi khởi động lại thiết bị",
+    "sudo apt update, then sudo apt dist-upgrade, then reboot": (
+        "sudo apt update, sau đó sudo apt dist-upgrade, rồi khởi động lại thiết bị"
+    ),
+    "5.1 V and 5 A by USB-C (27 W), which the board negotiates": (
+        "USB-C 27 W (5,1 V; 5 A), loại mà bo mạch nhận biết được đủ công suất"
+    ),
+    "an SSD": "SSD",
+    "an SSD where the board takes one; else an SD card with a rating for endurance": (
+        "SSD nếu bo mạch gắn được; nếu không thì thẻ nhớ SD loại độ bền cao"
+    ),
+    "an NVMe SSD in the M.2 slot of the carrier; the SD card slot is for trying things out": (
+        "SSD NVMe gắn ở khe M.2 của bo mạch đế; khe thẻ nhớ SD chỉ dùng để thử"
+    ),
+    "an SSD by USB 3; else an SD card with a rating for endurance, twice as large as needed": (
+        "SSD cắm cổng USB 3; nếu không có thì thẻ nhớ SD loại độ bền cao, dung lượng gấp đôi mức cần"
+    ),
+    "an NVMe SSD on the M.2 HAT; else an SD card with a rating for endurance, twice as large as needed": (
+        "SSD NVMe gắn trên M.2 HAT; nếu không có thì thẻ nhớ SD loại độ bền cao, dung lượng gấp đôi mức cần"
+    ),
+}
+"""Texts of the shipped profiles (``platform`` in firmware_profiles/), and the advice of
+``host/board/platform.py``. An operator's own profile keeps its own text."""
 VIETNAMESE: Mapping[str, Mapping[str, str]] = {
     "cause": CAUSES,
     "error": SYSTEM,
     "views": VIEWS,
     "label": LABELS,
+    "groups": LABELS,
+    "fix": PROFILE_TEXTS,
+    "why": PROFILE_TEXTS,
+    "name": PROFILE_TEXTS,
     "state": {"offline": "mất hình", "degraded": "hình kém"},
     "override": {"mask": "tạm không báo động", "disarm": "tạm tắt", "arm": "bật", "off": "tắt hẳn"},
     "recovery": {
@@ -66,5 +112,5 @@ VIETNAMESE: Mapping[str, Mapping[str, str]] = {
         "refused": "bị từ chối",
         "no-answer": "không trả lời",
     },
-    "table": {"event": "sự kiện", "media": "ảnh", "alert": "cảnh báo"},
+    "table": {"event": "sự kiện", "media": "ảnh", "paper": "văn bản", "alert": "cảnh báo"},
 }

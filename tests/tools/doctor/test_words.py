@@ -12,14 +12,19 @@ import yaml
 import edge_agent
 from edge_agent.core.languages import Bilingual, Lang, named_in_both
 from edge_agent.core.model import Cause
+from edge_agent.core.problems.words import PROFILE_TEXTS
 from edge_agent.host.health import degraded
 from edge_agent.host.local_api.status_words import STATUS
 from edge_agent.mqtt.connect_errors import ConnectErrorKind
 from edge_agent.tools.doctor.check import CheckLevel, CheckResult, Figure
 from edge_agent.tools.doctor.guide import tables
 from edge_agent.tools.doctor.run import HOST_CHECKS
-from edge_agent.tools.doctor.words import WORDS, said_of
-from edge_agent.tools.doctor.words.wording import STORAGE_ADVICE, label_of
+from edge_agent.tools.doctor.words import WORDS, said_of, todo_of
+from edge_agent.tools.doctor.words.box import BOX
+from edge_agent.tools.doctor.words.broker import BROKER
+from edge_agent.tools.doctor.words.cameras import CAMERAS
+from edge_agent.tools.doctor.words.network import NETWORK
+from edge_agent.tools.doctor.words.wording import DISK_KINDS, label_of
 
 PACKAGE = Path(edge_agent.__file__).parent / "tools/doctor"
 GUIDE = Path(edge_agent.__file__).parents[1] / "docs" / "guide" / "doctor.md"
@@ -48,7 +53,8 @@ def test_findings_of_the_code_and_of_the_words_are_the_same() -> None:
 
 
 def test_a_vietnamese_reader_finds_no_english_names() -> None:
-    assert label_of("cam-2/picture", "vi") == "cam-2, hình ảnh"
+    assert label_of("cam-2/picture", "vi") == "cam-2, chất lượng hình"
+    assert label_of("broker-2/rights", "vi") == "máy chủ nhận tin 2, quyền ghi"
     assert not [name for name in (*HOST_CHECKS, "broker") if label_of(name, "vi") == name]
 
 
@@ -90,10 +96,37 @@ def test_the_guide_has_every_line() -> None:
     assert tables() in GUIDE.read_text(encoding="utf-8"), "run: python -m edge_agent.tools.doctor.guide"
 
 
-def test_the_advice_of_each_profile_on_disks_is_said_in_vietnamese() -> None:
-    profiles = sorted((Path(edge_agent.__file__).parents[1] / "firmware_profiles").glob("*.yaml"))
-    assert len(profiles) >= len(STORAGE_ADVICE)
-    for path in profiles:
-        advice = yaml.safe_load(path.read_text())["platform"]["storage"]["advice"]
-        said = WORDS["disk-poor"].todo("vi", {"advice": advice})
-        assert said == f"nên dùng: {STORAGE_ADVICE[advice]}", path.name
+def test_what_a_profile_says_is_said_in_vietnamese() -> None:
+    for path in (Path(edge_agent.__file__).parents[1] / "firmware_profiles").glob("*.yaml"):
+        platform = yaml.safe_load(path.read_text())["platform"]
+        advice = platform["storage"]["advice"]
+        assert WORDS["disk-poor"].todo("vi", {"advice": advice}) == f"nên dùng: {PROFILE_TEXTS[advice]}", (
+            path.name
+        )
+        for kernel in platform["kernel"]:
+            assert WORDS["kernel-off"].todo("vi", kernel) == PROFILE_TEXTS[kernel["fix"]], path.name
+        kinds = (*platform["storage"]["good"], *platform["storage"]["poor"])
+        assert set(kinds) <= set(DISK_KINDS), path.name
+    supply: dict[str, Figure] = {
+        "has_ma": 3000,
+        "minimum_ma": 5000,
+        "supply": "5.1 V and 5 A by USB-C (27 W), which the board negotiates",
+    }
+    assert str(WORDS["supply-small"].todo("vi", supply)).startswith("dùng bộ nguồn USB-C 27 W (5,1 V; 5 A)")
+
+
+def test_each_finding_has_one_sentence() -> None:
+    """The tables are merged, and the later sentence would silently replace the earlier one."""
+    assert len(WORDS) == sum(len(table) for table in (BOX, CAMERAS, NETWORK, BROKER))
+
+
+def test_a_board_with_an_old_boot_loader_is_described() -> None:
+    old: dict[str, Figure] = {
+        "name": "boot loader",
+        "version": "2020-01-01",
+        "minimum": "2023-01-11",
+        "fix": "sudo rpi-eeprom-update -a, then reboot",
+    }
+    result = CheckResult("board/firmware", "firmware-old", old)
+    assert said_of(result, "en") == "boot loader 2020-01-01 is older than 2023-01-11"
+    assert todo_of(result, "vi") == "sudo rpi-eeprom-update -a, rồi khởi động lại thiết bị"

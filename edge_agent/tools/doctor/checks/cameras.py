@@ -218,7 +218,7 @@ def check_firmware(settings: Settings, identities: Mapping[str, CameraIdentity])
     return [
         CheckResult(
             f"{old.camera}/firmware",
-            "firmware-old",
+            "firmware-camera-old",
             {
                 "firmware": old.identity.firmware or "",
                 "model": old.identity.model or "",

@@ -29,13 +29,14 @@ BOX: dict[str, Wording] = {
     ),
     "board-other": yellow(
         "the configuration says {profile} ({said}), but this board is {board}, for which there is {better}",
-        "cấu hình ghi hồ sơ bo mạch {profile} ({said}), nhưng bo mạch là {board}, hồ sơ đúng là {better}",
+        "cấu hình ghi hồ sơ bo mạch {profile} ({said}), nhưng bo mạch thực tế là {board}; hồ sơ đúng là "
+        "{better}",
         "correct profile: in the configuration",
         "sửa mục profile trong cấu hình",
     ),
     "os-other": yellow(
         "{os}: this board's profile was made for {wanted}",
-        "{os}: hồ sơ bo mạch này dành cho {wanted}",
+        "đang dùng {os}, trong khi hồ sơ bo mạch này dành cho {wanted}",
         "install one of these systems",
         "cài một trong các hệ điều hành đó",
     ),
@@ -56,7 +57,7 @@ BOX: dict[str, Wording] = {
     ),
     "watchdog-off": yellow(
         "{found} is not armed; a gateway that hangs is not reset",
-        "{found} chưa bật; thiết bị bị treo sẽ không tự khởi động lại",
+        "{found} chưa bật; nếu bị treo, thiết bị sẽ không tự khởi động lại",
         "run prepare.yml again: it has systemd arm it, for {wanted_s} s",
         "chạy lại prepare.yml để systemd bật watchdog, thời hạn {wanted_s} giây",
     ),
@@ -69,31 +70,31 @@ BOX: dict[str, Wording] = {
     ),
     "watchdog-missing": yellow(
         "there is no {device}, and the board has one ({identity})",
-        "không tìm thấy {device}, dù bo mạch có ({identity})",
+        "không tìm thấy {device}, dù bo mạch có watchdog ({identity})",
         "its driver is missing: install the board's own kernel, then restart the gateway",
         "thiếu trình điều khiển: cài nhân Linux của bo mạch, rồi khởi động lại thiết bị",
     ),
     "watchdog-unknown": skipped("this machine does not report it", "máy này không cung cấp thông tin này"),
     # --- clock ---
-    "clock-synced": green("right, set by {source}", "đúng giờ, đồng bộ từ {source}"),
+    "clock-synced": green("right, set by {source}", "đúng giờ, đồng bộ bằng {source}"),
     "clock-unsynced": red(
         "shows {time}, but it is not synchronised: the times of events may be wrong",
         "đồng hồ đang chỉ {time}, chưa được đồng bộ: giờ của sự kiện có thể sai",
         "is there an uplink? After a start wait a minute, then run it again; if it stays so, tell the centre",
-        "kiểm tra đường truyền; vừa khởi động thì chờ một phút rồi kiểm tra lại; nếu vẫn vậy thì báo "
-        "trung tâm",
+        "kiểm tra đường truyền; nếu thiết bị vừa khởi động thì chờ một phút rồi kiểm tra lại; nếu vẫn vậy "
+        "thì báo trung tâm",
     ),
     "clock-offline": yellow(
         "shows {time}; without an uplink no time server can set it",
         "đồng hồ đang chỉ {time}; chưa có đường truyền nên chưa đồng bộ được",
         "nothing has to be done here: it is set when there is an uplink",
-        "không phải làm gì tại điểm: đồng hồ tự đồng bộ khi có mạng",
+        "không phải làm gì tại điểm: đồng hồ tự đồng bộ khi có đường truyền",
     ),
     "clock-not-set-offline": yellow(
         "the clock is not set yet: it shows {time}; without an uplink no time server can set it",
         "đồng hồ chưa được đặt giờ: đang chỉ {time}; chưa có đường truyền nên chưa đồng bộ được",
         "the report leaves its date open; the clock is set when there is an uplink",
-        "biên bản để trống ngày, giờ; đồng hồ tự đồng bộ khi có mạng",
+        "biên bản để trống ngày, giờ; đồng hồ tự đồng bộ khi có đường truyền",
     ),
     "clock-off": red(
         "shows {time} and is still {off_s:.0f} s wrong; it is being corrected",
@@ -106,31 +107,33 @@ BOX: dict[str, Wording] = {
         "đồng hồ chưa được đặt giờ: đang chỉ {time}",
         "connect the uplink and wait a minute, then sign the report. Certificates "
         "cannot be judged before: they are not at fault",
-        "kết nối mạng, chờ một phút rồi mới ký biên bản. Chưa có giờ đúng thì chưa "
+        "kết nối đường truyền, chờ một phút rồi mới ký biên bản. Khi đồng hồ chưa đúng giờ thì chưa "
         "kiểm tra được chứng thư; lỗi không phải do chứng thư",
     ),
     # --- disk ---
     "disk-good": green(
         "{free_gb:.1f} GB free; a write reaches the disk in {sync_ms:.0f} ms, {write_mb_s:.0f} MB/s",
-        "còn trống {free_gb:.1f} GB; mỗi lần ghi xuống ổ đĩa mất {sync_ms:.0f} ms, {write_mb_s:.0f} MB/s",
+        "còn trống {free_gb:.1f} GB; mỗi lần ghi xuống ổ đĩa mất {sync_ms:.0f} ms, tốc độ ghi "
+        "{write_mb_s:.0f} MB/s",
     ),
     "disk-full": yellow(
         "{percent:.0f} % full, {free_gb:.1f} GB free",
-        "đã đầy {percent:.0f}%, còn trống {free_gb:.1f} GB",
+        "đã dùng {percent:.0f}%, còn trống {free_gb:.1f} GB",
         "something other than clips fills it: sudo du -xh / | sort -h | tail",
-        "có dữ liệu khác ngoài video chiếm chỗ: sudo du -xh / | sort -h | tail",
+        "có dữ liệu khác ngoài video chiếm chỗ, tìm bằng lệnh: sudo du -xh / | sort -h | tail",
     ),
     "disk-no-room": red(
         "no room left in {folder}",
         "{folder} đã hết chỗ trống",
         "make room (sudo du -xh / | sort -h | tail) or put in a larger card",
-        "xóa bớt (sudo du -xh / | sort -h | tail) hoặc thay thẻ nhớ lớn hơn",
+        "xóa bớt dữ liệu (tìm bằng lệnh: sudo du -xh / | sort -h | tail) hoặc thay bằng thẻ nhớ lớn hơn",
     ),
     "disk-unwritable": red(
         "{folder} cannot be written: {reason}",
         "không ghi được vào {folder}: {reason}",
         "is the card worn out or mounted read-only? dmesg | tail; mount | grep ' / '. Replace the card",
-        "thẻ nhớ hỏng hoặc đang ở chế độ chỉ đọc? dmesg | tail; mount | grep ' / '. Thay thẻ nhớ",
+        "kiểm tra thẻ nhớ có bị hỏng hoặc đang ở chế độ chỉ đọc không: dmesg | tail; mount | grep ' / '; "
+        "nếu có thì thay thẻ nhớ",
     ),
     "disk-closed": red(
         "{folder} cannot be written by the agent's user, {user}",
@@ -146,7 +149,7 @@ BOX: dict[str, Wording] = {
     ),
     "disk-slow": yellow(
         "slow: a write reaches the disk in {sync_ms:.0f} ms, {write_mb_s:.1f} MB/s",
-        "chậm: mỗi lần ghi xuống ổ đĩa mất {sync_ms:.0f} ms, {write_mb_s:.1f} MB/s",
+        "ghi chậm: mỗi lần ghi xuống ổ đĩa mất {sync_ms:.0f} ms, tốc độ ghi {write_mb_s:.1f} MB/s",
         "use an SSD or a card of class A1 or better; an old card becomes slow before it fails",
         "dùng SSD hoặc thẻ nhớ loại A1 trở lên; thẻ nhớ cũ thường chậm đi trước khi hỏng",
     ),
@@ -166,19 +169,19 @@ BOX: dict[str, Wording] = {
         "{celsius:.0f} °C, warm from {warn_c:.0f}",
         "{celsius:.0f} °C, nóng (ngưỡng {warn_c:.0f} °C)",
         "give it shade and air; is the fan running?",
-        "che nắng, làm thoáng; kiểm tra quạt có chạy không",
+        "che nắng và làm thoáng cho thiết bị; kiểm tra quạt có chạy không",
     ),
     "temperature-hot": red(
         "{celsius:.0f} °C, too hot from {critical_c:.0f}: the board slows itself down",
         "{celsius:.0f} °C, quá nóng (ngưỡng {critical_c:.0f} °C): bo mạch tự giảm tốc",
         "give it shade and air; is the fan running?",
-        "che nắng, làm thoáng; kiểm tra quạt có chạy không",
+        "che nắng và làm thoáng cho thiết bị; kiểm tra quạt có chạy không",
     ),
     "heat-step": yellow(
         "the agent does less to stay cool: step {step} of 3",
         "phần mềm đang giảm tải để hạ nhiệt: mức {step}/3",
         "give it shade and air; is the fan running?",
-        "che nắng, làm thoáng; kiểm tra quạt có chạy không",
+        "che nắng và làm thoáng cho thiết bị; kiểm tra quạt có chạy không",
     ),
     "temperature-unknown": skipped("this board has no sensor", "bo mạch này không có cảm biến"),
     "power-good": green("no undervoltage, no throttling", "không sụt áp, không bị giảm tốc"),
@@ -192,11 +195,11 @@ BOX: dict[str, Wording] = {
         "the processor is throttled now",
         "bộ xử lý đang bị giảm tốc",
         "see temperature; otherwise a stronger power supply",
-        "xem dòng temperature (nhiệt độ); nếu không nóng thì thay bộ nguồn mạnh hơn",
+        "xem dòng temperature (nhiệt độ); nếu không nóng thì thay bằng bộ nguồn mạnh hơn",
     ),
     "power-was-low": yellow(
         "good now, but there was undervoltage since the start",
-        "hiện bình thường, nhưng đã từng sụt áp từ khi khởi động",
+        "hiện bình thường, nhưng từ khi khởi động đã có lúc sụt áp",
         "use the board's own power supply and a short, thick cable, then restart the gateway",
         "dùng đúng bộ nguồn của bo mạch, dây nguồn ngắn, tiết diện lớn, rồi khởi động lại thiết bị",
     ),
@@ -213,12 +216,13 @@ BOX: dict[str, Wording] = {
     # --- detector ---
     "detector-good": green(
         "{name}: {latency_ms:.0f} ms an inference, {possible:.0f} a second; {budget:.0f} wanted",
-        "{name}: mỗi lần nhận dạng mất {latency_ms:.0f} ms, được {possible:.0f} lần/giây; cần {budget:.0f}",
+        "{name}: mỗi lần nhận dạng mất {latency_ms:.0f} ms, được {possible:.0f} lần/giây; cần "
+        "{budget:.0f} lần/giây",
     ),
     "detector-slow": yellow(
         "{name}: {latency_ms:.0f} ms an inference, only {possible:.1f} of {budget:.0f} a second",
         "{name}: mỗi lần nhận dạng mất {latency_ms:.0f} ms, chỉ được {possible:.1f} lần/giây; cần "
-        "{budget:.0f}",
+        "{budget:.0f} lần/giây",
         "see temperature and power; otherwise lower analyse.fps, or a faster board",
         "xem dòng temperature (nhiệt độ) và power (nguồn điện); nếu đều tốt thì giảm analyse.fps hoặc "
         "dùng bo mạch nhanh hơn",
@@ -228,8 +232,8 @@ BOX: dict[str, Wording] = {
         "{name} không nhận dạng được {labels}, trong khi cấu hình yêu cầu ({users})",
         "set detector.model to auto or to a model that knows them; or remove these labels from "
         "detector.labels and the rules",
-        "đặt detector.model thành auto hoặc một mô hình nhận dạng được các nhãn này; hoặc bỏ chúng khỏi "
-        "detector.labels và các quy tắc",
+        "đặt detector.model thành auto hoặc thành mô hình nhận dạng được các nhãn này; nếu không thì bỏ các "
+        "nhãn này khỏi detector.labels và các quy tắc",
     ),
     "detector-not-loaded": red(
         "the agent runs with {loaded}, and {name} is configured",
@@ -251,7 +255,7 @@ BOX: dict[str, Wording] = {
     ),
     "detector-none": skipped(
         "none is configured: no objects are reported",
-        "cấu hình không dùng bộ nhận dạng: không báo người, phương tiện",
+        "cấu hình không dùng bộ nhận dạng nên không phát hiện được người, phương tiện",
     ),
     # --- the running agent ---
     "agent-running": green("runs, up {up}", "đang chạy, đã được {up}"),
@@ -263,7 +267,7 @@ BOX: dict[str, Wording] = {
     ),
     "agent-closed": yellow(
         "runs, but does not answer this user",
-        "đang chạy, nhưng không trả lời tài khoản đang dùng",
+        "đang chạy, nhưng tài khoản đang dùng không có quyền xem trạng thái",
         "run it with sudo",
         "chạy lại với sudo",
     ),
@@ -275,7 +279,7 @@ BOX: dict[str, Wording] = {
     ),
     "agent-mute": red(
         "runs, but {reason}",
-        "đang chạy, nhưng có lỗi khi trả lời: {reason}",
+        "đang chạy, nhưng {reason}",
         "sudo systemctl restart edge-agent",
         "sudo systemctl restart edge-agent",
     ),
@@ -285,12 +289,13 @@ BOX: dict[str, Wording] = {
         "{depth} events wait to be sent",
         "{depth} sự kiện đang chờ gửi",
         "they are kept, and sent when the broker is reachable: see broker",
-        "sự kiện vẫn được lưu, sẽ gửi khi kết nối được máy chủ nhận tin: xem dòng broker (máy chủ nhận tin)",
+        "sự kiện vẫn được lưu, sẽ được gửi khi kết nối được với máy chủ nhận tin: xem dòng broker (máy chủ "
+        "nhận tin)",
     ),
     "outbox-sending": green("{depth} events are being sent", "{depth} sự kiện đang được gửi"),
     "outbox-shed": yellow(
         "was full: {shed} events were discarded since the agent started",
-        "đã có lúc đầy: phải bỏ {shed} sự kiện từ khi phần mềm chạy",
+        "đã có lúc đầy: từ khi phần mềm chạy đã phải bỏ {shed} sự kiện",
         "the broker was away too long; see broker",
         "mất kết nối với máy chủ nhận tin quá lâu: xem dòng broker (máy chủ nhận tin)",
     ),

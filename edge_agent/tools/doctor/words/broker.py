@@ -35,7 +35,7 @@ BROKER: dict[str, Wording] = {
         "{file} is not valid before {start}",
         "{file} chưa có hiệu lực; có hiệu lực từ ngày {start}",
         "the clock of this gateway is right: inform the centre",
-        "giờ của thiết bị này đúng: báo trung tâm",
+        "đồng hồ của thiết bị này đúng giờ nên lỗi ở chứng thư: báo trung tâm",
     ),
     "certificate-unjudged": skipped(
         "{file} is valid until {end}: not judged, the clock is not set",
@@ -52,11 +52,11 @@ BROKER: dict[str, Wording] = {
     # --- stages of a connection ---
     "broker-good": green(
         "{address}: name, connection and certificates are good",
-        "{address}: tên, kết nối và chứng thư đều tốt",
+        "{address}: phân giải tên, kết nối và chứng thư đều bình thường",
     ),
     "broker-plain": green(
         "{address}: name and connection are good, without encryption",
-        "{address}: phân giải tên và kết nối bình thường, đường truyền không mã hóa",
+        "{address}: phân giải tên và kết nối đều bình thường; kết nối này không mã hóa",
     ),
     "broker-dns": red(
         "{text}",
@@ -75,7 +75,7 @@ BROKER: dict[str, Wording] = {
     "broker-files": red("{text}", "không dùng được tệp chứng thư: {text}", _OWN, _OWN_VI),
     "broker-unknown_issuer": red(
         "{text}",
-        "{host}: chứng thư của máy chủ không do CA đã biết cấp",
+        "{host}: thiết bị này không tin cậy CA đã cấp chứng thư cho máy chủ",
         "put the present ca.crt into /etc/edge-agent/tls (mqtt.ca_file)",
         "chép ca.crt hiện hành vào /etc/edge-agent/tls (mqtt.ca_file)",
     ),
@@ -84,7 +84,7 @@ BROKER: dict[str, Wording] = {
         "{text}",
         "{host}: chứng thư của máy chủ chưa có hiệu lực",
         "the clock of this gateway is right: inform the centre",
-        "giờ của thiết bị này đúng: báo trung tâm",
+        "đồng hồ của thiết bị này đúng giờ nên lỗi ở chứng thư: báo trung tâm",
     ),
     "broker-clock_not_set": yellow(
         "not judged yet: the clock is not set, so the broker's certificate cannot be checked",
@@ -125,7 +125,7 @@ BROKER: dict[str, Wording] = {
         "correct mqtt.username and mqtt.password_file",
         "sửa mqtt.username và mqtt.password_file",
     ),
-    "broker-id_in_use": red("{text}", "có máy khác đang kết nối bằng cùng một mã", _AGAIN, _AGAIN_VI),
+    "broker-id_in_use": red("{text}", "có máy khác đang kết nối bằng mã của thiết bị này", _AGAIN, _AGAIN_VI),
     "broker-busy": red("{text}", "máy chủ nhận tin đang bận", _AGAIN, _AGAIN_VI),
     "broker-protocol": red(
         "{text}",
@@ -135,14 +135,14 @@ BROKER: dict[str, Wording] = {
     ),
     "broker-no_qos_1": red(
         "{text}",
-        "{host}: máy chủ nhận tin không hỗ trợ QoS 1, nên không biết sự kiện nào đã đến nơi",
+        "{host}: máy chủ nhận tin không hỗ trợ QoS 1 nên thiết bị không biết sự kiện nào đã đến nơi",
         "the broker has to support QoS 1: tell the centre",
         "máy chủ nhận tin phải hỗ trợ QoS 1: báo trung tâm",
     ),
     "broker-no_retain": red(
         "{text}",
-        "{host}: máy chủ nhận tin không lưu sẵn bản tin (retain); bên kết nối sau không thấy trạng thái "
-        "của thiết bị này",
+        "{host}: máy chủ nhận tin không lưu sẵn bản tin (retain) nên chương trình kết nối sau không biết "
+        "trạng thái của thiết bị này",
         _CENTRE,
         _CENTRE_VI,
     ),
@@ -158,15 +158,15 @@ BROKER: dict[str, Wording] = {
         "{host} answers; the centre has not confirmed this site yet",
         "{host} có trả lời; trung tâm chưa xác nhận điểm này",
         "nothing has to be done here: the box connects by itself as soon as the centre confirms the site",
-        "không phải làm gì tại điểm: thiết bị tự kết nối khi trung tâm xác nhận",
+        "không phải làm gì tại điểm: thiết bị tự kết nối khi trung tâm xác nhận điểm",
     ),
     "broker-offline": yellow(
         "{host} is not reached: there is no uplink, and the centre has not confirmed this site yet",
-        "không kết nối được với {host}: chưa có đường truyền, trung tâm chưa xác nhận điểm này",
+        "không kết nối được với {host} vì chưa có đường truyền; trung tâm chưa xác nhận điểm này",
         "without an uplink nothing has to be done: the box connects by itself when there is one. If there is "
         "one already, check SIM card, cable and the name of the broker",
-        "chưa có mạng thì không phải làm gì: thiết bị tự kết nối khi có mạng. Nếu điểm đã có mạng thì kiểm "
-        "tra SIM, cáp và tên máy chủ nhận tin",
+        "chưa có đường truyền thì không phải làm gì: thiết bị tự kết nối khi có đường truyền. Nếu điểm đã có "
+        "đường truyền thì kiểm tra SIM, cáp và tên máy chủ nhận tin",
     ),
     # --- rights to publish ---
     "rights-good": green(
@@ -175,7 +175,7 @@ BROKER: dict[str, Wording] = {
     ),
     "rights-open": red(
         "may also write the topics of other gateways ({topic})",
-        "ghi được cả vào chủ đề của thiết bị khác ({topic})",
+        "ghi được vào cả chủ đề của thiết bị khác ({topic})",
         "the broker's access list is too wide: tell the centre",
         "máy chủ nhận tin phân quyền quá rộng: báo trung tâm",
     ),
@@ -200,19 +200,19 @@ BROKER: dict[str, Wording] = {
     # --- tests by a running agent ---
     "rights-not-tried": skipped(
         "not tried: the running agent cannot be asked",
-        "chưa thử: không hỏi được phần mềm đang chạy",
+        "chưa thử: không liên lạc được với phần mềm đang chạy",
         "see broker/delivery",
         "xem dòng broker/delivery (trung tâm xác nhận)",
     ),
     "rights-refused": red(
         "the broker has refused {refused} messages of the agent since it started",
-        "máy chủ nhận tin đã từ chối {refused} bản tin từ khi phần mềm chạy",
+        "từ khi phần mềm chạy, máy chủ nhận tin đã từ chối {refused} bản tin",
         "is this gateway, with this ward, in the access list of the broker? Tell the centre",
         "máy chủ nhận tin đã phân quyền cho thiết bị này với đúng phường chưa? Hỏi trung tâm",
     ),
     "session-waits": red(
         "the agent is not connected yet; it has not tried yet (mqtt.spread_s)",
-        "phần mềm chưa kết nối; sắp thử lần đầu (mqtt.spread_s)",
+        "phần mềm chưa kết nối, sắp kết nối lần đầu (mqtt.spread_s)",
         "run it again in a minute",
         "chờ một phút rồi chạy lại",
     ),
@@ -225,16 +225,15 @@ BROKER: dict[str, Wording] = {
     # --- whether events arrive at the centre ---
     "delivery-confirmed": green(
         "the centre has confirmed a test event, {took_s:.1f} s after it was sent",
-        "trung tâm đã xác nhận sự kiện thử sau khi gửi {took_s:.1f} giây",
+        "trung tâm đã xác nhận sự kiện thử, {took_s:.1f} giây sau khi gửi",
     ),
     "delivery-unconfirmed": red(
         "the broker has the test event {event}, but the centre has not confirmed it within {took_s:.0f} s",
         "máy chủ nhận tin đã nhận sự kiện thử {event}, nhưng sau {took_s:.0f} giây trung tâm chưa xác nhận",
         "tell the centre: does its ingest (edge-central) run, and is it configured for this ward? Events "
         "stay on this gateway until they are confirmed",
-        "hỏi trung tâm: chương trình nhận sự kiện (edge-central) có chạy không, có nhận phường này "
-        "không? Sự kiện "
-        "vẫn được lưu trên thiết bị cho đến khi trung tâm xác nhận",
+        "hỏi trung tâm: chương trình nhận sự kiện (edge-central) có chạy không, có được cấu hình cho phường "
+        "này không? Sự kiện vẫn được lưu trên thiết bị cho đến khi trung tâm xác nhận",
     ),
     "delivery-broker": red(
         "the broker has the test event {event}; whether the centre has stored it is not known, because "
@@ -243,15 +242,16 @@ BROKER: dict[str, Wording] = {
         "vì mqtt.delivery là broker",
         "where edge-agent central runs, set mqtt.delivery: confirmed; without it, look for this event at "
         "your subscriber, then --accept broker/delivery='seen at the subscriber'",
-        "nếu trung tâm chạy edge-agent central thì đặt mqtt.delivery: confirmed; nếu không, xem chương trình "
-        "nhận sự kiện đã có sự kiện này chưa, rồi dùng --accept broker/delivery='đã thấy sự kiện'",
+        "nếu trung tâm chạy edge-agent central thì đặt mqtt.delivery: confirmed; nếu không thì xem chương "
+        "trình nhận sự kiện đã có sự kiện này chưa; nếu đã có thì dùng --accept "
+        "broker/delivery='đã thấy sự kiện'",
     ),
     "delivery-no-subscriber": red(
         "no program subscribes to this gateway's events at the broker: they stay on this gateway ({event})",
         "không có chương trình nào đăng ký nhận sự kiện của thiết bị này: sự kiện nằm lại trên thiết bị "
         "({event})",
         "tell the centre: its ingest does not run, or is not configured for this ward",
-        "báo trung tâm: chương trình nhận sự kiện không chạy, hoặc không nhận phường này",
+        "báo trung tâm: chương trình nhận sự kiện không chạy, hoặc chưa được cấu hình cho phường này",
     ),
     "delivery-refused": red(
         "the broker refuses the test event {event}",
@@ -273,7 +273,7 @@ BROKER: dict[str, Wording] = {
     ),
     "delivery-not-asked": red(
         "not tried: the running agent cannot be asked ({reason})",
-        "chưa thử: không hỏi được phần mềm đang chạy ({reason})",
+        "chưa thử: không liên lạc được với phần mềm đang chạy ({reason})",
         "run it with sudo; if it stays so: sudo systemctl restart edge-agent",
         "chạy lại với sudo; nếu vẫn vậy: sudo systemctl restart edge-agent",
     ),

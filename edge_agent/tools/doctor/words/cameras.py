@@ -5,12 +5,13 @@ from __future__ import annotations
 from edge_agent.tools.doctor.words.wording import Wording, green, red, skipped, yellow
 
 _SENT_EN = "all cameras together send the equivalent of {asked:.0f} pictures of {size} a second"
-_SENT_VI = "tất cả camera: tương đương {asked:.0f} khung hình {size} mỗi giây"
+_SENT_VI = "tất cả camera gửi tổng cộng tương đương {asked:.0f} khung hình {size} mỗi giây"
 _MORE_EN = (
     "but {profile} can decode {limit}; {camera} sends most of them ({width}x{height}, {rate:.3g} a second)"
 )
 _MORE_VI = (
-    "{profile} chỉ xử lý được {limit}; nhiều nhất là {camera} ({width}x{height}, {rate:.3g} khung hình/giây)"
+    "nhưng {profile} chỉ giải mã được {limit}; camera gửi nhiều nhất là {camera} ({width}x{height}, "
+    "{rate:.3g} khung hình/giây)"
 )
 
 CAMERAS: dict[str, Wording] = {
@@ -25,14 +26,14 @@ CAMERAS: dict[str, Wording] = {
     "camera-by-agent": green(
         "as the running agent reports: {codec} {width}x{height}, {rate:.3g} pictures a second; not tested by "
         "doctor",
-        "theo phần mềm đang chạy: {codec} {width}x{height}, {rate:.3g} khung hình/giây; lệnh này chưa "
-        "xem được hình",
+        "theo phần mềm đang chạy: {codec} {width}x{height}, {rate:.3g} khung hình/giây; lệnh doctor "
+        "chưa tự kiểm tra camera này",
     ),
     "camera-held": green(
         "the running agent uses it, and it accepts no second viewer: {codec} {width}x{height}, "
         "{rate:.3g} pictures a second",
-        "phần mềm đang nhận hình, camera không cho thêm kết nối xem: {codec} {width}x{height}, "
-        "{rate:.3g} khung hình/giây",
+        "theo phần mềm đang chạy: {codec} {width}x{height}, {rate:.3g} khung hình/giây; camera không "
+        "cho thêm kết nối xem",
     ),
     "camera-not-asked": red(
         "not asked: this user cannot read its password",
@@ -51,7 +52,7 @@ CAMERAS: dict[str, Wording] = {
         "refused: {detail}",
         "camera từ chối kết nối",
         "switch RTSP on in the camera, check the port, close other viewers",
-        "bật RTSP trên camera, kiểm tra cổng, tắt bớt kết nối xem",
+        "bật RTSP trên camera, kiểm tra cổng trong cấu hình, tắt bớt kết nối xem",
     ),
     "camera-unauthorized": red(
         "{detail}",
@@ -59,13 +60,14 @@ CAMERAS: dict[str, Wording] = {
         "correct the user name and the password file; a corrected password is tried at once. Because cameras "
         "lock after wrong passwords, all programs of the gateway together try a wrong one at most twice an "
         "hour. If you changed the password in the camera instead, run: sudo rm {logins}",
-        "sửa tên đăng nhập và tệp mật khẩu. Các chương trình trên thiết bị chỉ thử mật khẩu sai tổng cộng "
-        "hai lần mỗi giờ, vì thử nhiều thì camera tự khóa; mật khẩu đã sửa được thử ngay. Nếu sửa mật khẩu "
-        "trên camera thì chạy: sudo rm {logins}",
+        "sửa tên đăng nhập và tệp mật khẩu; mật khẩu mới sẽ được thử ngay. Một mật khẩu sai chỉ được thử hai "
+        "lần mỗi giờ, tính chung mọi chương trình trên thiết bị, vì sai nhiều lần thì camera khóa tài khoản. "
+        "Nếu đổi mật khẩu trên camera chứ không sửa tệp thì chạy: sudo rm {logins}",
     ),
     "camera-basic-only": red(
         "it offers Basic login only, which sends user and password readable; the agent did not log in",
-        "camera chỉ cho đăng nhập kiểu Basic, mật khẩu không được mã hóa khi gửi; phần mềm không đăng nhập",
+        "camera chỉ cho đăng nhập kiểu Basic, tức là gửi mật khẩu không mã hóa; phần mềm không đăng nhập "
+        "kiểu này",
         "switch Digest on in the camera (or HTTP/RTSP authentication: digest), use rtsps or https, or write "
         "allow_basic: true for a camera in a network without other users",
         "bật Digest trong phần xác thực (authentication) của camera; hoặc dùng rtsps, https; hoặc đặt "
@@ -99,15 +101,15 @@ CAMERAS: dict[str, Wording] = {
         "it ends the stream: {detail}",
         "camera tự ngắt luồng",
         "is it just starting? Close other viewers; run it again in a minute",
-        "camera vừa khởi động? Tắt bớt kết nối xem; chờ một phút rồi chạy lại",
+        "có phải camera vừa khởi động không? Tắt bớt kết nối xem; chờ một phút rồi chạy lại",
     ),
     "camera-decode_error": red(
         "data comes, but no whole picture: {detail}",
         "có dữ liệu nhưng không ra hình",
         "switch smart codec (H.264+, H.265+) off, look for packet loss",
-        "tắt Smart Codec (H.264+, H.265+), kiểm tra mạng có mất gói không",
+        "tắt Smart Codec (H.264+, H.265+), kiểm tra mạng có bị mất gói tin không",
     ),
-    "firmware-old": yellow(
+    "firmware-camera-old": yellow(
         "firmware {firmware} of {model} is older than {minimum}: {why}",
         "firmware {firmware} của {model} cũ hơn {minimum}: {why}",
         "install the vendor's newer firmware for this model; details: {source}",
@@ -116,13 +118,14 @@ CAMERAS: dict[str, Wording] = {
     # --- the camera's port at the switch ---
     "switch-port-good": green(
         "the switch {switch} answers, and port {port} delivers power",
-        "bộ chia mạng (switch) {switch} trả lời, cổng {port} đang cấp nguồn",
+        "bộ chia mạng (switch) {switch} có trả lời, cổng {port} đang cấp nguồn",
     ),
     "switch-port-off": yellow(
         "port {port} of switch {switch} is switched off: is it the camera's port?",
         "cổng {port} của bộ chia mạng (switch) {switch} đang tắt: có đúng là cổng của camera không?",
         "correct poe.port, or switch the port on: the agent leaves a port off that a person switched off",
-        "sửa poe.port, hoặc bật cổng trên bộ chia mạng (switch): phần mềm không bật cổng do người khác tắt",
+        "sửa poe.port, hoặc bật cổng trên bộ chia mạng (switch): phần mềm không tự bật lại cổng do người "
+        "quản trị tắt",
     ),
     "switch-silent": yellow(
         "the port of the camera cannot be switched: {detail}",
@@ -136,13 +139,13 @@ CAMERAS: dict[str, Wording] = {
         "{width}x{height} looks like the main stream",
         "{width}x{height} có vẻ là luồng chính",
         "use the sub-stream: {advised_width} wide is enough, and costs a fraction",
-        "dùng luồng phụ: rộng {advised_width} điểm ảnh là đủ, nhẹ hơn nhiều",
+        "dùng luồng phụ: hình rộng {advised_width} điểm ảnh là đủ, xử lý nhẹ hơn nhiều",
     ),
     "size-small": yellow(
         "{width}x{height} is small: distant objects are not recognised",
         "{width}x{height} hơi nhỏ: không nhận dạng được người, phương tiện ở xa",
         "set the sub-stream to {advised_size} or more",
-        "đặt kích thước luồng phụ từ {advised_size} trở lên",
+        "đặt kích thước hình của luồng phụ từ {advised_size} trở lên",
     ),
     "codec-hevc": yellow(
         "H.265: costs more to decode, and its clips do not play everywhere",
@@ -180,7 +183,8 @@ CAMERAS: dict[str, Wording] = {
     ),
     # --- all cameras together ---
     "decode-good": green(
-        f"{_SENT_EN}; {{profile}} can decode {{limit}}", f"{_SENT_VI}; {{profile}} xử lý được {{limit}}"
+        f"{_SENT_EN}; {{profile}} can decode {{limit}}",
+        f"{_SENT_VI}; {{profile}} giải mã được {{limit}}",
     ),
     "decode-large": yellow(
         f"{_SENT_EN}, {_MORE_EN}",
@@ -197,7 +201,7 @@ CAMERAS: dict[str, Wording] = {
     # --- the picture ---
     "picture-good": green(
         "bright and sharp (brightness {mean:.0f}, sharpness {sharpness:.1f})",
-        "hình sáng và nét (độ sáng {mean:.0f}, độ nét {sharpness:.1f})",
+        "hình sáng và nét (độ sáng {mean:.0f}; độ nét {sharpness:.1f})",
     ),
     "picture-black": red(
         "black (brightness {mean:.0f})",
@@ -215,19 +219,19 @@ CAMERAS: dict[str, Wording] = {
         "one colour, nothing is visible",
         "hình chỉ có một màu, không quan sát được gì",
         "something covers the lens, or its protective film is still on",
-        "ống kính bị che, hoặc chưa bóc màng bảo vệ",
+        "kiểm tra ống kính có bị che không, đã bóc màng bảo vệ chưa",
     ),
     "picture-blurred": yellow(
         "blurred (sharpness {sharpness:.1f}, from {needed:.1f} on it is sharp)",
-        "hình mờ (độ nét {sharpness:.1f}, từ {needed:.1f} trở lên là nét)",
+        "hình mờ (độ nét {sharpness:.1f}; từ {needed:.1f} trở lên là nét)",
         "wipe the lens and the dome, take the film off, set the focus",
         "lau ống kính và vỏ vòm, bóc màng bảo vệ, chỉnh nét",
     ),
     "picture-plain": skipped(
         "the picture has too little detail to measure its sharpness (brightness {mean:.0f}); look at it",
-        "hình quá ít chi tiết để đo độ nét (độ sáng {mean:.0f}); hãy tự xem hình",
+        "hình có quá ít chi tiết nên không đo được độ nét (độ sáng {mean:.0f}); hãy xem hình bằng mắt",
     ),
-    "picture-small": skipped("too small to be judged", "hình quá nhỏ để đánh giá"),
+    "picture-small": skipped("too small to be judged", "hình quá nhỏ nên không đánh giá được"),
     "view-tampered": yellow(
         "the agent says: {states}",
         "phần mềm báo: {states}",
@@ -256,8 +260,8 @@ CAMERAS: dict[str, Wording] = {
         "camera không chấp nhận tên đăng nhập hoặc mật khẩu khi mở luồng chính (dùng cho ảnh lớn và video)",
         "may this user of the camera see the main stream? Correct the rights of the user, or the login of "
         "clip.main_url. If you corrected it in the camera, run: sudo rm {logins}",
-        "tài khoản này của camera có được xem luồng chính không? Sửa quyền của tài khoản, hoặc tài khoản của "
-        "clip.main_url. Nếu sửa trên camera thì chạy: sudo rm {logins}",
+        "tài khoản này của camera có được xem luồng chính không? Sửa quyền của tài khoản trên camera, hoặc "
+        "sửa tên đăng nhập, mật khẩu của clip.main_url. Nếu sửa trên camera thì chạy: sudo rm {logins}",
     ),
     "still-not-asked": red(
         "its main stream was not tested: this user cannot read the password",
@@ -267,7 +271,7 @@ CAMERAS: dict[str, Wording] = {
     ),
     "still-busy": yellow(
         "its main stream accepts no further viewer now; the running agent reports no trouble with it",
-        "camera hiện không cho thêm kết nối xem luồng chính; phần mềm đang chạy không báo lỗi luồng này",
+        "camera hiện không cho thêm kết nối xem luồng chính; phần mềm đang chạy không báo lỗi về luồng này",
         "close other viewers of the main stream, then run it again",
         "tắt bớt kết nối xem luồng chính, rồi chạy lại",
     ),

@@ -36,7 +36,7 @@ NETWORK: dict[str, Wording] = {
         "no modem is found",
         "không tìm thấy modem",
         "plug it in again, try another USB port and a stronger power supply; lsusb lists it",
-        "cắm lại, thử cổng USB khác và nguồn mạnh hơn; lệnh lsusb cho biết có nhận modem không",
+        "cắm lại, thử cổng USB khác và nguồn mạnh hơn; lệnh lsusb cho biết thiết bị có nhận được modem không",
     ),
     "modem-no-sim": red(
         "no SIM card is found",
@@ -66,7 +66,7 @@ NETWORK: dict[str, Wording] = {
         "the modem is locked to another provider or device",
         "modem bị khóa, chỉ dùng được với nhà mạng khác hoặc thiết bị khác",
         "use a card of its provider, or another modem",
-        "dùng SIM đúng nhà mạng, hoặc đổi modem khác",
+        "dùng SIM của đúng nhà mạng đó, hoặc đổi modem khác",
     ),
     "modem-failed": red(
         "ModemManager cannot use this modem",
@@ -98,7 +98,7 @@ NETWORK: dict[str, Wording] = {
     ),
     "camera-clock-right": green(
         "its clock is right, within {offset_s:.0f} s",
-        "đồng hồ camera đúng giờ, lệch không quá {offset_s:.0f} giây",
+        "đồng hồ camera đúng giờ (lệch {offset_s:.0f} giây)",
     ),
     "camera-clock-off": yellow(
         "its clock is {offset_s:,.0f} s off: the time in its pictures is wrong",

@@ -51,7 +51,7 @@ PAPER: dict[Lang, dict[str, str]] = {
         "failed": "Chưa đủ điều kiện nghiệm thu. Bên B khắc phục các lỗi nêu tại mục III, sau đó hai bên "
         "kiểm tra lại.",
         "pending": "Các hạng mục kiểm tra được tại điểm đều đạt, trừ các tồn tại nêu tại mục IV (nếu có). "
-        "Còn chờ trung tâm xác nhận điểm và xác nhận đã nhận sự kiện của thiết bị; sau đó điểm mới đủ điều "
+        "Còn chờ trung tâm xác nhận điểm và xác nhận đã nhận sự kiện của thiết bị; chỉ khi đó mới đủ điều "
         "kiện nghiệm thu đưa vào sử dụng.",
         "copies": "Biên bản được lập thành 03 bản có giá trị như nhau, mỗi bên giữ 01 bản. Các bên đã"
         " đọc lại, thống nhất nội dung và cùng ký tên.",
@@ -71,8 +71,8 @@ PAPER: dict[Lang, dict[str, str]] = {
         "again_subject": "Điểm camera {name} (mã điểm {site}), {ward}",
         "again_at": "Thiết bị tự kiểm tra lại hồi {hour} giờ {minute} phút, ngày {date}, sau khi trung tâm"
         " xác nhận điểm. Văn bản này do thiết bị lập, không có chữ ký.",
-        "again_of": "Văn bản này kèm theo biên bản số {number}, kiểm tra hồi {hour} giờ {minute} phút, ngày"
-        " {date}. Biên bản được giữ nguyên.",
+        "again_of": "Văn bản này kèm theo biên bản số {number} (ghi kết quả kiểm tra hồi {hour} giờ {minute}"
+        " phút, ngày {date}). Biên bản được giữ nguyên.",
         "again_was": "Kết luận ghi tại biên bản",
         "again_is": "Kết luận khi kiểm tra lại",
         "again_changed": "Các hạng mục có kết quả thay đổi",
@@ -161,7 +161,7 @@ RESULTS: dict[Lang, dict[CheckLevel, str]] = {
         CheckLevel.GREEN: "Đạt",
         CheckLevel.YELLOW: "Lưu ý",
         CheckLevel.RED: "Không đạt",
-        CheckLevel.SKIPPED: "Không áp dụng",
+        CheckLevel.SKIPPED: "Không đánh giá",
     },
     "en": {
         CheckLevel.GREEN: "passed",

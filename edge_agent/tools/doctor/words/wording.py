@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 
 from edge_agent.core.languages import Lang, day_text, duration, filled
 from edge_agent.core.problems import text_in
+from edge_agent.core.problems.words import PROFILE_TEXTS
 from edge_agent.tools.doctor.check import CheckLevel, Figure
 
 
@@ -34,8 +35,9 @@ class Wording:
 def _shown(figures: Mapping[str, Figure], lang: Lang) -> dict[str, str | int | float]:
     """Translate texts, dates and durations. Numbers stay as they are: the sentence formats them."""
     shown = {name: _written(figure, lang) for name, figure in figures.items()}
-    if lang == "vi" and "advice" in shown:
-        shown["advice"] = STORAGE_ADVICE.get(str(shown["advice"]), shown["advice"])
+    if lang == "vi":
+        for name in _OF_PROFILE & shown.keys():
+            shown[name] = _OF_PROFILE_VI.get(str(shown[name]), shown[name])
     return shown
 
 
@@ -66,22 +68,18 @@ def red(en: str, vi: str, en_do: str, vi_do: str) -> Wording:
     return Wording(CheckLevel.RED, en, vi, en_do, vi_do)
 
 
-STORAGE_ADVICE = {
-    "an SSD": "SSD",
-    "an SSD where the board takes one; else an SD card with a rating for endurance": (
-        "SSD nếu bo mạch gắn được; nếu không thì thẻ nhớ SD loại độ bền cao"
-    ),
-    "an NVMe SSD in the M.2 slot of the carrier; the SD card slot is for trying things out": (
-        "SSD NVMe gắn ở khe M.2 của bo mạch đế; khe thẻ SD chỉ để thử"
-    ),
-    "an SSD by USB 3; else an SD card with a rating for endurance, twice as large as needed": (
-        "SSD cắm cổng USB 3; nếu không có thì thẻ nhớ SD loại độ bền cao, dung lượng gấp đôi mức cần"
-    ),
-    "an NVMe SSD on the M.2 HAT; else an SD card with a rating for endurance, twice as large as needed": (
-        "SSD NVMe gắn trên M.2 HAT; nếu không có thì thẻ nhớ SD loại độ bền cao, dung lượng gấp đôi mức cần"
-    ),
+DISK_KINDS = {
+    "nvme": "SSD NVMe",
+    "ssd": "SSD",
+    "hdd": "HDD",
+    "emmc": "eMMC",
+    "sd": "thẻ nhớ SD",
+    "usb": "USB",
+    "virtual": "ổ đĩa ảo",
 }
-"""Vietnamese of ``storage.advice`` of the profiles; an operator's own profile keeps its own text."""
+_OF_PROFILE_VI = {**PROFILE_TEXTS, **DISK_KINDS}
+_OF_PROFILE = {"advice", "name", "why", "fix", "supply", "kind"}
+"""The figures that may hold such a text."""
 
 _VI = {
     "config": "cấu hình",
@@ -101,12 +99,12 @@ _VI_PARTS = {
     "os": "hệ điều hành",
     "firmware": "firmware",
     "kernel": "nhân Linux",
-    "watchdog": "tự khởi động lại",
+    "watchdog": "tự khởi động lại khi treo",
     "decode": "giải mã",
     "kind": "loại ổ đĩa",
     "supply": "bộ nguồn",
     "ladder": "giảm tải khi nóng",
-    "picture": "hình ảnh",
+    "picture": "chất lượng hình",
     "poe": "cổng PoE",
     "data": "dữ liệu đã dùng",
     "clock": "đồng hồ camera",
@@ -144,5 +142,10 @@ def label_of(check: str, lang: Lang) -> str:
     """Return the name of a check in ``lang``: ``cam-2/picture`` becomes ``cam-2, hình ảnh``."""
     head, _, part = check.partition("/")
     if lang == "vi":
-        head, part = _VI.get(head, head), _VI_PARTS.get(part, part)
+        head, part = _vietnamese_head(head), _VI_PARTS.get(part, part)
     return f"{head}, {part}" if part else head
+
+
+def _vietnamese_head(head: str) -> str:
+    name, _, number = head.partition("-")
+    return f"{_VI[name]} {number}" if name == "broker" and number.isdecimal() else _VI.get(head, head)
