@@ -7,7 +7,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "traffic-title": ("Lưu lượng giao thông", "Traffic counts"),
     "traffic-lead": (
         "Số người và xe do camera đếm được, theo từng khoảng 15 phút. Mỗi người, mỗi xe được đếm một lần ở "
-        "mỗi camera; vạch ảo đếm riêng theo hai chiều.",
+        "mỗi camera; ở mỗi vạch ảo, hai chiều được đếm riêng.",
         "People and vehicles that cameras have counted, by quarter of an hour. Each counts once per camera; "
         "lines count in each direction.",
     ),
@@ -16,14 +16,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "traffic-place": ("Nơi đếm", "Counted at"),
     "traffic-count": ("Số đếm được", "Counted"),
     "traffic-before": ("Tuần trước", "Week before"),
-    "traffic-this": ("Thời gian đang xem", "This time"),
+    "traffic-this": ("Kỳ đang xem", "This time"),
     "traffic-change": ("So với tuần trước", "Compared with the week before"),
     "traffic-change-none": (
-        "chưa so được: không có khoảng nào đủ số liệu ở cả hai tuần",
+        "chưa so được vì không có khoảng thời gian nào đủ số liệu ở cả hai tuần",
         "cannot be compared: no time is complete in both weeks",
     ),
     "traffic-change-of": (
-        "{percent}%, chỉ tính những khoảng đủ số liệu ở cả hai tuần",
+        "{percent}%, chỉ tính những khoảng thời gian đủ số liệu ở cả hai tuần",
         "{percent}%, of the times that are complete in both weeks",
     ),
     "traffic-measured": ("Thời gian có hình", "Time with a picture"),
@@ -36,37 +36,46 @@ WORDS: dict[str, tuple[str, str]] = {
     "traffic-time": ("Thời gian", "Time"),
     "traffic-gap": ("thiếu số liệu", "no data"),
     "traffic-partial": (
-        "thiếu một phần: có hình {minutes} trên {of} phút",
+        "thiếu một phần số liệu: có hình {minutes} trên {of} phút",
         "part missing: {minutes} of {of} min",
     ),
     "traffic-gap-means": (
-        "“Thiếu số liệu”: camera không có hình, thiết bị tắt hoặc báo cáo chưa đến. Số 0 là có hình nhưng "
-        "không đếm được gì. Dấu * là khoảng thiếu một phần, số thật có thể lớn hơn.",
+        "“Thiếu số liệu” nghĩa là camera không có hình, thiết bị tắt hoặc chưa nhận được báo cáo. Số 0 nghĩa "
+        "là có hình nhưng không đếm được gì. Dấu * nghĩa là thiếu một phần số liệu, số thực tế có thể lớn "
+        "hơn.",
         "“No data”: the camera had no picture, the gateway was off, or its report has not arrived. 0 means "
         "that there was a picture and nothing was counted. * marks a time with a part missing: the true "
         "number may be higher.",
     ),
     "traffic-undated": (
-        "Trong đó {count} lượt (tuần trước: {before}) không rõ giờ: camera hoặc thiết bị vừa hoạt động trở "
-        "lại, thiếu báo cáo, đồng hồ chưa đồng bộ, hoặc báo cáo lập sau ngày đó. Số này có trong tổng số và "
-        "bảng theo loại; không có trong biểu đồ, bảng theo thời gian, CSV và XLSX.",
+        "Có {count} lượt (tuần trước: {before}) không rõ giờ vì một trong các lý do: camera hoặc thiết bị "
+        "vừa hoạt động trở lại; thiếu báo cáo; đồng hồ chưa đồng bộ; báo cáo được lập sau ngày đếm. Các lượt "
+        "này được tính trong tổng số và bảng theo loại, không được tính trong biểu đồ, bảng theo thời gian, "
+        "tệp CSV và XLSX.",
         "{count} of them (week before: {before}) have no known time: the gateway or the camera had just "
         "started, a report is missing, the clock was not set, or the report was made after its day. The "
         "totals and the classes include them; the chart, the table by time, CSV and XLSX do not.",
     ),
+    "traffic-turns-undated": (
+        "{count} lượt không rõ giờ không được tính trong các bảng này.",
+        "{count} passages without a known time are not in these tables.",
+    ),
     "traffic-with-undated": (
-        "Số đếm được gồm cả những lượt không rõ giờ; trang của mỗi nơi đếm ghi rõ có bao nhiêu lượt như vậy.",
+        "Bảng trên tính cả những lượt không rõ giờ; trang của mỗi nơi đếm ghi rõ có bao nhiêu lượt như vậy.",
         "Counts include what has no known time; the page of a place says how much.",
     ),
     "traffic-shortened": (
-        "Danh sách tất cả các nơi đếm chỉ gồm {days} ngày cuối của khoảng đã chọn. Để xem nhiều ngày hơn, "
-        "hãy mở một nơi đếm.",
+        "Danh sách tất cả các nơi đếm chỉ tính {days} ngày cuối của khoảng thời gian đã chọn. Để xem nhiều "
+        "ngày hơn, hãy mở một nơi đếm.",
         "The list of all places has only the last {days} days of the chosen time. For a longer time open "
         "one place.",
     ),
-    "traffic-today": ("Hôm nay chưa hết ngày.", "Today is not over yet."),
+    "traffic-today": ("Ngày hôm nay chưa kết thúc nên số liệu chưa đầy đủ.", "Today is not over yet."),
     "traffic-none": ("Chưa có số liệu trong thời gian này.", "Nothing has been counted in this time."),
-    "traffic-more": ("và {count} nơi nữa: hãy chọn một phường", "and {count} more: choose a ward"),
+    "traffic-more": (
+        "và {count} nơi đếm nữa; hãy chọn một phường để xem đủ",
+        "and {count} more: choose a ward",
+    ),
     "traffic-all": ("Tất cả các nơi đếm", "All places"),
     "traffic-by-class": ("Theo loại và chiều", "By class and direction"),
     "traffic-class": ("Loại", "Class"),
@@ -74,12 +83,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "traffic-direction-b-to-a": ("Từ B sang A", "From B to A"),
     "traffic-direction-": ("Số đếm được", "Counted"),
     "traffic-direction-means": (
-        "Nhìn từ đầu thứ nhất đến đầu thứ hai của vạch ảo, bên A ở bên trái.",
+        "Nhìn từ đầu thứ nhất đến đầu thứ hai của vạch ảo, phía A ở bên trái.",
         "Looking from the line's first point to the second, side A is on the left.",
     ),
     "traffic-by-time": ("Theo thời gian", "By time"),
     "traffic-chart-says": (
-        "Biểu đồ: {total} lượt, tuần trước {before}. Bảng bên dưới có cùng số liệu.",
+        "Biểu đồ. Số lượt trong kỳ đang xem: {total}; tuần trước: {before}. Bảng bên dưới có cùng số liệu.",
         "Chart: {total} counted, {before} the week before. The table below has the same figures.",
     ),
     "traffic-congestion": ("Mức ùn tắc", "Congestion"),
@@ -87,14 +96,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "traffic-level-free": ("thông thoáng", "free"),
     "traffic-level-busy": ("đông", "busy"),
     "traffic-level-slow": ("chậm", "slow"),
-    "traffic-level-standing": ("ùn tắc, đứng yên", "standing"),
+    "traffic-level-standing": ("đứng yên", "standing"),
     "traffic-level-unknown": ("không rõ", "not known"),
     "traffic-speed-percent": ("tốc độ {percent}%", "speed {percent}%"),
     "traffic-levels-mean": (
         "Mức ùn tắc được tính bằng cách so tốc độ các xe đang chạy với tốc độ khi đường thông thoáng ở chính "
-        "camera này: trên 67% là thông thoáng, trên 40% là đông, thấp hơn là chậm; đứng yên là 9 trên 10 xe "
-        "không chạy. Xe đỗ không tính. Ngưỡng lấy theo sổ tay Highway Capacity Manual 2010 của Mỹ, chưa hiệu "
-        "chỉnh cho đường ở đây.",
+        "camera này: trên 67% là thông thoáng, trên 40% đến 67% là đông, từ 40% trở xuống là chậm. Nếu cứ 10 "
+        "xe có 9 xe không chạy thì mức là đứng yên. Không tính xe đỗ. Các ngưỡng lấy theo sổ tay Highway "
+        "Capacity Manual 2010 của Mỹ, chưa được hiệu chỉnh theo đường của địa phương.",
         "Congestion compares the speed of the vehicles that move with the free-flow speed at this camera: "
         "above 67% is free, above 40% busy, below slow; standing means that nine of ten do not move. Parked "
         "vehicles do not count. The thresholds are those of the Highway "
@@ -106,21 +115,22 @@ WORDS: dict[str, tuple[str, str]] = {
         "Free-flow speed: about {speed} m/s, from {quarters} quarters of an hour of two weeks.",
     ),
     "traffic-free-flow-lengths": (
-        "Tốc độ khi thông thoáng: {speed} lần chiều dài xe mỗi giây, tính từ số liệu của {quarters} "
+        "Tốc độ khi thông thoáng: mỗi giây đi được {speed} lần chiều dài xe, tính từ số liệu của {quarters} "
         "khoảng thời gian 15 phút trong hai tuần.",
         "Free-flow speed: {speed} vehicle lengths a second, from {quarters} quarters of an hour of two "
         "weeks.",
     ),
     "traffic-no-free-flow": (
-        "Chưa rõ mức ùn tắc: cần ít nhất 24 giờ có xe chạy trong hai tuần và thiết bị dùng phiên bản "
-        "phần mềm mới.",
+        "Chưa rõ mức ùn tắc: cần có số liệu của ít nhất 24 giờ có xe chạy trong hai tuần, và thiết bị phải "
+        "dùng phiên bản phần mềm mới.",
         "Congestion is not known: it needs at least 24 hours with moving vehicles within two weeks, and a "
         "gateway of this version.",
     ),
     "traffic-turns": ("Hướng đi", "Turning movements"),
     "traffic-turns-lead": (
-        "Mỗi người, mỗi xe được tính từ vạch ảo đầu tiên đến vạch ảo cuối cùng đi qua, khi đã ra khỏi hình "
-        "hoặc 5 phút sau lần qua vạch ảo cuối. Cùng một vạch ảo theo chiều ngược lại là quay đầu.",
+        "Hướng đi của mỗi người, mỗi xe là từ vạch ảo đầu tiên đến vạch ảo cuối cùng đã đi qua; chỉ tính khi "
+        "người, xe đó đã ra khỏi hình hoặc đã quá 5 phút kể từ lần đi qua vạch ảo cuối. Nếu vạch ảo đầu tiên "
+        "cũng là vạch ảo cuối cùng nhưng lần sau đi qua theo chiều ngược lại thì tính là quay đầu.",
         "Each object counts from the first line that it crossed to the last one, once it is out of sight or "
         "five minutes after its last crossing. The same line in the other direction: it came back.",
     ),
@@ -133,29 +143,29 @@ WORDS: dict[str, tuple[str, str]] = {
         "No object crossed two lines in this time.",
     ),
     "traffic-turns-gap": (
-        "Thiếu số liệu về hướng đi kết thúc ở vạch ảo {line}.",
+        "Thiếu số liệu về các hướng đi kết thúc ở vạch ảo {line}.",
         "No data of the movements that end with line {line}.",
     ),
     "traffic-turns-only": (
-        "{count} lượt nữa ({percent}% tổng số) chỉ qua một vạch ảo: bắt đầu hoặc kết thúc ở giữa các "
-        "vạch ảo, hoặc bị che khuất nên thiết bị mất dấu. Không tính vào các bảng trên; vì vậy số của mỗi "
-        "hướng đi có thể thấp hơn thực tế.",
+        "Số lượt chỉ đi qua một vạch ảo: {count} ({percent}% tổng số). Những lượt này bắt đầu hoặc kết thúc "
+        "ở giữa các vạch ảo, hoặc bị che khuất nên thiết bị mất dấu. Các bảng trên không tính những lượt "
+        "này, vì vậy số của mỗi hướng đi có thể thấp hơn thực tế.",
         "{count} more ({percent}% of all) crossed one line only: they began or ended between the lines, or "
         "were lost from sight behind others. They are not in the tables above, so each movement may be too "
         "low.",
     ),
     "traffic-turns-others": (
-        "{count} lượt thuộc các hướng đi hiếm mà thiết bị không tách riêng.",
+        "{count} lượt thuộc các hướng đi khác mà thiết bị không tách riêng.",
         "{count} are of further movements, which the gateway did not tell apart.",
     ),
     "traffic-turns-of-camera": ("Hướng đi của camera này", "Turning movements of this camera"),
     "traffic-turns-too-long": (
-        "Khoảng thời gian quá dài để tính hướng đi: hãy chọn ít ngày hơn.",
+        "Khoảng thời gian quá dài nên không tính được hướng đi: hãy chọn ít ngày hơn.",
         "The time is too long for turning movements: choose fewer days.",
     ),
     "traffic-turns-none": (
-        "Không có số liệu về hướng đi: cần ít nhất hai vạch ảo có đếm trên camera này và thiết bị dùng "
-        "phiên bản phần mềm mới.",
+        "Không có số liệu về hướng đi: camera này phải có ít nhất hai vạch ảo đếm lưu lượng, và thiết bị "
+        "phải dùng phiên bản phần mềm mới.",
         "No turning movements: they need at least two counted lines of this camera, and a gateway of this "
         "version.",
     ),

@@ -149,7 +149,7 @@ def test_a_week_without_data_is_not_zero(lan: Browser, lang: str, gap: str) -> N
 @pytest.mark.parametrize(
     ("lang", "apart"),
     [
-        ("vi", "Trong đó 3 lượt (tuần trước: 0) không rõ giờ"),
+        ("vi", "Có 3 lượt (tuần trước: 0) không rõ giờ"),
         ("en", "3 of them (week before: 0) have no known time"),
     ],
 )
@@ -359,7 +359,7 @@ def test_a_line_is_named_with_its_rule(lan: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lang", "notice"), [("vi", "chỉ gồm 31 ngày cuối"), ("en", "only the last 31 days")]
+    ("lang", "notice"), [("vi", "chỉ tính 31 ngày cuối"), ("en", "only the last 31 days")]
 )
 def test_the_list_of_all_gateways_has_at_most_31_days(lan: Browser, lang: str, notice: str) -> None:
     lan.get(f"/language/{lang}")
@@ -375,7 +375,10 @@ def test_the_list_of_all_gateways_has_at_most_31_days(lan: Browser, lang: str, n
 
 @pytest.mark.parametrize(
     ("lang", "only"),
-    [("vi", "2 lượt nữa (25% tổng số) chỉ qua một"), ("en", "2 more (25% of all) crossed one line only")],
+    [
+        ("vi", "Số lượt chỉ đi qua một vạch ảo: 2 (25% tổng số)"),
+        ("en", "2 more (25% of all) crossed one line only"),
+    ],
 )
 def test_a_camera_shows_from_which_line_to_which_objects_went(lan: Browser, lang: str, only: str) -> None:
     lan.get(f"/language/{lang}")
@@ -389,10 +392,17 @@ def test_a_camera_shows_from_which_line_to_which_objects_went(lan: Browser, lang
     assert "*" in words_of(section.split("</thead>")[0]), "the camera began at nine"
 
 
+def test_turns_without_a_known_time_are_counted_apart(house: House, lan: Browser) -> None:
+    late = line_counts(OURS, 4, "10:07", "10:09", {"car": 1}, data=turns(south={"car": 4}), clock="unsynced")
+    house.take(late)
+    page = text_of(lan.get(f"{CAMERA}&from={DAY}&to={DAY}").text)
+    assert "4 lượt không rõ giờ không được tính trong các bảng này." in page
+
+
 def test_a_line_leads_to_the_turns_of_its_camera_and_without_turns_the_page_says_why(lan: Browser) -> None:
     assert "#turns" in lan.get(LINE).text
     before = lan.get(f"{CAMERA}&from={WEEK_BEFORE}&to={WEEK_BEFORE}").text
-    assert "cần ít nhất hai vạch ảo" in text_of(before)
+    assert "phải có ít nhất hai vạch ảo" in text_of(before)
 
 
 def test_the_api_has_turns_by_period_with_gaps(house: House) -> None:
