@@ -143,8 +143,9 @@ def _certificate_days(health: ReceivedHealth) -> Measurement:
     days = [each for each in (own, ca) if each is not None]
     if not days:
         return Measurement(None, "not known any more")
-    code = "certificate-days" if own is not None and own == min(days) else "ca-days"
-    return Measurement(float(min(days)), problem_text(code, days=min(days)))
+    least = min(days)
+    left, ended = ("certificate-days", "certificate-ended") if own == least else ("ca-days", "ca-ended")
+    return Measurement(float(least), problem_text(left if least >= 0 else ended, days=abs(least)))
 
 
 def _outbox_oldest(health: ReceivedHealth) -> Measurement:

@@ -11,8 +11,11 @@ from edge_agent.core.problems.catalogue import Catalogue
 
 PRESENCE: Sentences = {
     "heard": ("heartbeat", "có bản tin định kỳ"),
-    "no-heartbeat": ("no heartbeat for {seconds} s", "{seconds} giây không có bản tin định kỳ"),
-    "went-with-ward": ("went offline together with its ward", "mất liên lạc cùng cả phường"),
+    "no-heartbeat": ("no heartbeat for {seconds} s", "đã {seconds} giây không có bản tin định kỳ"),
+    "went-with-ward": (
+        "went offline together with its ward",
+        "nhiều thiết bị trong phường mất liên lạc cùng lúc",
+    ),
     "went-offline-often": (
         "went offline {times} times in {minutes} min",
         "mất liên lạc {times} lần trong {minutes} phút",
@@ -33,7 +36,7 @@ PRESENCE: Sentences = {
     ),
     "unreadable": (
         "what the gateway reports cannot be shown",
-        "không hiển thị được những gì thiết bị gửi",
+        "không hiển thị được nội dung thiết bị gửi",
     ),
 }
 
@@ -46,11 +49,19 @@ ALERTS: Sentences = {
     "processor-hot": ("processor at {celsius} °C", "nhiệt độ bộ xử lý {celsius} °C"),
     "certificate-days": (
         "the gateway's certificate ends in {days} days",
-        "chứng thư của thiết bị còn {days} ngày",
+        "chứng thư của thiết bị còn hiệu lực {days} ngày",
+    ),
+    "certificate-ended": (
+        "the gateway's certificate ended {days} days ago",
+        "chứng thư của thiết bị đã hết hạn {days} ngày",
+    ),
+    "ca-ended": (
+        "the CA that it trusts ended {days} days ago",
+        "chứng thư của CA mà thiết bị tin cậy đã hết hạn {days} ngày",
     ),
     "ca-days": (
         "the CA that it trusts ends in {days} days",
-        "chứng thư của CA mà thiết bị tin cậy còn {days} ngày",
+        "chứng thư của CA mà thiết bị tin cậy còn hiệu lực {days} ngày",
     ),
     "oldest-event": ("the oldest event waits for {seconds} s", "sự kiện cũ nhất đã chờ {seconds} giây"),
     "budget-used": (
@@ -111,8 +122,8 @@ ALERTS: Sentences = {
     "days": ("{count} days", "{count} ngày"),
     "deletion-waits": (
         "retention would delete {rows} of {stored} rows of {table} at once and waits for {command}",
-        "sẽ xóa cùng lúc {rows} trong {stored} bản ghi ({table}) hết thời hạn lưu trữ, chờ quản trị viên "
-        "duyệt bằng lệnh {command}",
+        "{rows} trong tổng số {stored} bản ghi ({table}) đã hết thời hạn lưu trữ và sẽ bị xóa cùng lúc, chờ "
+        "quản trị viên duyệt bằng lệnh {command}",
     ),
 }
 
@@ -127,11 +138,11 @@ CLAIMS: Sentences = {
     ),
     "claim-far": (
         "the phone was {metres:,} m from the coordinates of {site}",
-        "điện thoại ở cách tọa độ của điểm {site} {metres:,} m",
+        "điện thoại ở cách {metres:,} m so với tọa độ của điểm {site}",
     ),
     "claims-waiting": (
         "{claims} claims of boxes wait for the control machine, the oldest for {minutes} min ({site})",
-        "{claims} yêu cầu nhận điểm đang chờ xác nhận, lâu nhất {minutes} phút ({site})",
+        "{claims} yêu cầu nhận điểm đang chờ xác nhận, yêu cầu lâu nhất đã chờ {minutes} phút ({site})",
     ),
     "claims-wrong": (
         "{claims} claims do not fit: {lines:;}",
@@ -143,7 +154,7 @@ CLAIMS: Sentences = {
 VERDICTS: Sentences = {
     "no-key": (
         "the gateway has published no key: no signature was checked",
-        "thiết bị chưa báo khóa công khai nên chưa kiểm tra được chữ ký số nào",
+        "thiết bị chưa gửi khóa công khai nên chưa kiểm tra được chữ ký số nào",
     ),
     "no-event": ("it cannot be read as an event", "dữ liệu không phải là một sự kiện hợp lệ"),
 }
@@ -163,7 +174,7 @@ SEARCHES: Sentences = {
         "{field} is not a time such as 2026-11-27T21:00:00+07:00",
         "{field} không phải là thời điểm hợp lệ, ví dụ 2026-11-27T21:00:00+07:00",
     ),
-    "search-order": ("the end is before the beginning", "thời điểm kết thúc trước thời điểm bắt đầu"),
+    "search-order": ("the end is before the beginning", "thời điểm kết thúc sớm hơn thời điểm bắt đầu"),
     "search-span": (
         "a search covers at most {days} days",
         "mỗi lần chỉ tìm được trong khoảng nhiều nhất {days} ngày",
@@ -187,11 +198,11 @@ SEARCHES: Sentences = {
     ),
     "search-nowhere": (
         "no gateway of your wards is in that place",
-        "không có thiết bị nào trong phạm vi quyền của bạn ở nơi đã chọn",
+        "nơi đã chọn không có thiết bị nào mà bạn có quyền xem",
     ),
     "search-no-key": (
         "the centre of this ward has no search key: it asks no gateway",
-        "trung tâm của phường này chưa có khóa tìm kiếm nên không hỏi được thiết bị nào",
+        "trung tâm của phường này chưa có khóa tìm kiếm nên không gửi được yêu cầu tìm tới thiết bị nào",
     ),
     "search-too-many": (
         "{open} of your searches are still open, and {recent} were made within an hour: wait",
@@ -246,7 +257,7 @@ CASES: Sentences = {
     ),
     "case-no-key": (
         "no centre of the wards of this case has a search key, which signs exports",
-        "chưa có trung tâm nào của các phường này có khóa tìm kiếm để ký bản xuất",
+        "trung tâm của các phường thuộc vụ việc này đều chưa có khóa tìm kiếm nên không ký số được bản xuất",
     ),
     "case-picture-gone": (
         "the search of this picture was deleted, or its ward is not yours",
@@ -254,15 +265,16 @@ CASES: Sentences = {
     ),
     "hold-not-yours": (
         "only the officer who alone asked for the hold, or an administrator, can release it",
-        "chỉ quản trị viên, hoặc người đã yêu cầu giữ khi không ai khác cùng yêu cầu, mới thôi giữ được",
+        "chỉ quản trị viên, hoặc người đã yêu cầu giữ lượt đi qua này nếu không còn ai khác yêu cầu giữ, mới "
+        "có quyền thôi giữ",
     ),
     "case-full": (
         "the case is full: at most {items} items and {mb} MB",
-        "vụ việc đã đầy: tối đa {items} mục và {mb} MB",
+        "vụ việc đã đạt giới hạn: tối đa {items} mục và {mb} MB",
     ),
     "case-item-large": (
         "this is too large for one item: at most {pictures} pictures",
-        "nội dung quá lớn cho một mục: tối đa {pictures} ảnh",
+        "nội dung này vượt quá giới hạn của một mục: tối đa {pictures} ảnh",
     ),
     "case-files-full": (
         "the files of the case would be too large: at most {mb} MB",
@@ -270,7 +282,7 @@ CASES: Sentences = {
     ),
     "case-item-files": (
         "too many files for one item: at most {files}",
-        "quá nhiều tệp cho một mục: tối đa {files} tệp",
+        "một mục chỉ được có tối đa {files} tệp",
     ),
     "case-disk-full": (
         "the disk of the centre is almost full: ask an administrator",
@@ -290,11 +302,12 @@ CASES: Sentences = {
     ),
     "case-copy-changed": (
         "this copy has changed since the page was loaded, or has too many areas: view it again",
-        "bản này đã thay đổi sau khi tải trang, hoặc có quá nhiều vùng: hãy xem lại",
+        "bản này đã thay đổi sau khi tải trang, hoặc có quá nhiều vùng che: hãy xem lại",
     ),
     "case-area": (
         "an area is given by left, top, width and height in percent of the picture",
-        "vùng che được ghi bằng lề trái, lề trên, chiều rộng và chiều cao, theo phần trăm của ảnh",
+        "hãy nhập đủ bốn số của vùng che (cách mép trái, cách mép trên, rộng, cao), theo phần trăm kích "
+        "thước ảnh",
     ),
     "case-why": (
         "give a reason of 3 to {most} characters",

@@ -166,6 +166,13 @@ def test_hysteresis_keeps_one_alert_for_a_value_that_oscillates_around_the_bound
     assert scenario.reported() == ["opened dt-1 temperature", "cleared dt-1 temperature"]
 
 
+def test_a_certificate_that_has_ended_is_not_said_to_end_in_minus_two_days(scenario: AlertScenario) -> None:
+    scenario.send({"certificates": {"client_days": -2}}, BEAT_S)
+    texts = {change.alert.text for _, change in scenario.changes}
+    assert all(text.startswith("the gateway's certificate ended 2 days ago") for text in texts)
+    assert texts
+
+
 def test_a_short_problem_is_not_reported(scenario: AlertScenario) -> None:
     for _ in range(10):
         scenario.send(DOWN, 270)
