@@ -36,15 +36,11 @@ def over_capacity(profile: Profile, cameras: Sequence[Camera]) -> Iterator[str]:
         return
     capacity = profile.platform.capacity
     if len(cameras) > capacity.cameras:
-        yield (
-            f"{len(cameras)} cameras, and {profile.name} is made for {capacity.cameras}: edge-agent doctor "
-            "measures whether it is too much; then another box takes some"
-        )
+        yield message("over-cameras", count=len(cameras), name=profile.name, most=capacity.cameras)
     wanted = sum(camera.analyse.fps for camera in cameras if camera.analyse.gear is not GearChoice.IDLE)
     if wanted > capacity.decode_fps:
-        yield (
-            f"analyse.fps is {wanted:g} pictures a second, all cameras together, and {profile.name} decodes "
-            f"{capacity.decode_fps} of {capacity.size}: lower analyse.fps"
+        yield message(
+            "over-decode", wanted=wanted, name=profile.name, most=capacity.decode_fps, size=capacity.size
         )
 
 

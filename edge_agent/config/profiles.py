@@ -16,6 +16,7 @@ from edge_agent.config.model.settings import PROFILE_NAME
 from edge_agent.config.texts.messages import message
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import ConfigError
+from edge_agent.core.languages import Bilingual
 
 FALLBACK = {"aarch64": "generic-arm64"}
 """Profile of a board that has no profile of its own, by machine; for any other machine generic-x86_64."""
@@ -110,7 +111,8 @@ def _detected(board: BoardIdentity, place: tree.SourcePosition, reading: ReadCon
     if generic:
         return generic[0]
     name = FALLBACK.get(board.machine, "generic-x86_64")
-    what = f"{'unknown board' if board.name == 'unknown' else board.name} ({board.machine})"
+    unknown = Bilingual(f"unknown board ({board.machine})", f"không rõ tên ({board.machine})")
+    what = unknown if board.name == "unknown" else f"{board.name} ({board.machine})"
     reading.warn(place, message("profile-guess", board=what, name=name))
     return read(name, reading)
 

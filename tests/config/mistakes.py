@@ -166,7 +166,7 @@ MISTAKES = [
     # --- polygons
     ("two points", _mask("§[[0, 0], [1, 1]]"), "3 to 100 points, this one has 2"),
     ("a point outside", _mask("[[0, 0], [§1.2, 0], [1, 1]]"), "a number from 0 to 1 of the picture's width or height, not '1.2'"),
-    ("a point of three numbers", _mask("[§[0, 0, 0], [1, 0], [1, 1]]"), "a point is two numbers"),
+    ("a point of three numbers", _mask("[§[0, 0, 0], [1, 0], [1, 1]]"), "must be two numbers"),
     ("points in one list too few", with_camera("url: /clip\nmasks: [§[0, 0], [1, 0], [1, 1]]"), "write [ … ] around all its points"),
     ("a bow tie", _mask("§[[0, 0], [1, 1], [1, 0], [0, 1]]"), "its edge 1–2 meets its edge 3–4"),
     ("a line", _mask("§[[0, 0], [0.5, 0.5], [1, 1]]"), "no area"),
@@ -235,7 +235,7 @@ MISTAKES = [
     ("a line that ends where it begins", _lines("{door: {from: [0.5, 0.5], to: §[0.5, 0.5]}}"), "at least 0.01 of the picture apart"),
     ("a line of next to no length", _lines("{door: {from: [0.5, 0.5], to: §[0.505, 0.505]}}"), "at least 0.01 of the picture apart"),
     ("a line outside the picture", _lines("{door: {from: [0.5, 0.5], to: [§1.5, 0.5]}}"), "to: must be a number from 0 to 1 of the picture's width or height, not '1.5'"),
-    ("a line to a number", _lines("{door: {from: [0.5, 0.5], to: §1}}"), "to: a point is two numbers"),
+    ("a line to a number", _lines("{door: {from: [0.5, 0.5], to: §1}}"), "to: must be two numbers"),
     ("33 lines", _lines("§{" + ", ".join(f"l{i}: {_DOOR}" for i in range(33)) + "}"), "lines: at most 32 lines, not 33"),
     # --- rules of the other kinds
     ("a misspelt line", _rules("[{id: r, kind: line-crossing, line: §dor}]").replace("rules:", f"lines: {{door: {_DOOR}}}\n    rules:"), "line: this camera has no line 'dor' (did you mean 'door'?)"),

@@ -102,9 +102,9 @@ IN_VIETNAMESE = {
     "unknown key in a section": "phần outbox không có mục 'max_byte' (có phải là 'max_bytes' không?)",
     "out of range": "heartbeat_s: phải là số từ 1 đến 3600 giây, không phải '0'",
     "a misspelt camera scheme": "url: không hỗ trợ 'rstp', phải là rtsp(s)://",
-    "the same camera twice": "mã camera 'cam-1' có hai lần trong tệp này",
+    "the same camera twice": "mã camera 'cam-1' xuất hiện hai lần trong tệp này",
     "an unknown profile": "không có hồ sơ bo mạch 'rasberry-pi-4'",
-    "two documents": "có tài liệu thứ hai (---)",
+    "two documents": "có tài liệu YAML thứ hai (sau dấu ---)",
 }
 
 

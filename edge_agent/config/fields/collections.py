@@ -116,7 +116,7 @@ class TaggedUnion(FieldType):
     unknown: Section  # reads a section without a valid word, as far as possible
 
     def describe(self) -> str:
-        return f"a mapping with {self.key}: {either_of(self.sections)}"
+        return message("mapping-with", key=self.key, words=either_of(self.sections))
 
     def read(self, node: tree.Node, reading: ReadContext) -> Any:
         entry = node.entries.get(self.key) if isinstance(node, tree.Mapping) else None

@@ -38,7 +38,7 @@ class PointType(FieldType):
 
     def read(self, node: tree.Node, reading: ReadContext) -> Any:
         if not isinstance(node, tree.Sequence) or len(node.items) != 2:
-            reading.refuse(node.place, message("two-numbers"))
+            reading.refuse(node.place, message("must-be", kind=self.describe()))
             return INVALID
         x, y = (self.coordinate.read(item, reading) for item in node.items)
         return INVALID if INVALID in (x, y) else (x, y)

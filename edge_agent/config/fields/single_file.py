@@ -7,7 +7,7 @@ from pathlib import Path
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.files import reason
 from edge_agent.config.fields.schema_types import ReadContext
-from edge_agent.config.texts.messages import message
+from edge_agent.config.texts.messages import message, phrase
 
 
 def read_mapping(path: Path, reading: ReadContext, shape: str) -> tree.Mapping | None:
@@ -25,6 +25,6 @@ def read_mapping(path: Path, reading: ReadContext, shape: str) -> tree.Mapping |
         return None
     reading.problems.extend(problems)
     if not isinstance(node, tree.Mapping):
-        reading.refuse(start, message("file-must-be", shape=shape))
+        reading.refuse(start, message("file-must-be", shape=phrase(shape)))
         return None
     return node

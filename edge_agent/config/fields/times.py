@@ -17,7 +17,7 @@ from edge_agent.config.fields.schema_types import (
     nearest,
     quoted,
 )
-from edge_agent.config.texts.messages import message
+from edge_agent.config.texts.messages import message, phrase
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _OF_VIETNAM = dict.fromkeys(
@@ -134,7 +134,7 @@ class DateSpan(ScalarType):
             try:
                 return date.fromisoformat(text)
             except ValueError as error:
-                raise InvalidValue(message("no-such-day", day=text, error=error)) from None
+                raise InvalidValue(message("no-such-day", day=text, error=phrase(str(error)))) from None
         refused = message("must-be-not", kind=self.describe(), found=quoted(scalar.text))
         raise InvalidValue(message("with-hint", text=refused, hint=_date_meant(text)))
 

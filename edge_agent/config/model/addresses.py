@@ -22,7 +22,7 @@ from edge_agent.config.fields.schema_types import (
     did_you_mean,
     either_of,
 )
-from edge_agent.config.texts.messages import message
+from edge_agent.config.texts.messages import message, phrase
 from edge_agent.core.secrets import Credentials, Secret, masked
 
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -268,7 +268,7 @@ class HostPort(ScalarType):
     """host:port."""
 
     def describe(self) -> str:
-        return "host:port"
+        return phrase("host:port")
 
     def parse(self, scalar: tree.Scalar, reading: ReadContext) -> ProbeTarget:
         host, port = _host_and_port(scalar.text.strip(), message("host-port"))

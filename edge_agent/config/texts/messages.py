@@ -21,7 +21,7 @@ CHECK: Sentences = {
     "about": ("{key}: {text}", "{key}: {text}"),
     # --- the file as a whole ---
     "file-unreadable": ("cannot read this file: {reason}", "không đọc được tệp này: {reason}"),
-    "file-must-be": ("the file must be {shape}", "tệp phải là {shape}"),
+    "file-must-be": ("the file must be {shape}", "nội dung tệp phải là {shape}"),
     "file-too-large": (
         "the file is larger than {kib} KiB: not a configuration",
         "tệp lớn hơn {kib} KiB: không phải cấu hình",
@@ -32,12 +32,12 @@ CHECK: Sentences = {
     ),
     "second-document": (
         "a second document (---); one file holds one configuration",
-        "có tài liệu thứ hai (---); mỗi tệp chỉ chứa một cấu hình",
+        "có tài liệu YAML thứ hai (sau dấu ---); mỗi tệp chỉ được chứa một cấu hình",
     ),
-    "too-deep": ("nested deeper than {levels} levels", "lồng nhau quá {levels} cấp"),
+    "too-deep": ("nested deeper than {levels} levels", "các mục lồng nhau quá {levels} cấp"),
     "too-many-values": (
         "more than {count:,} values with all aliases written out",
-        "có hơn {count:,} giá trị sau khi thay mọi bí danh YAML bằng nội dung của bí danh",
+        "có hơn {count} giá trị sau khi thay mọi bí danh YAML bằng nội dung của bí danh",
     ),
     "merge-mappings": (
         "<< takes a mapping, or a list of mappings",
@@ -53,7 +53,8 @@ CHECK: Sentences = {
     ),
     "draft-form": (
         "a drafted rule is one rule with id and kind, or zones, lines and rules with one rule in it",
-        "bản nháp là một quy tắc có id và kind, hoặc gồm zones, lines và rules chứa đúng một quy tắc",
+        "bản nháp phải là một quy tắc có id và kind, hoặc gồm zones, lines và rules (rules chỉ có một quy "
+        "tắc)",
     ),
     "profile-mapping": ("a profile is a mapping", "hồ sơ bo mạch phải là một nhóm mục"),
     # --- single keys ---
@@ -67,20 +68,23 @@ CHECK: Sentences = {
     ),
     "hog-gone": (
         "hog is no longer there; runs as auto, the model that ships",
-        "không còn hỗ trợ hog; chạy như auto, là mô hình có sẵn",
+        "không còn hỗ trợ hog; phần mềm chạy như khi đặt auto, tức là dùng mô hình có sẵn",
     ),
     "rules-over": (
         "these rules and masks were changed by commands and replace those of this file: {rules}",
-        "các quy tắc và phần hình bị che sau đã đổi bằng lệnh, có hiệu lực thay cho tệp này: {rules}",
+        "các quy tắc và phần hình bị che sau đây đã được đổi bằng lệnh và có hiệu lực thay cho "
+        "nội dung tương ứng trong tệp này: {rules}",
     ),
     "rules-unfit": (
         "these rules were changed by commands, do not fit this file, and are not in force: {rules}: {why}",
-        "các quy tắc sau đã đổi bằng lệnh nhưng không khớp với tệp này nên không có hiệu lực: {rules}: {why}",
+        "các quy tắc sau đây đã được đổi bằng lệnh nhưng không có hiệu lực vì không khớp với tệp này: "
+        "{rules}; lý do: {why}",
     ),
     "pushed-over": (
         "version {pushed}, which the centre pushed, is in force on this gateway, "
         "not this file, which has version {own}",
-        "thiết bị này đang dùng phiên bản {pushed} do trung tâm gửi, không dùng tệp này (phiên bản {own})",
+        "thiết bị này đang dùng cấu hình phiên bản {pushed} do trung tâm gửi, không dùng tệp này (phiên bản "
+        "{own})",
     ),
     # --- keys ---
     "unknown-instead": (
@@ -100,15 +104,15 @@ CHECK: Sentences = {
     "together": ("{key} needs {missing} beside it", "đã có {key} thì phải có {missing}"),
     "key-twice": (
         "this key appears here twice, first in line {line}; only one can count",
-        "mục này có hai lần, lần đầu ở dòng {line}; chỉ được có một",
+        "mục này xuất hiện hai lần, lần đầu ở dòng {line}; chỉ được ghi một lần",
     ),
     "id-twice": (
         "{thing} id {id} appears in {where} twice, first in line {line}",
-        "mã {thing} {id} có hai lần trong {where}, lần đầu ở dòng {line}",
+        "mã {thing} {id} xuất hiện hai lần trong {where}, lần đầu ở dòng {line}",
     ),
     "rule": ("rule", "quy tắc"),
     "this-file": ("this file", "tệp này"),
-    "this-camera": ("this camera", "camera này"),
+    "this-camera": ("this camera", "phần của camera này"),
     # --- values ---
     "must-be": ("must be {kind}", "phải là {kind}"),
     "must-be-not": ("must be {kind}, not {found}", "phải là {kind}, không phải {found}"),
@@ -116,17 +120,17 @@ CHECK: Sentences = {
     "mean": (" (did you mean '{name}'?)", " (có phải là '{name}' không?)"),
     "with-hint": ("{text}{hint}", "{text}{hint}"),
     "brackets": ("{text}; write [ … ] around it", "{text}; hãy đặt trong [ … ]"),
-    "limit": ("{text}: {limit}, not {count}", "{text}: {limit}, không phải {count}"),
+    "limit": ("{text}: {limit}, not {count}", "{text}: {limit}, hiện có {count}"),
     "at-least": ("at least {count}", "ít nhất {count}"),
     "at-most": ("at most {count}", "nhiều nhất {count}"),
-    "in-list-twice": ("appears in this list twice", "có hai lần trong danh sách này"),
+    "in-list-twice": ("appears in this list twice", "giá trị này xuất hiện hai lần trong danh sách"),
     "id-rule": (
         "an id is 1 to 63 of a-z, 0-9 and -: no capitals, accents or blanks",
         "mã gồm 1 đến 63 ký tự a-z, 0-9 và -: không viết hoa, không dấu, không khoảng trắng",
     ),
     "read-as": (
         "must be {what}, but YAML reads {word} as {other}: put it in quotes, '{word}'",
-        "phải là {what}, nhưng YAML đọc {word} là {other}: hãy đặt trong dấu nháy, '{word}'",
+        "phải là {what}, nhưng YAML hiểu {word} là {other}; hãy đặt trong dấu nháy: '{word}'",
     ),
     "quoted-number": (
         "must be {what}, not text; remove the quotes",
@@ -142,11 +146,11 @@ CHECK: Sentences = {
     ),
     "too-long": (
         "must be {what} of at most {most} characters, not {count}",
-        "phải là {what} dài nhiều nhất {most} ký tự, không phải {count}",
+        "phải là {what} dài nhiều nhất {most} ký tự, hiện có {count}",
     ),
     "spelt": (
         "must be {what}: {rule}, not {found}{near}",
-        "phải là {what}: {rule}, không phải {found}{near}",
+        "phải là {what} ({rule}), không phải {found}{near}",
     ),
     "one-line": ("one line without control characters", "một dòng, không có ký tự điều khiển"),
     "reserved": (
@@ -158,7 +162,8 @@ CHECK: Sentences = {
     "mapping": ("a mapping", "nhóm mục"),
     "single": ("a single value", "một giá trị đơn"),
     "mapping-like": ("a mapping {example}", "nhóm mục {example}"),
-    "mapping-of": ("a mapping ({keys})", "nhóm mục ({keys})"),
+    "mapping-of": ("a mapping ({keys})", "nhóm mục gồm {keys}"),
+    "mapping-with": ("a mapping with {key}: {words}", "nhóm mục có {key}: {words}"),
     "list-of": ("a list of {things}", "danh sách {things}"),
     "flag": ("true or false", "true hoặc false"),
     "number": ("a number from {low} to {high}{unit}", "số từ {low} đến {high}{unit}"),
@@ -167,14 +172,14 @@ CHECK: Sentences = {
     "or-zero": ("0 or {number}", "0 hoặc {number}"),
     "size": ("a size from {low} to {high}, such as 256MB", "dung lượng từ {low} đến {high}, ví dụ 256MB"),
     "either": ("{most} or {last}", "{most} hoặc {last}"),
-    "map-of": ("a mapping of {things} by id", "nhóm {things} theo mã"),
+    "map-of": ("a mapping of {things} by id", "nhóm {things}, mỗi {things} một mã"),
     "map-example": (
         "{text}; write {{some-id: …}}, each {kind}",
-        "{text}; viết {{mã: …}}, giá trị của mỗi mã là {kind}",
+        "{text}; hãy viết {{mã: …}}, giá trị của mỗi mã là {kind}",
     ),
     "at-most-things": (
         "at most {most} {things}, not {count}",
-        "nhiều nhất {most} {things}, không phải {count}",
+        "nhiều nhất {most} {things}, hiện có {count}",
     ),
     "camera-url": (
         "rtsp(s)://, http(s)://, a file path or v4l2:/dev/videoN",
@@ -182,14 +187,17 @@ CHECK: Sentences = {
     ),
     "broker-address": (
         "mqtts://host:port, or mqtt://host:port in a lab",
-        "mqtts://máy-chủ:cổng, hoặc mqtt://máy-chủ:cổng khi thử nghiệm",
+        "mqtts://tên-máy:cổng, hoặc mqtt://tên-máy:cổng khi thử nghiệm",
     ),
     "time-of-day": ('a time of day from "00:00" to "{end}"', 'giờ trong ngày từ "00:00" đến "{end}"'),
     "day": (
         "mon, tue, wed, thu, fri, sat, sun or a span such as mon-fri",
         "mon, tue, wed, thu, fri, sat, sun hoặc một khoảng như mon-fri",
     ),
-    "point": ("a point [x, y] in 0..1", "tọa độ [x, y] trong khoảng 0..1"),
+    "point": (
+        "two numbers [x, y] in 0..1 of the picture, origin top left",
+        "hai số [x, y] trong khoảng 0..1, gốc ở góc trên bên trái của hình",
+    ),
     "polygon": (
         "a polygon [[x, y], [x, y], [x, y], …] in 0..1",
         "đa giác [[x, y], [x, y], [x, y], …] trong khoảng 0..1",
@@ -199,7 +207,7 @@ CHECK: Sentences = {
     "zone": ("a time zone such as Asia/Ho_Chi_Minh", "múi giờ, ví dụ Asia/Ho_Chi_Minh"),
     "this-url": ("this URL", "URL này"),
     "this-text": ("this text", "nội dung này"),
-    "as-true": ("true or false", "true hoặc false"),
+    "as-true": ("true or false", "giá trị true hoặc false"),
     "as-nothing": ("no value", "không có giá trị"),
     "as-base-60": ("a number in base 60", "số theo hệ 60"),
     "as-number": ("a number", "số"),
@@ -218,15 +226,18 @@ CHECK: Sentences = {
     ),
     "exposed": (
         "every user of this gateway can read {path}; chmod o-r it",
-        "mọi tài khoản của thiết bị đều đọc được {path}; chạy chmod o-r cho tệp này",
+        "mọi tài khoản trên thiết bị đều đọc được {path}; chạy chmod o-r cho tệp này",
     ),
-    "tab": ("a tab; YAML indents with spaces only", "có ký tự Tab; YAML chỉ cho thụt dòng bằng dấu cách"),
+    "tab": (
+        "a tab; YAML indents with spaces only",
+        "có ký tự Tab; YAML chỉ cho phép thụt dòng bằng dấu cách",
+    ),
     "not-utf-8": ("not UTF-8 text; save the file as UTF-8", "tệp không phải UTF-8; hãy lưu lại bằng UTF-8"),
     "not-yaml": ("not readable as YAML", "không đọc được theo cú pháp YAML"),
     "yaml": ("YAML syntax error: {problem}{context}", "lỗi cú pháp YAML: {problem}{context}"),
     "no-yaml-tag": (
         "a YAML tag (!...); tags are not used here, put text with ! in quotes",
-        "có nhãn YAML (!...); ở đây không dùng, chữ có dấu ! phải đặt trong dấu nháy",
+        "có nhãn YAML (!...); ở đây không dùng nhãn, chữ có dấu ! phải đặt trong dấu nháy",
     ),
     "no-such-model": (
         "there is no file {path}; without it nothing is detected",
@@ -234,28 +245,26 @@ CHECK: Sentences = {
     ),
     "whole-file": (
         "the file is {found}; it must be a mapping that starts with gateway:",
-        "tệp là {found}; tệp phải là nhóm mục bắt đầu bằng gateway:",
+        "nội dung tệp là {found}; phải là nhóm mục bắt đầu bằng gateway:",
     ),
     "file-empty": (
         "the file is empty; it must be a mapping that starts with gateway:",
-        "tệp rỗng; tệp phải là nhóm mục bắt đầu bằng gateway:",
+        "tệp rỗng; nội dung tệp phải là nhóm mục bắt đầu bằng gateway:",
     ),
     # --- zones, lines, and rules that refer to them ---
-    "two-numbers": (
-        "a point is two numbers [x, y] in 0..1 of the picture, origin top left",
-        "tọa độ gồm hai số [x, y] trong khoảng 0..1 của hình, gốc ở góc trên bên trái",
-    ),
     "points-in-brackets": (
         "a polygon is a list of points [x, y], not of numbers; write [ … ] around all its points",
-        "đa giác là danh sách đỉnh [x, y], không phải danh sách số; hãy đặt mọi đỉnh trong [ … ]",
+        "đa giác là danh sách đỉnh [x, y], không phải danh sách số; hãy đặt tất cả các đỉnh trong "
+        "một cặp [ … ]",
     ),
     "few-points": (
         "a polygon has 3 to {most} points, this one has {count}",
-        "đa giác có từ 3 đến {most} đỉnh, đa giác này có {count}",
+        "đa giác phải có từ 3 đến {most} đỉnh, hiện có {count}",
     ),
     "too-near": (
         "from and to must be at least {least} of the picture apart, or it has no direction",
-        "from và to phải cách nhau ít nhất {least} theo tọa độ của hình, nếu không thì không rõ hướng",
+        "from và to phải cách nhau ít nhất {least} theo tọa độ của hình; gần hơn thì không xác định được "
+        "hướng",
     ),
     "zone-none": (
         "zone: this camera has no zones; define {name} under zones",
@@ -297,16 +306,16 @@ CHECK: Sentences = {
         "must be a URL, or a file path that starts with / or ./; a scheme such as rtsp:// is missing",
         "phải là URL, hoặc đường dẫn tệp bắt đầu bằng / hoặc ./; thiếu phần đầu, ví dụ rtsp://",
     ),
-    "after-the-at": ("after the @, write host:port", "sau @ là tên-máy:cổng"),
+    "after-the-at": ("after the @, write host:port", "sau @ phải là tên-máy:cổng"),
     "encode": (
         "percent-encode it there (@ is %40, : is %3A, / is %2F, # is %23, ? is %3F, % is %25), "
         "or use username and password_file",
-        "hãy viết theo mã phần trăm (@ là %40, : là %3A, / là %2F, # là %23, ? là %3F, % là %25), "
-        "hoặc dùng username và password_file",
+        "hãy viết ký tự đặc biệt theo mã phần trăm (@ là %40, : là %3A, / là %2F, # là %23, ? là %3F, % là "
+        "%25), hoặc dùng username và password_file",
     ),
     "if-login": (
         "if what stands there is a user name and password, {encode}",
-        "nếu đó là tên đăng nhập và mật khẩu thì {encode}",
+        "nếu phần đó là tên đăng nhập và mật khẩu thì {encode}",
     ),
     "broker-scheme": (
         "must be {what}; the scheme {schemes} is missing",
@@ -314,7 +323,7 @@ CHECK: Sentences = {
     ),
     "broker-no-user": (
         "a broker address has no user part; use username and password_file beside it",
-        "địa chỉ máy chủ nhận tin không có phần tên đăng nhập; hãy dùng username và password_file",
+        "địa chỉ máy chủ nhận tin không được có phần tên đăng nhập; hãy dùng username và password_file",
     ),
     "broker-no-path": (
         "a broker address ends after the port; the topic root is mqtt.root",
@@ -345,10 +354,10 @@ CHECK: Sentences = {
         "there is a space or control character in this URL; write a space as %20",
         "URL này có dấu cách hoặc ký tự điều khiển; viết dấu cách là %20",
     ),
-    "road-point": ("[x, y] in metres", "[x, y] tính bằng mét"),
+    "road-point": ("two numbers [x, y] in metres", "hai số [x, y] tính bằng mét"),
     "ground-lengths": (
         "write either rectangle_m, for the corners of a rectangle, or metres, for four other marks",
-        "hãy ghi rectangle_m nếu bốn mốc là góc của hình chữ nhật, hoặc metres nếu là bốn mốc khác",
+        "hãy ghi rectangle_m nếu bốn mốc là bốn góc của hình chữ nhật, còn không thì ghi metres",
     ),
     "no-such-clip": (
         "there is no such file; the camera stays offline until there is one",
@@ -370,7 +379,7 @@ PHRASES = {
     "dates": "ngày",
     "line": "vạch ảo",
     "zone": "vùng",
-    "levels such as tb/v1, without + # or spaces": "các cấp như tb/v1, không có + # và dấu cách",
+    "levels such as tb/v1, without + # or spaces": "gồm các cấp như tb/v1, không có +, # và dấu cách",
     "the name of a profile": "tên hồ sơ bo mạch",
     "an id": "mã",
     "text": "một dòng chữ",
@@ -404,9 +413,29 @@ PHRASES = {
     "inferences a second": "lần nhận dạng/giây",
     "of the picture's width or height": "(tính theo chiều rộng hoặc chiều cao hình)",
     "broker addresses": "địa chỉ máy chủ nhận tin",
+    "addresses": "địa chỉ",
+    "entries": "mục",
+    "files and folders": "tệp và thư mục",
+    "types of commands": "loại lệnh",
+    "minutes": "phút",
+    "a date": "ngày",
+    "a library name": "tên thư viện",
+    "a pattern": "mẫu",
+    "a host, or host:port": "tên máy, hoặc tên-máy:cổng",
+    "auto, or a file name in firmware_profiles/ without .yaml": (
+        "auto, hoặc tên một tệp trong firmware_profiles/ không kèm .yaml"
+    ),
+    "such as 2021-06-23": "viết theo kiểu năm-tháng-ngày",
+    "with a number": "có chữ số",
+    "without spaces": "không có dấu cách",
+    "host:port": "tên-máy:cổng",
+    "rule": "quy tắc",
+    "a mapping such as sites: 20": "nhóm mục, ví dụ sites: 20",
     "class labels": "nhãn",
     "cameras": "camera",
-    "the configuration": "cấu hình",
+    "the configuration": "ngoài cùng của tệp",
+    "day is out of range for month": "tháng đó không có ngày này",
+    "month must be in 1..12": "tháng phải từ 1 đến 12",
     "no such file": "không có tệp này",
     "permission denied": "không có quyền đọc",
     "points": "mốc",

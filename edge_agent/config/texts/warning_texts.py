@@ -20,15 +20,17 @@ WARNINGS: Sentences = {
     ),
     "in-exclude": (
         "the {sort} {name} lies entirely in one of its excluded parts: nothing of it is left",
-        "{sort} {name} nằm trọn trong một phần bị loại trừ (exclude): vùng không còn phần nào",
+        "{sort} {name} nằm trọn trong một phần loại trừ (exclude) của vùng: toàn bộ vùng bị loại trừ",
     ),
     "on-border": (
         "the {sort} {name} lies on the picture's border: nothing is seen beyond it, so nothing crosses it",
-        "{sort} {name} nằm ở mép hình: không quan sát được phía ngoài nên không phát hiện được lượt đi qua",
+        "{sort} {name} nằm ở mép hình: không quan sát được phía ngoài nên không phát hiện được lượt nào đi "
+        "qua vạch",
     ),
     "short-arrow": (
         "arrow: {length:.2g} of the picture is too short for a sure direction; draw a longer one",
-        "arrow: dài {length:.2g} theo tọa độ của hình, quá ngắn để biết chắc hướng; hãy vẽ dài hơn",
+        "arrow: mũi tên dài {length:.2g} theo tọa độ của hình, quá ngắn nên không xác định chắc được hướng; "
+        "hãy vẽ dài hơn",
     ),
     "small-zone": (
         "min_distance: the zone {name} is only {longest:.2g} widths of a 16:9 picture from end to end, so no "
@@ -39,14 +41,14 @@ WARNINGS: Sentences = {
     # --- holidays ---
     "holidays": (
         "{lack}; the schedule of rule {rules} follows it. Tet and its days off move: add the new dates",
-        "{lack}; lịch của quy tắc {rules} theo danh sách này. Ngày nghỉ Tết mỗi năm một khác: hãy bổ "
-        "sung ngày mới",
+        "{lack}; lịch của quy tắc {rules} theo danh sách này. Ngày nghỉ Tết mỗi năm một khác: hãy bổ sung "
+        "ngày mới",
     ),
     "and-more": ("{first} and {count} more", "{first} và {count} quy tắc nữa"),
     "holidays-empty": ("gateway.holidays is empty", "gateway.holidays chưa có ngày nào"),
     "holidays-over": (
         "gateway.holidays has run out: its last day was {day}",
-        "gateway.holidays đã hết: ngày cuối cùng là {day}",
+        "gateway.holidays không còn ngày nào sắp tới: ngày cuối cùng là {day}",
     ),
     "holidays-next": (
         "gateway.holidays has no day of {year} yet",
@@ -54,8 +56,8 @@ WARNINGS: Sentences = {
     ),
     "never-on-holidays": (
         "rule {rule} is never armed: none of its days is one of gateway.holidays from {day} on",
-        "quy tắc {rule} không bao giờ được bật: từ {day}, không có ngày nào của gateway.holidays trùng "
-        "ngày của quy tắc",
+        "quy tắc {rule} không bao giờ được bật: từ {day} trở đi, không có ngày nào trong gateway.holidays "
+        "trùng với ngày áp dụng của quy tắc",
     ),
     "dates": (
         'a date such as 2027-01-01 or a span such as "2027-02-05..2027-02-11"',
@@ -67,16 +69,16 @@ WARNINGS: Sentences = {
     ),
     "span-long": (
         "this span has {days} days, too long for a holiday; at most {most}",
-        "khoảng này dài {days} ngày, không phải là ngày nghỉ; nhiều nhất {most}",
+        "khoảng này dài {days} ngày, quá dài đối với một kỳ nghỉ; nhiều nhất {most} ngày",
     ),
     "no-such-day": ("there is no {day} ({error})", "không có ngày {day} ({error})"),
     "many-holidays": (
         "holidays: {days} days are too many for a list of holidays; at most {most}",
-        "holidays: {days} ngày là quá nhiều cho danh sách ngày nghỉ; nhiều nhất {most}",
+        "holidays: danh sách ngày nghỉ có {days} ngày, quá nhiều; nhiều nhất {most} ngày",
     ),
     "time-meant": (
         " (did you mean '{when}'? without quotes YAML reads a time as a number in base 60)",
-        " (có phải là '{when}' không? không có dấu nháy thì YAML đọc giờ là số theo hệ 60)",
+        " (có phải là '{when}' không? nếu không đặt trong dấu nháy thì YAML hiểu giờ là số theo hệ 60)",
     ),
     # --- clips ---
     "clip-idle": (
@@ -101,15 +103,15 @@ WARNINGS: Sentences = {
     ),
     "main-other-host": (
         "main_url is on another host than url: the agent sends the login of this camera to both hosts",
-        "main_url ở máy khác với url: thiết bị gửi tài khoản của camera này đến cả hai máy",
+        "main_url ở máy khác với url: thiết bị gửi tên đăng nhập và mật khẩu của camera này đến cả hai máy",
     ),
     "short-ring": (
         "clips cannot begin {pre:g} s before the event: ring.seconds is {ring:g}",
-        "video không thể bắt đầu {pre:g} giây trước sự kiện: ring.seconds là {ring:g}",
+        "video không thể bắt đầu {pre:g} giây trước sự kiện: ring.seconds chỉ là {ring:g} giây",
     ),
     "clip-short": (
         "pre_s and post_s together are {both:g} s, and max_s is {most:g}: too short",
-        "tổng pre_s và post_s là {both:g} giây, mà max_s là {most:g}: quá ngắn",
+        "max_s ({most:g} giây) quá ngắn: phải lớn hơn tổng pre_s và post_s ({both:g} giây)",
     ),
     # --- broker, keys, board ---
     "tls-unused": (
@@ -118,7 +120,7 @@ WARNINGS: Sentences = {
     ),
     "mqtt-plain": (
         "mqtt:// sends the password unencrypted; use mqtts:// outside a lab",
-        "mqtt:// gửi mật khẩu không mã hóa; ngoài khi thử nghiệm phải dùng mqtts://",
+        "mqtt:// gửi mật khẩu không mã hóa, chỉ nên dùng khi thử nghiệm; khi vận hành phải dùng mqtts://",
     ),
     "no-operator": (
         "{path} holds no key (*.pem): no signed command is obeyed",
@@ -130,7 +132,19 @@ WARNINGS: Sentences = {
     ),
     "profile-guess": (
         "profile auto does not know the board {board}; running with the values of {name}",
-        "profile: auto chưa hỗ trợ {board}; đang dùng các giá trị của {name}",
+        "profile: auto chưa hỗ trợ bo mạch {board}; đang dùng các giá trị của hồ sơ {name}",
+    ),
+    "over-cameras": (
+        "{count} cameras, and {name} is made for {most}: edge-agent doctor measures whether it is too much; "
+        "then another box takes some",
+        "có {count} camera, trong khi hồ sơ {name} chỉ dự tính {most} camera: hãy chạy edge-agent doctor để "
+        "đo; nếu quá tải thì chuyển bớt camera sang thiết bị khác",
+    ),
+    "over-decode": (
+        "analyse.fps is {wanted:g} pictures a second, all cameras together, and {name} decodes {most} of "
+        "{size}: lower analyse.fps",
+        "analyse.fps của tất cả camera cộng lại là {wanted:g} khung hình/giây, trong khi hồ sơ {name} chỉ "
+        "giải mã được {most} khung hình {size} mỗi giây: hãy giảm analyse.fps",
     ),
     "drop-in-name": (
         "not read: a drop-in ends in .yaml",
@@ -138,7 +152,8 @@ WARNINGS: Sentences = {
     ),
     "never-fires": (
         "schedule: can never fire: it is armed for {armed:g} s at a time, and {key} is {needed:g}",
-        "schedule: không bao giờ phát hiện được gì: mỗi lần chỉ bật {armed:g} giây, mà {key} là {needed:g}",
+        "schedule: không bao giờ phát hiện được gì: mỗi lần chỉ bật quy tắc {armed:g} giây, mà "
+        "{key} là {needed:g} giây",
     ),
     "loitering-lasts": (
         "min_duration_s: loitering must last longer than 0 seconds (zone-intrusion may have 0)",
@@ -151,13 +166,13 @@ WARNINGS: Sentences = {
     "release-count": (
         "release_count: must be below count, which is {count}, not {release}: it would end as soon as it "
         "begins",
-        "release_count: phải nhỏ hơn count ({count}), không phải {release}: nếu không, sự kiện sẽ kết thúc "
-        "ngay khi bắt đầu",
+        "release_count: phải nhỏ hơn count ({count}), hiện là {release}; nếu không nhỏ hơn thì sự kiện kết "
+        "thúc ngay khi bắt đầu",
     ),
     # --- logins ---
     "firmware-no-minimum": (
         "needs minimum or minimum_build",
-        "cần minimum hoặc minimum_build",
+        "phải có minimum hoặc minimum_build",
     ),
     "login-twice": (
         "the url has a user part already; leave one of the two out",
@@ -173,12 +188,12 @@ WARNINGS: Sentences = {
     ),
     "user-unescaped": (
         "the user part has an unescaped @, : or %; if the password contains one, {encode}",
-        "phần tài khoản có ký tự @, : hoặc % chưa viết theo mã phần trăm; nếu mật khẩu có ký tự "
-        "đó thì {encode}",
+        "phần tài khoản có ký tự @, : hoặc % chưa viết theo mã phần trăm; nếu ký tự đó thuộc mật "
+        "khẩu thì {encode}",
     ),
     "v4l2": (
         "a V4L2 camera is v4l2:/dev/video0, with the number that `v4l2-ctl --list-devices` shows",
-        "camera V4L2 viết là v4l2:/dev/video0, số lấy từ lệnh `v4l2-ctl --list-devices`",
+        "địa chỉ camera V4L2 viết là v4l2:/dev/video0; số ở cuối lấy từ lệnh `v4l2-ctl --list-devices`",
     ),
     # --- YAML ---
     "alias": (
@@ -187,7 +202,7 @@ WARNINGS: Sentences = {
     ),
     "start": (
         "text cannot start with {found} unless it is in quotes",
-        "chữ không được bắt đầu bằng {found} nếu không đặt trong dấu nháy",
+        "chữ bắt đầu bằng {found} phải đặt trong dấu nháy",
     ),
     "one-word": ("a key must be a single word", "tên mục phải là một từ"),
     # --- addresses ---
@@ -233,15 +248,15 @@ WARNINGS: Sentences = {
         "{path} lớn hơn {bytes} byte: không phải tệp mật khẩu",
     ),
     "file-not-utf-8": ("{path} is not UTF-8 text", "{path} không phải văn bản UTF-8"),
-    "no-file-name": ("not a file name", "không phải tên tệp"),
+    "no-file-name": ("not a file name", "đây không phải tên tệp"),
     "not-below": (
         "{path} is not below {folder}: a pushed configuration may use password files in that folder only",
-        "{path} không nằm trong {folder}: cấu hình do trung tâm gửi chỉ được dùng tệp mật khẩu trong thư "
-        "mục đó",
+        "{path} không nằm trong {folder}: cấu hình do trung tâm gửi chỉ được dùng tệp mật khẩu trong thư mục "
+        "đó",
     ),
     "operator-keys": (
         "a file with an Ed25519 public key in PEM, or a folder of them (*.pem)",
-        "tệp PEM chứa khóa công khai Ed25519, hoặc thư mục có các tệp đó (*.pem)",
+        "tệp PEM chứa khóa công khai Ed25519, hoặc thư mục chứa các tệp như vậy (*.pem)",
     ),
     "sealing-key": ("a file with an X25519 public key in PEM", "tệp PEM chứa khóa công khai X25519"),
     "make-sealing-key": (
@@ -250,7 +265,7 @@ WARNINGS: Sentences = {
     ),
     "key-signs": (
         "{path} has a private key, which signs commands: it has no place on a gateway",
-        "{path} có khóa bí mật dùng để ký lệnh: không được để trên thiết bị",
+        "{path} có khóa bí mật dùng để ký lệnh: không được để khóa này trên thiết bị",
     ),
     "no-operator-key": (
         "{path} has no Ed25519 public key; make one with: edge-agent command keygen",
