@@ -84,6 +84,11 @@ def test_what_is_refused_changes_nothing(
     assert not (commands.state_dir / FOLDER / "access.jsonl").exists()
 
 
+def test_a_wrong_end_is_named(commands: SearchCommands) -> None:
+    with pytest.raises(CommandRefused, match=r"^until is not a valid time"):
+        hold(commands, [1], KEY, until="2026-02-30T12:00:00Z")
+
+
 def test_a_full_list_is_a_failure(commands: SearchCommands, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(holds, "MAX_HOLDS", 1)
     with pytest.raises(CommandFailed, match="release others"):

@@ -397,7 +397,7 @@ def test_check_names_the_changed_rules(site: RuleSite) -> None:
     assert "masks were changed by commands and replace those of this file: cam-1/night" in site.check()
     site.path.write_text(WITH_RULES.replace("yard", "court"))
     report = site.check("vi")
-    assert "nhưng không khớp với tệp này nên không có hiệu lực: cam-1/night: " in report
+    assert "nhưng không có hiệu lực vì không khớp với tệp này: cam-1/night; lý do: " in report
     assert "yard" in report
 
 

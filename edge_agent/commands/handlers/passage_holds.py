@@ -24,7 +24,7 @@ def check_until(args: PassageHoldArguments, clock: Clock) -> None:
     try:
         until = datetime.fromisoformat(args.until)
     except ValueError as error:
-        raise CommandRefused(problem_text("search-no-moment", error=str(error)), "bad-arguments") from error
+        raise CommandRefused(problem_text("hold-no-moment", error=str(error)), "bad-arguments") from error
     if not clock.now() < until <= clock.now() + MAX_HOLD:
         raise CommandRefused(problem_text("passage-hold-until", days=MAX_HOLD.days), "bad-arguments")
 

@@ -70,7 +70,7 @@ def _refuse_unknown(settings: Settings, args: RuleForArguments) -> None:
     rules = cameras[camera_id].rules
     rule = next((each for each in rules if each.id == args.rule), None)
     if rule is None:
-        known = [each.id for each in rules] or ["none"]
+        known = [each.id for each in rules] or ["-"]
         raise CommandRefused(problem_text("rule-unknown", camera=args.camera, rule=args.rule, known=known))
     if not rule.enabled:
         raise CommandRefused(problem_text("rule-off", camera=args.camera, rule=args.rule))

@@ -7,19 +7,19 @@ from edge_agent.core.languages import Sentences
 DOCUMENTS: Sentences = {
     "command-too-large": (
         "the command has {bytes} bytes, at most {limit} are read",
-        "lệnh có {bytes} byte, tối đa {limit}",
+        "lệnh dài {bytes} byte, quá mức tối đa {limit} byte",
     ),
     "command-no-jws": (
         "this is not a compact JWS, which has three parts of base64url with dots between them",
-        "không phải JWS dạng rút gọn: ba phần base64url cách nhau bằng dấu chấm",
+        "lệnh không ở dạng JWS rút gọn (ba phần base64url cách nhau bằng dấu chấm)",
     ),
     "command-no-base64": (
         "a part of the JWS is not base64url",
-        "một phần của JWS không phải base64url",
+        "một phần của JWS không ở dạng base64url",
     ),
     "command-bad-signature": (
         "the signature was not made with key {key}",
-        "chữ ký số không phải của khóa {key}",
+        "chữ ký số không do khóa {key} tạo ra",
     ),
     "command-no-keys": (
         "no operator's key is configured on this gateway (commands.operator_keys)",
@@ -27,7 +27,7 @@ DOCUMENTS: Sentences = {
     ),
     "command-unknown-key": (
         "the key {key} belongs to no operator of this gateway",
-        "khóa {key} không phải là khóa của người vận hành nào trên thiết bị này",
+        "khóa {key} không thuộc người vận hành nào của thiết bị này",
     ),
     "command-search-key": (
         "key {key} is a search key: it may sign searches and nothing else",
@@ -39,7 +39,7 @@ DOCUMENTS: Sentences = {
     ),
     "command-other-algorithm": (
         "the JWS is not signed with EdDSA",
-        "JWS không được ký bằng EdDSA",
+        "JWS không ký bằng thuật toán EdDSA",
     ),
     "command-header-unknown": (
         "the header of the JWS has fields that this gateway does not know: {names}",
@@ -47,16 +47,16 @@ DOCUMENTS: Sentences = {
     ),
     "command-header-no-key": (
         "the header of the JWS names no key (kid: 16 or 64 hex digits)",
-        "phần đầu của JWS không ghi khóa (kid: 16 hoặc 64 chữ số hex)",
+        "phần đầu của JWS không ghi mã của khóa (kid: 16 hoặc 64 chữ số hex)",
     ),
     "command-document-too-large": (
         "the document has {bytes} bytes, at most {limit} are read",
-        "nội dung lệnh có {bytes} byte, tối đa {limit}",
+        "nội dung lệnh dài {bytes} byte, quá mức tối đa {limit} byte",
     ),
-    "command-too-deep": ("the document is nested too deeply", "nội dung lệnh lồng nhau quá sâu"),
+    "command-too-deep": ("the document is nested too deeply", "nội dung lệnh có quá nhiều cấp lồng nhau"),
     "command-malformed": (
         "the document is not a command: {error}",
-        "nội dung không phải một lệnh: {error}",
+        "nội dung không phải là lệnh hợp lệ: {error}",
     ),
     "command-wrong-gateway": (
         "this is gateway {gateway}, not {wanted}",
@@ -68,7 +68,7 @@ DOCUMENTS: Sentences = {
     ),
     "command-period-year": (
         "the document expires in a year after {year}",
-        "lệnh hết hạn sau năm {year}",
+        "lệnh có thời điểm hết hạn muộn hơn năm {year}",
     ),
     "command-period-long": (
         "the document is valid for more than {days} d",
@@ -84,7 +84,7 @@ DOCUMENTS: Sentences = {
     ),
     "command-message-expired": (
         "its message expired before the command could be executed",
-        "bản tin hết hạn trước khi thực hiện được lệnh",
+        "bản tin chứa lệnh này hết hạn trước khi thiết bị kịp thực hiện",
     ),
     "command-clock": (
         "the gateway's clock is not synchronised: the command may have expired",
@@ -101,7 +101,7 @@ ACCEPTANCE: Sentences = {
     ),
     "command-other-type": (
         "a command of type {type} was sent to the topic of {topic}",
-        "lệnh loại {type} được gửi tới chủ đề {topic}",
+        "lệnh loại {type} bị gửi nhầm tới chủ đề của lệnh {topic}",
     ),
     "command-unsigned": (
         "{type} has to be signed by an operator",
@@ -109,7 +109,8 @@ ACCEPTANCE: Sentences = {
     ),
     "command-unsigned-no-keys": (
         "{type} has to be signed by an operator, and this gateway has no commands.operator_keys",
-        "lệnh {type} phải được người vận hành ký số, thiết bị chưa có commands.operator_keys",
+        "lệnh {type} phải được người vận hành ký số, nhưng thiết bị chưa có khóa của người vận hành "
+        "(commands.operator_keys)",
     ),
     "command-retained": (
         "the broker keeps it (retain) and sends it again at every connection; send it without retain",
@@ -117,19 +118,19 @@ ACCEPTANCE: Sentences = {
     ),
     "command-unknown-type": (
         "this gateway has no such command; it has: {types}",
-        "thiết bị không có loại lệnh này; các loại có: {types}",
+        "thiết bị không có loại lệnh này; các loại lệnh hiện có: {types}",
     ),
     "command-type-gone": (
         "this version has no command {type}",
-        "phiên bản này không có lệnh {type}",
+        "phiên bản phần mềm hiện nay không có lệnh {type}",
     ),
     "command-agent-failed": (
         "the gateway failed to execute it; its log says more",
-        "thiết bị gặp lỗi khi thực hiện; xem nhật ký của thiết bị",
+        "thiết bị gặp lỗi khi thực hiện lệnh; xem nhật ký của thiết bị",
     ),
     "command-dropped": (
         "the agent was restarted before it was done: {why}",
-        "phần mềm khởi động lại trước khi thực hiện: {why}",
+        "phần mềm đã khởi động lại khi chưa thực hiện lệnh, nay không thực hiện được: {why}",
     ),
     "command-interrupted": (
         "the agent was restarted in the middle of it; what was done is not known",
@@ -151,29 +152,29 @@ ACCEPTANCE: Sentences = {
     ),
     "command-start-not-recorded": (
         "the gateway cannot record that it executes this: its disk is full or read-only",
-        "thiết bị không ghi lại được việc bắt đầu lệnh: ổ đĩa đầy hoặc đang ở chế độ chỉ đọc",
+        "thiết bị không ghi lại được việc bắt đầu thực hiện lệnh: ổ đĩa đầy hoặc đang ở chế độ chỉ đọc",
     ),
     "command-too-slow": (
         "it has taken more than {seconds} s; its result is not reported",
-        "lệnh chạy quá {seconds} giây, kết quả sẽ không được báo",
+        "lệnh chạy quá {seconds} giây nên thiết bị không báo kết quả nữa",
     ),
     "commands-not-done": (
         "{commands} commands are not done yet, {same} of them {type}; send it again later",
-        "thiết bị còn {commands} lệnh chưa thực hiện, trong đó có {same} lệnh {type}; hãy gửi lại sau",
+        "thiết bị còn {commands} lệnh chưa thực hiện xong, trong đó có {same} lệnh {type}; hãy gửi lại sau",
     ),
     "commands-not-done-sign": (
         "{commands} commands are not done yet, {same} of them {type}; send it again later, or sign it: some "
         "places in the queue are reserved for signed commands",
-        "thiết bị còn {commands} lệnh chưa thực hiện, trong đó có {same} lệnh {type}; hãy gửi lại sau, "
-        "hoặc ký lệnh",
+        "thiết bị còn {commands} lệnh chưa thực hiện xong, trong đó có {same} lệnh {type}; hãy gửi lại sau, "
+        "hoặc ký số lệnh, vì hàng chờ có chỗ dành riêng cho lệnh được ký số",
     ),
     "too-many-commands": (
         "too many commands have arrived in the last days; send it again later",
-        "những ngày qua có quá nhiều lệnh; hãy gửi lại sau",
+        "thiết bị đã nhận quá nhiều lệnh trong những ngày qua; hãy gửi lại sau",
     ),
     "too-many-signed-commands": (
         "too many commands signed with this key have arrived in the last days; send it again later",
-        "những ngày qua có quá nhiều lệnh ký bằng khóa này; hãy gửi lại sau",
+        "thiết bị đã nhận quá nhiều lệnh ký bằng khóa này trong những ngày qua; hãy gửi lại sau",
     ),
 }
 
@@ -192,15 +193,15 @@ FILES: Sentences = {
     ),
     "camera-clips-stay": (
         "{camera}: its clips do not leave the gateway (report.clips, privacy_masks)",
-        "{camera}: thiết bị không được gửi video của camera này (report.clips, privacy_masks)",
+        "thiết bị không được phép gửi video của {camera} (report.clips, privacy_masks)",
     ),
     "camera-pictures-stay": (
         "{camera}: no pictures leave the gateway (report.snapshots is none)",
-        "{camera}: thiết bị không được gửi ảnh của camera này (report.snapshots là none)",
+        "thiết bị không được phép gửi ảnh của {camera} (report.snapshots là none)",
     ),
     "camera-showed-nothing": (
         "{camera} delivered no picture within {seconds} s",
-        "{camera} không có hình trong {seconds} giây",
+        "đã chờ {seconds} giây mà {camera} không có hình",
     ),
     "picture-not-made": (
         "{camera}: the picture could not be made; the log says why",
@@ -210,7 +211,7 @@ FILES: Sentences = {
         "{camera}: no stills are made of it (report.stills is off)",
         "{camera}: không tạo ảnh lớn từ camera này (report.stills là off)",
     ),
-    "still-not-made": ("{camera}: no still: {why}", "{camera}: không có ảnh lớn: {why}"),
+    "still-not-made": ("{camera}: no still: {why}", "không tạo được ảnh lớn của {camera}: {why}"),
     "still-too-hot": (
         "the gateway is too hot to decode the main stream",
         "thiết bị quá nóng nên không giải mã luồng chính",
@@ -219,11 +220,11 @@ FILES: Sentences = {
     "still-camera-lost": ("the camera sends nothing", "camera không gửi hình"),
     "still-masks-unproven": (
         "the privacy masks may not fit the main stream: it does not show the same as the sub-stream",
-        "vùng che có thể không khớp luồng chính: hình của luồng chính khác luồng phụ",
+        "phần bôi đen có thể không khớp luồng chính, vì hình của luồng chính khác hình của luồng phụ",
     ),
     "still-decode-slow": (
         "decoding takes more than {seconds} s",
-        "giải mã lâu hơn {seconds} giây",
+        "đã giải mã {seconds} giây mà chưa xong",
     ),
     "still-moment-gone": (
         "the picture of that moment is not in memory any more",
@@ -244,27 +245,27 @@ FILES: Sentences = {
     "live-pictures-wait": (
         "ended after {count} pictures of {camera}: the uplink's budget is short, pictures are sent again on "
         "{day}",
-        "dừng sau {count} ảnh của {camera} vì sắp hết dung lượng SIM, gửi tiếp từ ngày {day}",
+        "đã dừng sau {count} ảnh của {camera} vì sắp hết dung lượng SIM; từ ngày {day} mới gửi ảnh trở lại",
     ),
     "picture-waits": (
         "the picture of {camera} waits on the gateway: the uplink's budget is short, pictures are sent again "
         "on {day}",
-        "ảnh của {camera} chờ ở thiết bị vì sắp hết dung lượng SIM, gửi tiếp từ ngày {day}",
+        "ảnh của {camera} còn chờ trên thiết bị vì sắp hết dung lượng SIM; từ ngày {day} mới gửi",
     ),
     "clip-on-its-way": ("the clip is on its way", "video đang được gửi về"),
     "clip-waits": (
         "the clip waits on the gateway: the uplink's budget is short, pictures are sent again on {day}",
-        "video chờ ở thiết bị vì sắp hết dung lượng SIM, gửi tiếp từ ngày {day}",
+        "video còn chờ trên thiết bị vì sắp hết dung lượng SIM; từ ngày {day} mới gửi",
     ),
     "bundle-on-its-way": ("the bundle is on its way", "gói chẩn đoán đang được gửi về"),
     "bundle-waits": (
         "the bundle waits on the gateway: the uplink's budget is short, pictures are sent again on {day}",
-        "gói chẩn đoán chờ ở thiết bị vì sắp hết dung lượng SIM, gửi tiếp từ ngày {day}",
+        "gói chẩn đoán còn chờ trên thiết bị vì sắp hết dung lượng SIM; từ ngày {day} mới gửi",
     ),
     "file-not-sent": ("it cannot be sent: {error}", "không gửi được: {error}"),
     "file-too-large": (
         "it has {bytes} bytes, and the broker takes at most {limit}; give a url",
-        "có {bytes} byte, quá lớn để gửi qua máy chủ nhận tin (tối đa {limit}); hãy báo quản trị viên",
+        "tệp dài {bytes} byte, máy chủ nhận tin chỉ nhận tối đa {limit} byte; hãy báo quản trị viên",
     ),
     "clip-event-or-camera": (
         "name an event_id or a camera, one of them",
@@ -277,7 +278,7 @@ FILES: Sentences = {
     ),
     "clip-filming": (
         "{camera} is recorded for another {seconds:g} s",
-        "đang ghi hình {camera} thêm {seconds:g} giây",
+        "đang ghi thêm {seconds:g} giây hình của {camera}",
     ),
     "no-such-clip": (
         "there is no clip of {event} on this gateway",
@@ -297,7 +298,7 @@ FILES: Sentences = {
     ),
     "clip-restart": (
         "the agent was restarted before the clip was complete",
-        "phần mềm khởi động lại trước khi video hoàn thành",
+        "phần mềm khởi động lại trước khi ghi xong video",
     ),
     "clip-not-made": (
         "no clip was made; the evidence event says why",
@@ -306,7 +307,7 @@ FILES: Sentences = {
     "agent-stops": ("the agent stops", "phần mềm của thiết bị đang dừng"),
     "agent-stops-unsent": (
         "the agent stops; it was not sent",
-        "phần mềm của thiết bị đang dừng, chưa gửi",
+        "phần mềm của thiết bị đang dừng nên chưa gửi được tệp",
     ),
     "uploading": ("{bytes} bytes are being uploaded", "đang tải lên {bytes} byte"),
     "uploaded": ("{bytes} bytes were uploaded", "đã tải lên {bytes} byte"),
@@ -316,18 +317,19 @@ FILES: Sentences = {
     ),
     "upload-parts": (
         "{bytes} bytes are {parts} parts of {part_bytes}, and there are {urls} URLs; nothing was sent",
-        "{bytes} byte gồm {parts} phần {part_bytes} byte, nhưng có {urls} URL; chưa gửi gì",
+        "tệp {bytes} byte phải chia thành {parts} phần, mỗi phần tối đa {part_bytes} byte, nhưng lệnh ghi "
+        "{urls} URL; chưa gửi gì",
     ),
     "upload-too-slow": (
         "the upload to {host} took longer than {seconds} s",
-        "tải lên {host} quá {seconds} giây",
+        "tải lên {host} đã {seconds} giây mà chưa xong",
     ),
     "upload-failed": ("the upload to {host} failed: {error}", "không tải được lên {host}: {error}"),
-    "hold-none": ("{event} was not held", "sự kiện {event} không được giữ lại"),
-    "hold-ended": ("{event} is no longer held", "sự kiện {event} không còn được giữ lại"),
+    "hold-none": ("{event} was not held", "sự kiện {event} vốn không được giữ lại"),
+    "hold-ended": ("{event} is no longer held", "đã thôi giữ sự kiện {event}"),
     "held-with-clip": (
         "{event} is held, with a clip",
-        "đã giữ lại sự kiện {event}, có video",
+        "đã giữ lại sự kiện {event} cùng video",
     ),
     "held-without-clip": (
         "{event} is held, it has no clip on this gateway",
@@ -354,7 +356,7 @@ SEARCHES: Sentences = {
     ),
     "search-waits-hour": (
         "{limit} were answered within an hour, which is the most",
-        "đã trả lời {limit} yêu cầu trong một giờ, đạt mức tối đa",
+        "đã trả lời {limit} yêu cầu trong một giờ qua, đạt mức tối đa",
     ),
     "search-too-often": (
         "{limit} searches came within a minute, and no more are accepted; send it again later",
@@ -362,26 +364,28 @@ SEARCHES: Sentences = {
     ),
     "search-unscoped": (
         "a search key must name the person (asked_by) and the wards",
-        "khóa tìm kiếm phải ghi người yêu cầu (asked_by) và các phường",
+        "lệnh ký bằng khóa tìm kiếm phải ghi người yêu cầu (asked_by) và các phường (wards)",
     ),
     "search-out-of-scope": (
         "this gateway is in ward {ward}, which is not among the wards of the search",
         "thiết bị thuộc phường {ward}, nằm ngoài các phường được tìm kiếm",
     ),
+    "hold-no-moment": ("until is not a valid time: {error}", "until không phải là thời điểm hợp lệ: {error}"),
     "search-no-moment": (
         "from_at or to_at is not a valid time: {error}",
-        "from_at hoặc to_at không phải thời điểm có thật: {error}",
+        "from_at hoặc to_at không phải là thời điểm hợp lệ: {error}",
     ),
     "search-reversed": ("to_at is before from_at", "to_at sớm hơn from_at"),
-    "search-part": ("part needs a colour", "part phải đi cùng colour"),
+    "search-part": ("part needs a colour", "đã ghi part thì phải ghi cả colour"),
     "search-found": (
         "{total} passages, {rows} of them here",
-        "có {total} lượt đi qua, trả về {rows}",
+        "có {total} lượt đi qua, trả về {rows} lượt",
     ),
-    "search-pictures": ("{sent} of {wanted} pictures", "có {sent} trong số {wanted} ảnh"),
+    "search-pictures": ("{sent} of {wanted} pictures", "trả về {sent} trên {wanted} ảnh được yêu cầu"),
     "search-pictures-missing": (
         "{sent} of {wanted} pictures; {missing} were deleted, never stored, or do not fit",
-        "có {sent} trong số {wanted} ảnh; {missing} ảnh đã bị xóa, không được lưu hoặc quá lớn",
+        "trả về {sent} trên {wanted} ảnh được yêu cầu; {missing} ảnh đã bị xóa, chưa từng được lưu hoặc quá "
+        "lớn",
     ),
     "passage-hold-placed": (
         "{count} passages are kept, {missing} are not stored here any more",
@@ -393,15 +397,15 @@ SEARCHES: Sentences = {
     ),
     "passage-hold-until": (
         "until is in the future, and at most {days} days from now",
-        "until phải sau thời điểm hiện tại và không quá {days} ngày kể từ bây giờ",
+        "until phải ở sau thời điểm hiện tại nhưng không quá {days} ngày",
     ),
     "passage-holds-full": (
         "the gateway keeps at most {most} passages and {mb} MB of their pictures: release others",
-        "thiết bị chỉ giữ tối đa {most} lượt đi qua và {mb} MB ảnh: hãy thôi giữ bớt",
+        "thiết bị chỉ giữ tối đa {most} lượt đi qua và {mb} MB ảnh: hãy thôi giữ bớt lượt khác",
     ),
     "passage-times-sent": (
         "the times of {rows} passages at {cameras} cameras",
-        "thời điểm của {rows} lượt đi qua tại {cameras} camera",
+        "đã gửi thời điểm của {rows} lượt đi qua tại {cameras} camera",
     ),
 }
 
