@@ -102,8 +102,8 @@ FAULTS = (
     Fault(
         r"Permission denied \(publickey|Too many authentication failures",
         "{host} does not accept this ssh key: offer the key of base_admin_keys, and check the user.",
-        "{host} không chấp nhận khóa ssh này: dùng khóa đã ghi trong base_admin_keys, kiểm tra tên tài "
-        "khoản.",
+        "{host} không chấp nhận khóa ssh này: dùng khóa đã ghi trong base_admin_keys và kiểm tra tên "
+        "tài khoản.",
     ),
     Fault(
         r"Missing sudo password|sudo: a password is required|password is required to run sudo|"
@@ -126,7 +126,7 @@ FAULTS = (
     Fault(
         r"No space left on device|Disk quota exceeded",
         "The card of {host} is full: make room or put in a larger card, then run it again.",
-        "Thẻ nhớ của {host} đã hết chỗ trống: xóa bớt hoặc thay thẻ nhớ lớn hơn, rồi chạy lại.",
+        "Thẻ nhớ của {host} đã hết chỗ trống: xóa bớt dữ liệu hoặc thay bằng thẻ nhớ lớn hơn, rồi chạy lại.",
     ),
     Fault(
         r"Read-only file system",

@@ -145,7 +145,7 @@ class RunningCamera:
         status = dataclasses.replace(self.reader.status(), view=thread.view, main_trouble=main_trouble)
         spot = thread.persistent_motion
         if spot is not None and status.gear is not DecodeMode.IDLE:
-            corners = "{:.2f},{:.2f} to {:.2f},{:.2f}".format(*spot.rounded(2))
+            corners = "{:.2f},{:.2f} – {:.2f},{:.2f}".format(*spot.rounded(2))
             status = dataclasses.replace(status, kept_awake=problem_text("awake-motion", corners=corners))
         if thread.problem is not None and status.state is CameraState.ONLINE:
             # A camera whose pictures arrive but cannot be analysed is not online.

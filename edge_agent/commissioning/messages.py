@@ -12,7 +12,7 @@ COMMISSIONING: Sentences = {
     ),
     "bundle-unsigned": (
         "the list of all sites is not signed by this fleet: nothing was done; bring the box to the workshop",
-        "danh sách điểm không có chữ ký số hợp lệ: chưa làm gì; hãy đưa thiết bị về xưởng",
+        "danh sách điểm không có chữ ký số hợp lệ: chưa thay đổi gì; hãy đưa thiết bị về xưởng",
     ),
     "bundle-invalid": (
         "the list of all sites cannot be read ({reason}): bring the box to the workshop",
@@ -36,7 +36,7 @@ COMMISSIONING: Sentences = {
     ),
     "site-check": (
         "{site} is not what a label says: type the id and its last character once more",
-        "{site} không đúng với mã trên nhãn: hãy nhập lại mã điểm cùng ký tự cuối",
+        "{site} không đúng với mã trên nhãn: hãy nhập lại mã điểm, kể cả ký tự cuối",
     ),
     "site-unknown": (
         "site {site} is not in this box's list: the list may be older than the site; call the centre",
@@ -49,7 +49,7 @@ COMMISSIONING: Sentences = {
     ),
     "confirmed-already": (
         "the centre has confirmed site {site}: only the centre can take it back",
-        "trung tâm đã xác nhận điểm {site}: chỉ trung tâm mới thu hồi được",
+        "trung tâm đã xác nhận điểm {site}: chỉ trung tâm mới hủy được",
     ),
     "name-missing": ("type your name", "hãy nhập họ tên"),
     "signature-missing": ("sign in the frame", "hãy ký vào khung"),
@@ -60,12 +60,12 @@ COMMISSIONING: Sentences = {
     "password-wrong": (
         "{cameras}: the camera refuses this password; nothing was changed. Another password is tried at "
         "once, until the camera has refused four logins in an hour",
-        "{cameras}: camera không chấp nhận mật khẩu này; chưa thay đổi gì. Nhập mật khẩu khác thì được thử "
-        "ngay; nếu camera đã từ chối bốn lần trong một giờ thì phải chờ",
+        "{cameras}: camera không chấp nhận mật khẩu này; chưa thay đổi gì. Có thể nhập mật khẩu khác để "
+        "thử ngay; khi camera đã từ chối đăng nhập bốn lần trong một giờ thì phải chờ",
     ),
     "password-file": (
         "{file} is not a text in UTF-8: save it as one, with the password in one line",
-        "tệp {file} không phải là văn bản UTF-8: hãy lưu lại bằng UTF-8, mật khẩu trên một dòng",
+        "tệp {file} không phải là văn bản UTF-8: hãy lưu lại bằng UTF-8, mật khẩu ghi trên một dòng",
     ),
     "serial-missing": (
         "{file} is missing: edge_commission.py prepare, run by root, writes it",
@@ -73,7 +73,7 @@ COMMISSIONING: Sentences = {
     ),
     "serial-invalid": (
         "{file} has no serial: box- and 8 to 32 of a-z and 0-9",
-        "{file} không có số sê-ri hợp lệ: box- và 8 đến 32 ký tự a-z, 0-9",
+        "{file} không có số sê-ri hợp lệ; số sê-ri gồm box- và 8 đến 32 ký tự a-z, 0-9",
     ),
     "label-missing": (
         "name the site as its label does, such as dt-001-r; or --status, --undo",
@@ -86,19 +86,19 @@ COMMISSIONING: Sentences = {
     "password-untried": (
         "{cameras}: the camera has refused four logins within an hour, so this password was not tried; "
         "nothing was changed. Wait up to an hour, because cameras lock accounts after five",
-        "{cameras}: camera đã từ chối bốn lần trong một giờ nên mật khẩu này chưa được thử; chưa thay đổi "
-        "gì. Chờ tối đa một giờ, vì sai năm lần thì camera sẽ khóa tài khoản",
+        "{cameras}: camera đã từ chối đăng nhập bốn lần trong một giờ nên mật khẩu này chưa được thử; chưa "
+        "thay đổi gì. Hãy chờ, tối đa một giờ, vì sai năm lần thì camera sẽ khóa tài khoản",
     ),
     "in-use": (
         "the page or another command is commissioning this box: end it first "
         "(sudo systemctl stop edge-agent-commission)",
-        "trang lắp đặt hoặc một lệnh khác đang thao tác trên thiết bị: hãy dừng trước "
+        "trang lắp đặt hoặc một lệnh khác đang thao tác trên thiết bị: hãy dừng trang hoặc lệnh đó trước "
         "(sudo systemctl stop edge-agent-commission)",
     ),
     "busy": ("wait: the last step is not finished", "hãy chờ: bước trước chưa xong"),
     "disk-full": (
         "the card is full or broken, so this step was not stored. Call the workshop: another card is needed",
-        "không ghi được vào thẻ nhớ vì thẻ đã đầy hoặc bị hỏng nên bước này chưa được lưu. Hãy gọi "
+        "không ghi được vào thẻ nhớ (thẻ đã đầy hoặc bị hỏng) nên bước này chưa được lưu. Hãy gọi "
         "xưởng: cần thay thẻ",
     ),
     "root-silent": (
@@ -113,7 +113,7 @@ COMMISSIONING: Sentences = {
     "by-playbook": (
         "this box was configured from a control machine, so the page cannot give it another site: call the "
         "workshop",
-        "thiết bị đã được cấu hình từ máy tính của xưởng nên không nhận điểm khác bằng trang này: hãy gọi "
+        "thiết bị đã được cấu hình từ máy tính của xưởng nên không thể nhận điểm khác qua trang này: hãy gọi "
         "xưởng",
     ),
     "bundle-large": (
@@ -129,7 +129,7 @@ COMMISSIONING: Sentences = {
     "answer-other-site": (
         "the centre's answer is for site {site}, and the box has another one: undo the site and claim it "
         "again",
-        "câu trả lời của trung tâm dành cho điểm {site}, còn thiết bị đang ở điểm khác: hãy hủy việc "
+        "câu trả lời của trung tâm dành cho điểm {site}, còn thiết bị đã nhận điểm khác: hãy hủy việc "
         "nhận điểm rồi nhận lại",
     ),
     "folder-foreign": (
@@ -157,7 +157,7 @@ COMMISSIONING: Sentences = {
     "examined-first": ("let the box be examined first", "hãy kiểm tra thiết bị trước"),
     "examination-failed": (
         "the examination ended without a result: {reason}; try again",
-        "kiểm tra chưa có kết quả: {reason}; hãy thử lại",
+        "lần kiểm tra này không có kết quả: {reason}; hãy thử lại",
     ),
     "picture-wrong": (
         "this photo cannot be read: take another one",
@@ -174,8 +174,8 @@ COMMISSIONING: Sentences = {
     "apn-wrong": (
         "“{text}” is not an access point name, which has letters, digits, dots and hyphens only, such as "
         "v-internet",
-        "“{text}” không phải là điểm truy cập (APN): chỉ gồm chữ không dấu, số, dấu chấm, gạch nối, ví dụ "
-        "v-internet",
+        "“{text}” không phải là tên điểm truy cập (APN): tên này chỉ gồm chữ không dấu, số, dấu chấm, dấu "
+        "gạch nối, ví dụ v-internet",
     ),
     "pin-wrong": ("a PIN has 4 to 8 digits", "mã PIN gồm 4 đến 8 chữ số"),
     "pin-alone": (
@@ -188,7 +188,7 @@ COMMISSIONING: Sentences = {
     ),
     "gateway-wrong": (
         "“{text}” is not the address of another machine in the network {network}",
-        "“{text}” không phải là địa chỉ của máy khác trong mạng {network}",
+        "địa chỉ bộ định tuyến “{text}” không hợp lệ: phải là địa chỉ của một máy khác trong mạng {network}",
     ),
     "gateway-alone": (
         "nothing was changed: type the static address too; with DHCP leave the router empty",
@@ -206,7 +206,7 @@ COMMISSIONING: Sentences = {
         "the network was not changed: the box has several wired ports, or none ({names}), and this page "
         "cannot choose: ask the workshop",
         "chưa đổi được cấu hình mạng: thiết bị có nhiều cổng Ethernet hoặc không có cổng nào ({names}), "
-        "trang này không chọn thay được: hãy hỏi xưởng",
+        "trang này không tự chọn được cổng: hãy hỏi xưởng",
     ),
     "network-by-hand": (
         "the network was not changed: the system of this box does not permit it from here: ask the workshop",
@@ -241,7 +241,7 @@ COMMISSIONING: Sentences = {
     ),
     "broker-silent": (
         "the broker does not answer as expected",
-        "máy chủ nhận tin trả lời không đúng",
+        "máy chủ nhận tin không trả lời hoặc trả lời sai",
     ),
     "uplink-clock": (
         "not sent to the centre yet: the box's clock is wrong, so it trusts no certificate. It is right as "

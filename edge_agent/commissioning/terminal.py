@@ -23,7 +23,7 @@ TERMINAL: Sentences = {
     "state-claimed": ("the centre has not confirmed it yet", "trung tâm chưa xác nhận"),
     "state-confirmed": ("confirmed by the centre", "trung tâm đã xác nhận"),
     "state-refused": ("the centre has refused the site", "trung tâm từ chối điểm này"),
-    "state-withdrawn": ("the centre has withdrawn the site", "trung tâm đã thu hồi việc nhận điểm này"),
+    "state-withdrawn": ("the centre has withdrawn the site", "trung tâm đã hủy việc nhận điểm này"),
 }
 
 

@@ -132,7 +132,7 @@ OS_REASONS = {
     errno.ENOTDIR: "một phần của đường dẫn không phải là thư mục",
     errno.ENOSPC: "ổ đĩa đã đầy",
     errno.EROFS: "ổ đĩa đang ở chế độ chỉ đọc",
-    errno.EIO: "không đọc, ghi được ổ đĩa",
+    errno.EIO: "có lỗi khi đọc hoặc ghi ổ đĩa",
     errno.ENETUNREACH: "thiết bị chưa có mạng",
     errno.EHOSTUNREACH: "không có đường mạng tới máy đó",
 }

@@ -58,7 +58,7 @@ def fault_of(points: Sequence[Point]) -> str | None:
 _FAULTS: Sentences = {
     "twice": (
         "the polygon has point {point} twice in a row; leave one out (it closes by itself)",
-        "đa giác có đỉnh {point} hai lần liền nhau; hãy bỏ một đỉnh (đa giác tự khép kín)",
+        "đỉnh {point} của đa giác xuất hiện hai lần liền nhau; hãy bỏ bớt một lần (đa giác tự khép kín)",
     ),
     "flat": (
         "the polygon has no area: all its points lie on one line",

@@ -232,8 +232,8 @@ _FAULTS: Sentences = {
     "mirrored": (
         "the measured places turn the other way round than the marks in the picture; X goes to the right and "
         "Y ahead, seen by a person who looks along Y",
-        "vị trí đo bị ngược chiều so với các mốc trong hình; khi đứng nhìn theo hướng Y thì X là sang phải, "
-        "Y là phía trước",
+        "vị trí đo bị ngược chiều so với các mốc trong hình; khi đứng nhìn theo hướng Y thì X hướng "
+        "sang phải, Y hướng về phía trước",
     ),
     "horizon-below": (
         "by these marks the road would end inside the picture, above its lower edge; check the order of the "
@@ -244,13 +244,13 @@ _FAULTS: Sentences = {
     "tilted": (
         "by these marks the horizon falls from {left:.2f} at the left side of the picture to {right:.2f} at "
         "the right one, as if the camera were tilted by {tilt_deg:.0f} degrees; check the marks and lengths",
-        "theo các mốc này, đường chân trời ở mép trái là {left:.2f}, ở mép phải là {right:.2f}, như khi "
-        "camera bị nghiêng {tilt_deg:.0f} độ; hãy kiểm tra các mốc và độ dài",
+        "theo các mốc này, đường chân trời nằm ở {left:.2f} chiều cao hình tại mép trái và ở {right:.2f} tại "
+        "mép phải, như thể camera bị nghiêng {tilt_deg:.0f} độ; hãy kiểm tra các mốc và độ dài",
     ),
     "looks-up": (
         "by these marks the horizon is at {middle:.2f} of the picture's height, as if the camera looked up; "
         "check the marks and lengths",
-        "theo các mốc này, đường chân trời ở {middle:.2f} chiều cao hình, như khi camera hướng lên trên; hãy "
-        "kiểm tra các mốc và độ dài",
+        "theo các mốc này, đường chân trời nằm ở {middle:.2f} chiều cao hình, như thể camera hướng lên trên; "
+        "hãy kiểm tra các mốc và độ dài",
     ),
 }

@@ -87,7 +87,7 @@ def index_html(case: CaseView, exported: ExportedCase, wording: PageWording) -> 
     head = (
         f'<!doctype html>\n<html lang="vi"><meta charset="utf-8"><title>{title}</title>'
         f"<style>{_STYLE}</style>\n<h1>{title}</h1>\n<ul>"
-        f"<li>Phụ trách / Owner: {escape(exported.owner)}"
+        f"<li>Người phụ trách / Owner: {escape(exported.owner)}"
         f"<li>Mở lúc / Opened: {time(exported.opened_at)}{closed}"
         f"<li>Xuất lúc / Exported: {time(exported.exported_at)}, {escape(exported.exported_by)}"
         f"</ul>\n<p>{_HINT}</p>\n"
@@ -165,7 +165,7 @@ def _words_html(item: CaseItem, wording: PageWording) -> str:
     if note is not None:
         return f"<p>{escape(note.text).replace(chr(10), '<br>')}</p>"
     if file is not None:
-        from_whom = f"Do ai cung cấp / From: {escape(file.brought_by)}"
+        from_whom = f"Người cung cấp / From: {escape(file.brought_by)}"
         return f"<p>{escape(file.name)}<br>{from_whom}<br>{escape(file.note)}</p>"
     return ""
 

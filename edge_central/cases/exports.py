@@ -59,10 +59,11 @@ _LINE = re.compile(rb"[0-9a-f]{64}  [A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*\n")
 _EXPORT = tables.case_export.c
 REDACTED_README = """\
 BẢN ĐÃ CHE (bản đã chỉnh sửa, không phải bản gốc)
-Các ảnh và video trong thư mục này đã bị chỉnh sửa: khuôn mặt và biển số được che, âm thanh và thông tin đi
-kèm (nơi chụp, máy chụp) đã được bỏ. Có {copies} trên {of} ảnh và video; những tệp còn lại chưa được kiểm tra
-nên không có ở đây. Chương trình tìm khuôn mặt có thể bỏ sót: cán bộ có tên trong case.json đã xem từng tệp.
-Trước khi giao cho người khác, hãy xem lại từng tệp một lần nữa. Kiểm tra tệp: sha256sum --check SHA256SUMS
+Các ảnh và video trong thư mục này đã được chỉnh sửa: khuôn mặt và biển số được che, âm thanh và thông tin đi
+kèm (nơi chụp, máy chụp) đã được bỏ. Thư mục có {copies} trong tổng số {of} ảnh và video; những tệp còn lại
+chưa được kiểm tra nên không có ở đây. Chương trình tìm khuôn mặt có thể bỏ sót nên cán bộ có tên trong
+case.json đã xem từng tệp. Trước khi giao cho người khác, hãy xem lại từng tệp một lần nữa.
+Kiểm tra tệp: sha256sum --check SHA256SUMS
 
 REDACTED COPIES (altered, not the originals)
 The pictures and clips in this folder are altered: faces and number plates are covered, sound and metadata

@@ -24,7 +24,7 @@ ALTERED_NOTE: Mapping[str, str] = {
 }
 REASONS: Mapping[Omission, tuple[str, str]] = {
     Omission.CODEC: (
-        "kiểu nén {codec} không phải H.264 hay H.265, và hình ảnh không được nén lại",
+        "kiểu nén {codec} không phải H.264 hay H.265, và trung tâm không nén lại hình ảnh",
         "it is {codec}, neither H.264 nor H.265, and pictures are not encoded again",
     ),
     Omission.CONTAINER: (
@@ -45,7 +45,7 @@ REASONS: Mapping[Omission, tuple[str, str]] = {
         "the file is damaged or was cut off",
     ),
     Omission.LIMITS: (
-        "quá nhiều khung hình hoặc quá nhiều luồng để chép",
+        "có quá nhiều khung hình hoặc quá nhiều luồng nên không chép được",
         "it has too many pictures or tracks to be copied",
     ),
     Omission.SEALED: (
@@ -59,13 +59,14 @@ REASONS: Mapping[Omission, tuple[str, str]] = {
 }
 ABOUT_VI = """\
 TỆP XUẤT CHUẨN ONVIF
-Thư mục này có các video của vụ việc dưới dạng tệp xuất chuẩn ONVIF (ONVIF Export File Format, bản 26.06), cho
-phần mềm quản lý camera đọc chuẩn này; phần mềm xem video thông thường cũng mở được. Hình ảnh được chép nguyên
-từng byte từ video trong thư mục files, không nén lại. Âm thanh không được chép. Mỗi tệp ghi tên camera, người
-xuất, thời điểm xuất và giờ bắt đầu. Không ghi giờ bắt đầu khi không biết chắc: tệp từ bên ngoài, video đưa
-vào vụ việc trước khi trung tâm ghi lại giờ này, hoặc giờ của thiết bị chưa được đồng bộ.
-Bên trong tệp không có chữ ký số: chuẩn này cần chứng thư X.509, khóa của trung tâm không có chứng thư.
-SHA256SUMS và chữ ký của bản xuất bảo vệ các tệp này như mọi tệp khác.
+Thư mục này có các video của vụ việc dưới dạng tệp xuất chuẩn ONVIF (ONVIF Export File Format, bản 26.06),
+dùng cho phần mềm quản lý camera đọc được chuẩn này; phần mềm xem video thông thường cũng mở được. Hình ảnh
+được chép nguyên từng byte từ video trong thư mục files, không nén lại. Âm thanh không được chép. Mỗi tệp ghi
+tên camera, người xuất, thời điểm xuất và giờ bắt đầu. Tệp không có giờ bắt đầu nếu không biết chắc giờ này,
+tức là khi video là tệp từ bên ngoài, được đưa vào vụ việc trước khi trung tâm ghi lại giờ này, hoặc khi giờ
+của thiết bị chưa được đồng bộ.
+Bên trong tệp không có chữ ký số: chuẩn này cần chứng thư X.509 mà khóa của trung tâm không có.
+SHA256SUMS và chữ ký số của bản xuất bảo vệ các tệp này như mọi tệp khác.
 """
 ABOUT_EN = """\
 ONVIF EXPORT FILES

@@ -89,7 +89,7 @@ def test_a_key_that_the_gateway_does_not_know_is_refused_in_words(room: SigningR
     assert "Đã đọc khóa" in room.state()
     room.sign()
     wait_until(lambda: "Bị từ chối" in room.log(), 60, "the refusal")
-    assert "không phải là khóa của người vận hành nào" in room.log()
+    assert "không thuộc người vận hành nào của thiết bị này" in room.log()
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_claim_is_withdrawn_with_the_operator_s_key(room: SigningRoom) -> None
     assert "Đã đọc khóa" in room.state()
     room.sign()
     assert room.browser.run("location.pathname") == "/fleet/claims"
-    assert "lan đã thu hồi: cột bên cạnh" in str(room.browser.run("document.body.innerText"))
+    assert "lan đã hủy, lý do: cột bên cạnh" in str(room.browser.run("document.body.innerText"))
 
     def statuses() -> list[tuple[str, str]]:
         with room.house.connections.reading() as connection:

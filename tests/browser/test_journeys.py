@@ -124,7 +124,7 @@ def store_match(house: CityHouse, search: str, at_ms: int) -> None:
 def test_the_best_candidate_is_first_and_the_route_is_drawn(room: Room, pages: dict[str, str]) -> None:
     room.browser.resize(*SCREEN)
     room.open(pages["step"])
-    assert "sau 48 giây; thường từ 35 giây đến 70 giây" in room.run(
+    assert "sau đó 48 giây; thường mất từ 35 giây đến 70 giây" in room.run(
         "document.querySelector('.candidates .reasons').innerText"
     )
     assert "lan xác nhận" in room.run("document.querySelector('.candidates > li').innerText")

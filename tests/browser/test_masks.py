@@ -97,7 +97,7 @@ def test_masks_are_drawn_signed_and_in_force_at_the_agent(room: MaskRoom) -> Non
     room.follow("form.ask button:not([type])")
     effects = str(room.browser.run("document.getElementById('sign').innerText"))
     assert "Phần mới: 2;" in effects
-    assert "Camera có phần bôi đen thì không lưu video" in effects
+    assert "Thiết bị không lưu video của camera có phần bôi đen" in effects
     assert room.browser.run("document.querySelectorAll('#sign .walk').length") == 2, "before and after"
     room.sign_and_wait()
     assert room.masks_at_agent() == (1, 1)

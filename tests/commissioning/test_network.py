@@ -16,7 +16,7 @@ from edge_agent.host.system.network_settings import NetworkAnswer
 from tests.testbed.modem_bus import FakeModem, FakeModemManager, bus_daemon
 
 WRONG = [
-    (NetworkForm(apn="v internet"), "apn-wrong", "“v internet” không phải là điểm truy cập"),
+    (NetworkForm(apn="v internet"), "apn-wrong", "“v internet” không phải là tên điểm truy cập"),
     (NetworkForm(pin="0123"), "pin-alone", "cả APN"),
     (NetworkForm(gateway="10.0.0.1"), "gateway-alone", "cả địa chỉ IP tĩnh"),
     (NetworkForm(), "network-empty", "chưa thay đổi gì"),
@@ -25,11 +25,11 @@ WRONG = [
     (NetworkForm(address="10.0.0.0/24"), "address-wrong", "10.0.0.0/24” không phải"),
     (NetworkForm(address="10.0.0.255/24"), "address-wrong", "10.0.0.255/24” không phải"),
     (NetworkForm(address="10.0.0.9/31"), "address-wrong", "10.0.0.9/31” không phải"),
-    (NetworkForm(address="10.0.0.9/24", gateway="10.0.0.9"), "gateway-wrong", "10.0.0.9” không phải"),
+    (NetworkForm(address="10.0.0.9/24", gateway="10.0.0.9"), "gateway-wrong", "10.0.0.9” không hợp lệ"),
     (NetworkForm(address="10.0.0.9/24", gateway="10.0.0.255"), "gateway-wrong", "máy khác trong mạng"),
     (NetworkForm(address="x/24"), "address-wrong", "“x/24” không phải"),
     (NetworkForm(address="10.0.0.9/24", gateway="10.0.1.1"), "gateway-wrong", "trong mạng 10.0.0.0/24"),
-    (NetworkForm(address="10.0.0.9/24", gateway="router"), "gateway-wrong", "“router” không phải"),
+    (NetworkForm(address="10.0.0.9/24", gateway="router"), "gateway-wrong", "“router” không hợp lệ"),
 ]
 
 

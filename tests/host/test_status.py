@@ -95,7 +95,7 @@ def test_a_vietnamese_reader_gets_each_part_in_vietnamese(tmp_path: Path) -> Non
     ]  # fmt: skip
     assert lines[8].endswith(
         "cam-1       có hình từ 12:03  h264 640x360  nhận 10 khung hình/giây, phân tích 5  512 kbit/s"
-        "  giải mã toàn bộ"
+        "  giải mã: toàn bộ"
     )
     assert lines[9].endswith(
         "gate-north  mất hình từ 12:03  sai tên đăng nhập hoặc mật khẩu (unauthorized): 401 on DESCRIBE"
@@ -113,7 +113,7 @@ def test_details_with_a_code_are_said_in_vietnamese(tmp_path: Path) -> None:
         text = ask(tmp_path, lang="vi")[1]
         english = ask(tmp_path)[1]
     assert "mất hình từ 12:03  camera không trả lời (unreachable)" in text
-    assert "luôn giải mã toàn bộ: chưa đủ khung I để biết khoảng cách giữa chúng" in text
+    assert "luôn giải mã toàn bộ: chưa nhận đủ khung I để đo khoảng cách giữa các khung I" in text
     assert "always awake: too few keyframes were received to measure their interval" in english
 
 

@@ -9,17 +9,18 @@ _RESTART = (
     'switch the box off and on, wait two minutes, then "Examine again"; if it stays so, call the workshop',
     "tắt rồi bật lại thiết bị, chờ hai phút, chạm Kiểm tra lại; nếu vẫn vậy thì gọi xưởng",
 )
-_WORKSHOP = ("call the workshop and read this line to it", "gọi xưởng và đọc dòng này")
-_CENTRE = ("call the centre and read this line to it", "gọi trung tâm và đọc dòng này")
+_WORKSHOP = ("call the workshop and read this line to it", "gọi xưởng và đọc cho xưởng nghe dòng này")
+_CENTRE = ("call the centre and read this line to it", "gọi trung tâm và đọc cho trung tâm nghe dòng này")
 _UPLINK = (
     "check the uplink (SIM active? cable?); if it is good, call the centre",
-    "kiểm tra đường truyền (SIM đã kích hoạt chưa, cáp có tốt không); nếu tốt thì gọi trung tâm",
+    "kiểm tra đường truyền (SIM đã kích hoạt chưa, cáp có tốt không); nếu đường truyền bình thường thì gọi "
+    "trung tâm",
 )
 _MAIN_STREAM = (
     "look on the camera's own page whether the main stream is switched on, and how many viewers the camera "
     "allows; if it stays so, call the centre",
-    "trên trang cấu hình của camera, kiểm tra luồng chính đã bật chưa và số kết nối xem tối đa; nếu vẫn vậy "
-    "thì gọi trung tâm",
+    "trên trang cấu hình của camera, kiểm tra luồng chính đã bật chưa và camera cho phép tối đa bao nhiêu "
+    "kết nối xem; nếu vẫn vậy thì gọi trung tâm",
 )
 _SUB_STREAM = (
     "set the sub-stream on the camera's own page (H.264, a keyframe every 2 s at most, no smart codec), or "
@@ -55,7 +56,7 @@ AT_THE_POLE: Sentences = {
     "main-trouble": _MAIN_STREAM,
     "detector-slow": (
         "look at temperature and power in this list; if both are good, call the workshop",
-        "xem mục nhiệt độ và nguồn điện trong danh sách này; nếu đều tốt thì gọi xưởng",
+        "xem mục nhiệt độ và nguồn điện trong danh sách này; nếu cả hai đều bình thường thì gọi xưởng",
     ),
     "switch-port-off": (
         "switch the port on at the switch; if it is not the port of this camera, call the centre",
@@ -65,7 +66,7 @@ AT_THE_POLE: Sentences = {
         "switch Digest on in the authentication of the camera's own page; if the camera has none, call the "
         "centre",
         "bật Digest trong phần xác thực (authentication) trên trang cấu hình của camera; nếu camera không có "
-        "thì gọi trung tâm",
+        "Digest thì gọi trung tâm",
     ),
     "modem-pin": (
         "type access point (APN) and PIN on this page under Network and SIM card, or take the PIN off the "
@@ -84,13 +85,13 @@ AT_THE_POLE: Sentences = {
     "still-not-asked": _WORKSHOP,
     "disk-no-room": (
         "the card is too small or full: call the workshop, which prepares a larger one",
-        "thẻ nhớ quá nhỏ hoặc đã đầy: gọi xưởng để chuẩn bị thẻ lớn hơn",
+        "thẻ nhớ quá nhỏ hoặc đã đầy: gọi xưởng để chuẩn bị thẻ nhớ lớn hơn",
     ),
     "broker-dns": (
         "check the uplink (SIM active? cable?); if it is good, call the centre: the broker's name may be "
         "wrong",
-        "kiểm tra đường truyền (SIM đã kích hoạt chưa, cáp có tốt không); nếu tốt thì gọi trung tâm: tên máy "
-        "chủ nhận tin có thể sai",
+        "kiểm tra đường truyền (SIM đã kích hoạt chưa, cáp có tốt không); nếu đường truyền bình thường thì "
+        "gọi trung tâm: tên máy chủ nhận tin có thể sai",
     ),
     "delivery-broker": (
         "call the centre: it sees whether this test event has arrived",
@@ -99,12 +100,12 @@ AT_THE_POLE: Sentences = {
     "camera-unauthorized": (
         "compare user name and password with those that are set in the camera. A wrong password is tried "
         "only twice an hour, because cameras lock themselves; if the user name differs, call the centre",
-        "đối chiếu tên đăng nhập và mật khẩu với camera. Mật khẩu sai chỉ được thử hai lần mỗi giờ, vì thử "
-        "nhiều thì camera tự khóa; nếu tên đăng nhập khác thì gọi trung tâm",
+        "đối chiếu tên đăng nhập và mật khẩu với những gì đã đặt trên camera. Mật khẩu sai chỉ được thử hai "
+        "lần mỗi giờ, vì sai nhiều lần thì camera khóa tài khoản; nếu tên đăng nhập khác thì gọi trung tâm",
     ),
     "still-unauthorized": (
         "let this user of the camera see the main stream, on the camera's own page; or call the centre",
-        "trên trang cấu hình của camera, cho tài khoản này xem luồng chính; hoặc gọi trung tâm",
+        "trên trang cấu hình của camera, cho phép tài khoản này xem luồng chính; hoặc gọi trung tâm",
     ),
     "codec-hevc": _SUB_STREAM,
     "codec-mjpeg": _SUB_STREAM,
@@ -112,7 +113,7 @@ AT_THE_POLE: Sentences = {
     "keyframes-rare": _SUB_STREAM,
     "view-tampered": (
         "look at the camera: is it turned, covered or dirty? If it was turned on purpose, tell the centre",
-        "kiểm tra camera có bị xoay, bị che hay bị bẩn không; nếu cố ý xoay thì báo trung tâm",
+        "kiểm tra camera có bị xoay, bị che hay bị bẩn không; nếu đã cố ý xoay camera thì báo trung tâm",
     ),
     "camera-clock-off": (
         "set the time on the camera's own page, or ask the workshop to set it",
@@ -124,7 +125,7 @@ AT_THE_POLE: Sentences = {
     ),
     "modem-missing": (
         "plug it in again, try another USB port and a stronger power supply",
-        "cắm lại, thử cổng USB khác và nguồn mạnh hơn",
+        "cắm lại modem, thử cổng USB khác và nguồn điện mạnh hơn",
     ),
     "modem-failed": (
         "plug it in again, then switch the box off and on; if it stays so, use another modem",

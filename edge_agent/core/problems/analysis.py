@@ -9,12 +9,12 @@ from edge_agent.core.languages import Sentences
 VIEWS: Sentences = {
     "view-structure": (
         "structure in {found} % of {tiles} tiles, {usual} % usual",
-        "còn nhận ra chi tiết ở {found}% trong {tiles} ô hình, bình thường {usual}%",
+        "còn nhận ra chi tiết ở {found}% trong số {tiles} ô hình, bình thường là {usual}%",
     ),
     "view-frozen": ("the same picture for {seconds} s", "hình không thay đổi suốt {seconds} giây"),
     "view-glare": (
         "{white} % of the picture is white, {usual} % usual",
-        "{white}% hình bị trắng xóa, bình thường {usual}%",
+        "{white}% diện tích hình bị trắng xóa, bình thường là {usual}%",
     ),
     "view-black": (
         "dark, mean luma {luma}, {structure}",
@@ -22,34 +22,34 @@ VIEWS: Sentences = {
     ),
     "view-black-infrared": (
         "{black}; within {seconds} s and by its own infrared light",
-        "{black}; xảy ra trong {seconds} giây khi camera đang bật đèn hồng ngoại",
+        "{black}; tối đi trong vòng {seconds} giây, khi camera đang bật đèn hồng ngoại",
     ),
     "view-black-by-day": (
         "{black}; within {seconds} s, mean luma was {before}",
-        "{black}; xảy ra trong {seconds} giây, độ sáng trung bình trước đó là {before}",
+        "{black}; tối đi trong vòng {seconds} giây, độ sáng trung bình trước đó là {before}",
     ),
     "view-grey": (
         "{black}; within {seconds} s, and not black",
-        "{black}; xảy ra trong {seconds} giây, hình không đen hẳn",
+        "{black}; tối đi trong vòng {seconds} giây, hình không đen hẳn",
     ),
-    "view-black-for-long": ("{black}; for {hours} h", "{black}; đã {hours} giờ"),
+    "view-black-for-long": ("{black}; for {hours} h", "{black}; đã kéo dài {hours} giờ"),
     "view-blurred": (
         "fine detail {fine} % of usual, contrast {contrast} %",
         "chi tiết nhỏ còn {fine}% so với bình thường, độ tương phản còn {contrast}%",
     ),
     "view-blurred-edges": (
         "contrast {contrast} % of usual, {layout} % of it in the layout",
-        "độ tương phản còn {contrast}% so với bình thường, của các mảng lớn còn {layout}%",
+        "độ tương phản còn {contrast}% so với bình thường, riêng ở các mảng lớn còn {layout}%",
     ),
     "view-turned": (
         "turned by {across} % across and {down} % down, {agree} % of the blocks agree; {structure}",
-        "hình lệch ngang {across}%, lệch dọc {down}%, khớp ở {agree}% số khối; {structure}",
+        "hình lệch ngang {across}%, lệch dọc {down}% ({agree}% số khối hình lệch như nhau); {structure}",
     ),
     "view-turned-rolled": (
         "turned by {across} % across and {down} % down and rolled by {degrees} degrees, {agree} % of the "
         "blocks agree; {structure}",
-        "hình lệch ngang {across}%, lệch dọc {down}%, nghiêng {degrees} độ, khớp ở {agree}% số khối; "
-        "{structure}",
+        "hình lệch ngang {across}%, lệch dọc {down}%, nghiêng {degrees} độ ({agree}% số khối hình lệch như "
+        "nhau); {structure}",
     ),
     "view-haze": (
         "contrast {contrast} % of usual; {structure}",
@@ -57,7 +57,7 @@ VIEWS: Sentences = {
     ),
     "view-rain": (
         "streaks in {streaks} % of the tiles, {usual} % usual",
-        "có vệt mưa ở {streaks}% số ô hình, bình thường {usual}%",
+        "có vệt mưa ở {streaks}% số ô hình, bình thường là {usual}%",
     ),
     "view-to-mono": (
         "to mono: the colour channels differ by {level:.1f} grey levels on average",
@@ -80,7 +80,7 @@ MODEL_FILES: Sentences = {
     ),
     "detector-file-size": (
         "{file}: {bytes} bytes is not the size of a model that can be used here",
-        "{file} có {bytes} byte, không phải mô hình dùng được trên thiết bị này",
+        "{file} có {bytes} byte, không thể là một mô hình dùng được",
     ),
     "detector-not-tflite": (
         "{file}: not a TFLite model (identifier {identifier} instead of b'TFL3')",
@@ -88,7 +88,7 @@ MODEL_FILES: Sentences = {
     ),
     "detector-not-loaded": (
         "{file}: the model cannot be loaded: {error}",
-        "không tải được mô hình {file}: {error}",
+        "không nạp được mô hình {file}: {error}",
     ),
     "detector-inputs": (
         "{file}: {count} inputs ({inputs}); one picture is expected",
@@ -101,8 +101,9 @@ MODEL_FILES: Sentences = {
     "detector-unknown-kind": (
         "{file}: no known kind of detection model: input {input}; outputs {outputs}; known are those of "
         "training/, SSD with TFLite_Detection_PostProcess, raw YOLOX and raw PicoDet",
-        "{file} không thuộc loại mô hình nhận dạng được hỗ trợ: đầu vào {input}; đầu ra {outputs}; được hỗ "
-        "trợ: mô hình của training/, SSD có TFLite_Detection_PostProcess, YOLOX và PicoDet nguyên bản",
+        "{file} không thuộc loại mô hình nhận dạng được hỗ trợ: đầu vào {input}; đầu ra {outputs}; các "
+        "loại được hỗ trợ: mô hình của training/, SSD có TFLite_Detection_PostProcess, YOLOX và PicoDet "
+        "nguyên bản",
     ),
     "embedding-input": (
         "{file}: the input {input} is not a picture; [1, height, width, 3] with sides of {low} to {high} is "
@@ -116,7 +117,7 @@ MODEL_FILES: Sentences = {
     ),
     "embedding-empty": (
         "{file}: the vector of a picture is zero or not finite",
-        "mô hình {file} cho vectơ bằng không hoặc không hữu hạn",
+        "mô hình {file} cho vectơ bằng 0 hoặc có số không hữu hạn",
     ),
     "detector-no-runtime": (
         "no TFLite runtime: install ai-edge-litert, or edge-agent[tflite-runtime] ({error})",
@@ -124,7 +125,7 @@ MODEL_FILES: Sentences = {
     ),
     "detector-numpy": (
         "tflite_runtime needs numpy 1, here is {version}: install ai-edge-litert, or 'numpy<2'",
-        "tflite_runtime cần numpy 1, đang có {version}: cài ai-edge-litert hoặc 'numpy<2'",
+        "tflite_runtime cần numpy 1, hiện có numpy {version}: cài ai-edge-litert hoặc 'numpy<2'",
     ),
 }
 
@@ -133,11 +134,11 @@ LABELS: Sentences = {
         "{file}: no labels: neither in the file nor in {name}.txt or labels.txt beside it; write one label a "
         "line, in the model's order",
         "mô hình {file} không có nhãn: trong tệp, trong {name}.txt và trong labels.txt cùng thư mục đều "
-        "không có; ghi mỗi dòng một nhãn theo thứ tự của mô hình",
+        "không có; hãy ghi mỗi dòng một nhãn theo thứ tự của mô hình",
     ),
     "detector-labels-differ": (
         "{file}: {labels} labels for a model of {classes} classes",
-        "{file} có {labels} nhãn, mô hình có {classes} lớp",
+        "{file} có {labels} nhãn, trong khi mô hình có {classes} lớp",
     ),
     "detector-labels-empty": ("{file}: no labels in it", "{file} không có nhãn nào"),
     "detector-label-twice": (
@@ -173,7 +174,7 @@ RUNNING: Sentences = {
     ),
     "detector-failing": (
         "the detector failed {times} times in a row; cameras run on motion alone",
-        "nhận dạng bị lỗi {times} lần liên tiếp; camera chỉ còn phát hiện chuyển động",
+        "nhận dạng bị lỗi {times} lần liên tiếp; phần mềm chỉ còn phát hiện được chuyển động",
     ),
 }
 

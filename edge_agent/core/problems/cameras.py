@@ -21,11 +21,11 @@ STATES: Sentences = {
     "camera-other-serial": (
         "camera {camera}: another device answers at its address since {since}, serial number {before} -> "
         "{after}",
-        "camera {camera}: từ {since} tại địa chỉ này là camera khác, số sê-ri {before} -> {after}",
+        "camera {camera}: từ {since}, ở địa chỉ này là camera khác, số sê-ri {before} -> {after}",
     ),
     "camera-other-mac": (
         "camera {camera}: another device answers at its address since {since}, MAC {before} -> {after}",
-        "camera {camera}: từ {since} tại địa chỉ này là camera khác, MAC {before} -> {after}",
+        "camera {camera}: từ {since}, ở địa chỉ này là camera khác, MAC {before} -> {after}",
     ),
     "camera-firmware-old": (
         "camera {camera}: firmware {firmware} of {model} is older than {minimum}; doctor says why",
@@ -41,14 +41,14 @@ STATES: Sentences = {
     ),
     "camera-power-held": (
         "camera {camera}: unreachable, its port was not switched at {at}: {detail}",
-        "camera {camera}: không trả lời; lúc {at} không tắt và bật lại cổng PoE vì {detail}",
+        "camera {camera}: không trả lời; lúc {at} không tắt rồi bật lại cổng PoE vì {detail}",
     ),
     "camera-power-no-answer": (
         "camera {camera}: unreachable, and its switch gave no answer at {at}: {detail}",
         "camera {camera}: không trả lời, lúc {at} bộ chia mạng (switch) cũng không trả lời: {detail}",
     ),
     # The ``detail`` of the texts above.
-    "camera-power-port": ("switch {switch}, port {port}", "bộ chia mạng (switch) {switch}, cổng {port}"),
+    "camera-power-port": ("switch {switch}, port {port}", "bộ chia mạng {switch}, cổng {port}"),
     "camera-power-answers": (
         "something answers at its address",
         "tại địa chỉ của camera vẫn có thiết bị trả lời",
@@ -73,16 +73,16 @@ STATES: Sentences = {
     ),
     "cause-unauthorized": (
         "user name, password or file rights do not let the agent in",
-        "sai tên đăng nhập, mật khẩu hoặc quyền đọc tệp",
+        "sai tên đăng nhập hoặc mật khẩu, hoặc không có quyền đọc tệp",
     ),
     "cause-not_found": (
         "no such stream, file or device",
         "không có luồng, tệp hoặc nguồn hình này",
     ),
-    "cause-no_video": ("it answers, but with no video", "trả lời nhưng không có hình"),
+    "cause-no_video": ("it answers, but with no video", "có trả lời nhưng không có hình"),
     "cause-unsupported": (
         "the agent does not support this kind of address, codec or picture size",
-        "không hỗ trợ loại địa chỉ, kiểu nén hoặc kích thước hình này",
+        "phần mềm không hỗ trợ loại địa chỉ, kiểu nén hoặc kích thước hình này",
     ),
     "cause-stalled": ("connected, but nothing comes", "đã kết nối nhưng không có dữ liệu"),
     "cause-ended": ("it closed the stream", "camera ngắt luồng"),
@@ -132,7 +132,7 @@ NETWORK: Sentences = {
     ),
     "camera-refuses-stream": (
         "the camera refuses the stream (4xx): too many viewers?",
-        "camera từ chối luồng (4xx): có thể do quá nhiều kết nối xem",
+        "camera từ chối gửi luồng (4xx): có thể do quá nhiều kết nối xem",
     ),
     "camera-server-error": (
         "the camera answers with a server error (5xx)",
@@ -147,13 +147,13 @@ NETWORK: Sentences = {
     "login-wrong": ("wrong user name or password", "sai tên đăng nhập hoặc mật khẩu"),
     "login-waits": (
         "wrong user name or password; tried again after {at}, or at once with another password",
-        "sai tên đăng nhập hoặc mật khẩu; sau {at} mới thử lại, mật khẩu khác được thử ngay",
+        "sai tên đăng nhập hoặc mật khẩu; sau {at} mới thử lại mật khẩu này; mật khẩu mới sẽ được thử ngay",
     ),
     "login-of-user-waits": (
         "this user was refused four times within an hour; tried again after {at}, because cameras lock "
         "accounts after five",
-        "tài khoản này bị từ chối bốn lần trong một giờ; sau {at} mới thử lại vì sai năm lần thì camera sẽ "
-        "khóa tài khoản",
+        "tài khoản này bị từ chối đăng nhập bốn lần trong một giờ; sau {at} mới thử lại vì sai năm "
+        "lần thì camera sẽ khóa tài khoản",
     ),
     "login-wanted": (
         "the camera wants a user name and password",
@@ -172,7 +172,7 @@ NETWORK: Sentences = {
 STREAMS: Sentences = {
     "file-not-found": ("there is no such file or device", "không có tệp hoặc nguồn hình này"),
     "file-is-folder": ("this is a folder, not a video", "đây là thư mục, không phải video"),
-    "file-unreadable": ("the agent may not read it", "phần mềm không có quyền đọc"),
+    "file-unreadable": ("the agent may not read it", "phần mềm không có quyền đọc tệp này"),
     "file-no-video": ("this is not a video that can be read", "không đọc được video"),
     "file-ended": ("the file has ended", "đã đọc hết tệp"),
     "device-busy": ("another program uses the device", "chương trình khác đang dùng nguồn hình này"),
@@ -185,7 +185,7 @@ STREAMS: Sentences = {
     ),
     "url-no-file": ("{path} is not a file", "{path} không phải tệp"),
     "stream-ended": ("the camera ended the stream", "camera ngắt luồng"),
-    "stream-no-packet": ("no packet for {seconds:g} s", "{seconds:g} giây không có dữ liệu"),
+    "stream-no-packet": ("no packet for {seconds:g} s", "đã {seconds:g} giây không có dữ liệu"),
     "stream-no-picture": (
         "packets, but no picture for {seconds} s",
         "có dữ liệu nhưng đã {seconds} giây không có hình",
@@ -204,11 +204,11 @@ STREAMS: Sentences = {
     ),
     "picture-too-small": (
         "its pictures are {size}, too small to analyse",
-        "hình {size} quá nhỏ để phân tích",
+        "hình {size} quá nhỏ, không phân tích được",
     ),
     "picture-too-large": (
         "its pictures are {size}, too large to analyse",
-        "hình {size} quá lớn để phân tích",
+        "hình {size} quá lớn, không phân tích được",
     ),
     "picture-too-many": (
         "its pictures are {size}, and {pictures} of them at a time are too much memory",
@@ -224,7 +224,7 @@ STREAMS: Sentences = {
     ),
     "parameter-sets-change": (
         "its parameter sets change more often than a camera's",
-        "bộ tham số của luồng thay đổi nhiều hơn mức bình thường của camera",
+        "bộ tham số của luồng thay đổi nhiều lần hơn mức bình thường của camera",
     ),
     "stream-agent-failed": (
         "the agent failed on this stream ({error})",
@@ -239,12 +239,12 @@ STREAMS: Sentences = {
 AWAKE: Sentences = {
     "awake-motion": (
         "something moves all the time at {corners}; if it is a clock, mask it",
-        "luôn có chuyển động ở vùng {corners}; nếu là đồng hồ trên hình thì thêm vào phần hình bị "
-        "che (masks)",
+        "luôn có chuyển động ở vùng {corners}; nếu là đồng hồ trên hình thì thêm vùng này vào "
+        "phần hình bị che (masks)",
     ),
     "awake-few-keyframes": (
         "too few keyframes were received to measure their interval",
-        "chưa đủ khung I để biết khoảng cách giữa chúng",
+        "chưa nhận đủ khung I để đo khoảng cách giữa các khung I",
     ),
     "awake-keyframes-rare": (
         "keyframes are {seconds:.1f} s apart, more than {limit:g} s",
@@ -252,11 +252,11 @@ AWAKE: Sentences = {
     ),
     "awake-ring-short": (
         "the packet ring does not reach back to the keyframe before",
-        "bộ đệm không lưu đến khung I trước đó",
+        "bộ đệm quá ngắn, không còn khung I liền trước",
     ),
     "awake-keyframes-alone": (
         "its keyframes give no picture on their own",
-        "chỉ có khung I thì không ra hình",
+        "chỉ giải mã khung I thì không ra hình",
     ),
 }
 
@@ -267,18 +267,18 @@ ONVIF: Sentences = {
     ),
     "web-bad-address": (
         "{host}: the camera reports an invalid address of its own",
-        "{host}: camera báo một địa chỉ không hợp lệ",
+        "{host}: địa chỉ mà camera tự báo không hợp lệ",
     ),
     "web-no-http": (
         "{host}: what answers does not speak HTTP",
-        "{host}: máy trả lời không dùng HTTP",
+        "{host}: máy trả lời ở địa chỉ đó không dùng HTTP",
     ),
     "web-no-connection": ("{host}: no connection", "{host}: không kết nối được"),
     "web-login-refused": (
         "{host}: the camera refuses user {user} (HTTP {status}): wrong password, not enough rights, or "
         "locked for a while; it is not tried again",
         "{host}: camera từ chối tài khoản {user} (HTTP {status}): sai mật khẩu, không đủ quyền, hoặc đang bị "
-        "khóa tạm; không thử lại",
+        "khóa tạm; phần mềm không thử lại",
     ),
     "web-answer-too-long": (
         "{host}: it answers with more than {bytes} bytes",
@@ -288,7 +288,7 @@ ONVIF: Sentences = {
         "{host}: {logins} logins of user {user} with this password failed within the last hour; it is tried "
         "again in {minutes} min, because cameras lock accounts; another password is tried at once",
         "{host}: mật khẩu này của tài khoản {user} đã sai {logins} lần trong một giờ qua; {minutes} phút nữa "
-        "mới thử lại để tránh bị camera khóa tài khoản; mật khẩu khác được thử ngay",
+        "mới thử lại để tránh bị camera khóa tài khoản; mật khẩu mới sẽ được thử ngay",
     ),
     "logins-of-user-failed": (
         "{host}: {logins} logins of user {user} failed within the last hour; the next one is tried in "
@@ -298,11 +298,11 @@ ONVIF: Sentences = {
     ),
     "onvif-no-time": (
         "{host}: its answer to GetSystemDateAndTime has no time in it",
-        "{host}: trả lời GetSystemDateAndTime không có giờ",
+        "{host}: camera trả lời GetSystemDateAndTime nhưng không có giờ",
     ),
     "onvif-no-information": (
         "{host}: its answer to GetDeviceInformation cannot be read",
-        "{host}: không đọc được trả lời GetDeviceInformation",
+        "{host}: không đọc được trả lời của camera cho GetDeviceInformation",
     ),
     "onvif-no-profile": (
         "{host}: it reports no media profile",
@@ -319,10 +319,13 @@ ONVIF: Sentences = {
     "onvif-login-refused": (
         "{host}: ONVIF refuses user {user}: wrong password, or a camera whose ONVIF users are apart from its "
         "own; it is not tried again",
-        "{host}: ONVIF từ chối tài khoản {user}: sai mật khẩu, hoặc camera có tài khoản ONVIF riêng; không "
-        "thử lại",
+        "{host}: ONVIF từ chối tài khoản {user}: sai mật khẩu, hoặc camera có tài khoản ONVIF riêng; phần "
+        "mềm không thử lại",
     ),
-    "onvif-needs-login": ("{host}: this request needs a login", "{host}: yêu cầu này cần đăng nhập"),
+    "onvif-needs-login": (
+        "{host}: this request needs a login",
+        "{host}: phải đăng nhập mới gửi được yêu cầu này",
+    ),
 }
 
 CAMERAS: Sentences = {**STATES, **NETWORK, **STREAMS, **AWAKE, **ONVIF}

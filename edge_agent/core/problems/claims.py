@@ -11,7 +11,7 @@ CLAIMS: Sentences = {
     ),
     "claim-ward-differs": (
         "site {site} belongs to ward {ward}, not to {claimed}",
-        "điểm {site} thuộc phường {ward}, không thuộc {claimed}",
+        "điểm {site} thuộc phường {ward}, không thuộc phường {claimed}",
     ),
     "claim-site-taken": (
         "site {site} has another box: {serial}",
@@ -40,7 +40,7 @@ CLAIMS: Sentences = {
     "claim-by-hand": ("refused by the operator: {why}", "người vận hành từ chối: {why}"),
     "claim-withdrawn-by": (
         "withdrawn with the key {key}: {why}",
-        "đã bị thu hồi (khóa {key}): {why}",
+        "việc nhận điểm đã bị hủy (khóa {key}): {why}",
     ),
     "claim-withdrawn-why": ("reason: {why}", "lý do: {why}"),
     "claim-moved": (

@@ -8,7 +8,7 @@ ATTEMPTS: Sentences = {
     "broker-error-at": ("{at} {why}", "lúc {at}: {why}"),
     "broker-retry": (
         "{why}; events are kept, next attempt in {seconds} s (failure {failures} in a row)",
-        "{why}; thiết bị vẫn lưu sự kiện, thử lại sau {seconds} giây (lần lỗi thứ {failures} liên tiếp)",
+        "{why}; thiết bị vẫn lưu sự kiện, thử lại sau {seconds} giây (số lần lỗi liên tiếp: {failures})",
     ),
     "connect-refused": (
         "{host} refuses the connection: nothing listens on that port",
@@ -39,12 +39,12 @@ ATTEMPTS: Sentences = {
     ),
     "connect-closed-plain": (
         "{host} closed the connection during sign-on: does that port speak MQTT without TLS?",
-        "{host} ngắt kết nối khi đang đăng nhập: cổng đó có nhận MQTT không dùng TLS không?",
+        "{host} ngắt kết nối khi đang đăng nhập: có thể cổng đó không nhận MQTT, hoặc chỉ nhận qua TLS",
     ),
     "session-lost": ("the connection to {host} was lost", "mất kết nối tới {host}"),
     "session-silent": (
         "{host} has been silent for {seconds} s",
-        "{host} không gửi gì trong {seconds} giây",
+        "{host} đã {seconds} giây không gửi gì",
     ),
     "session-unacknowledged": (
         "{host} does not acknowledge what it gets",
@@ -52,7 +52,7 @@ ATTEMPTS: Sentences = {
     ),
     "session-oversized": (
         "{host} sent a packet of {bytes} bytes, where at most {limit} are allowed: it is not read",
-        "{host} gửi gói tin {bytes} byte, tối đa cho phép là {limit}: không đọc gói tin này",
+        "{host} gửi gói tin {bytes} byte, quá mức tối đa {limit} byte nên thiết bị không đọc",
     ),
     "session-malformed": (
         "{host} sent what is not MQTT 5",
@@ -102,8 +102,8 @@ TLS: Sentences = {
     "tls-other-name": (
         "the certificate does not name {host}: another server answers, or mqtt.brokers has another name than "
         "the certificate",
-        "chứng thư không ghi tên {host}: máy chủ khác đang trả lời, hoặc mqtt.brokers ghi tên khác với chứng "
-        "thư",
+        "chứng thư không ghi tên {host}: có thể máy chủ khác đang trả lời, hoặc mqtt.brokers ghi tên khác "
+        "với chứng thư",
     ),
     "tls-unknown-issuer": (
         "the certificate of {host} comes from an issuer we do not know; check mqtt.ca_file",
@@ -111,7 +111,7 @@ TLS: Sentences = {
     ),
     "tls-server-refused": (
         "the certificate of {host} is not accepted: {error}",
-        "không chấp nhận chứng thư của {host}: {error}",
+        "thiết bị không chấp nhận chứng thư của {host}: {error}",
     ),
     "tls-own-expired": (
         "the broker says our certificate has expired; renew it",
@@ -187,8 +187,8 @@ REASONS: Sentences = {
     "mqtt-id-in-use": (
         "another client has connected with our client id and the broker dropped us; two gateways with the "
         "same gateway.id? Next attempt at the slowest pace",
-        "có thiết bị khác kết nối cùng mã nên máy chủ nhận tin ngắt thiết bị này; hai thiết bị trùng "
-        "gateway.id? Sẽ thử lại sau khoảng thời gian chờ dài nhất",
+        "có thiết bị khác kết nối bằng cùng một mã nên máy chủ nhận tin ngắt kết nối của thiết bị này; có "
+        "thể hai thiết bị trùng gateway.id. Sẽ thử lại sau khoảng thời gian chờ dài nhất",
     ),
     "mqtt-topic-refused": (
         "the broker refuses a topic name",
@@ -196,7 +196,7 @@ REASONS: Sentences = {
     ),
     "mqtt-too-many": (
         "the broker says we sent more than it can receive",
-        "máy chủ nhận tin báo thiết bị gửi nhiều hơn mức có thể nhận",
+        "máy chủ nhận tin báo thiết bị gửi quá khả năng tiếp nhận của máy chủ",
     ),
     "mqtt-too-large": (
         "the broker refuses a message as too large",
@@ -224,7 +224,7 @@ REASONS: Sentences = {
     ),
     "mqtt-no-qos-1": (
         "the broker does not support QoS 1, without which nothing is delivered",
-        "máy chủ nhận tin không hỗ trợ QoS 1 nên không bảo đảm gửi được",
+        "máy chủ nhận tin không hỗ trợ QoS 1 nên thiết bị không gửi được sự kiện",
     ),
     "mqtt-other-server": (
         "the broker wants us to use another server",
@@ -238,8 +238,8 @@ REASONS: Sentences = {
     "mqtt-only-qos-0": (
         "{host} takes messages of QoS 0 only: it would acknowledge no event, so none would be known to be "
         "delivered; another broker is needed",
-        "{host} chỉ nhận bản tin QoS 0: không xác nhận sự kiện nào nên không biết đã gửi được hay chưa; cần "
-        "máy chủ nhận tin khác",
+        "{host} chỉ nhận bản tin QoS 0: không xác nhận sự kiện nào nên không biết đã gửi được hay chưa; phải "
+        "dùng máy chủ nhận tin khác",
     ),
 }
 

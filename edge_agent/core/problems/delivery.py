@@ -8,11 +8,11 @@ OUTBOX: Sentences = {
     "outbox": ("outbox: {why}", "hàng chờ gửi: {why}"),
     "outbox-full": (
         "outbox: {events} events dropped since start, because it was full",
-        "hàng chờ gửi: đã bỏ {events} sự kiện từ khi khởi động vì hàng chờ đầy",
+        "hàng chờ gửi: từ khi phần mềm khởi động đã bỏ {events} sự kiện vì hàng chờ đầy",
     ),
     "outbox-damaged": (
         "outbox: {events} events lost since start, because the disk damaged them",
-        "hàng chờ gửi: đã mất {events} sự kiện từ khi khởi động do ổ đĩa làm hỏng dữ liệu",
+        "hàng chờ gửi: từ khi phần mềm khởi động đã mất {events} sự kiện do ổ đĩa làm hỏng dữ liệu",
     ),
     "outbox-in-memory": (
         "{why}; events wait in memory, the disk is tried every {seconds} s",
@@ -25,7 +25,7 @@ OUTBOX: Sentences = {
     "outbox-disk-silent": ("{file}: the disk does not answer", "ổ đĩa không phản hồi ({file})"),
     "outbox-no-room": (
         "the file has {file_mb} MB and the gateway's disk has {free_mb} MB free, some of it for events only",
-        "tệp có dung lượng {file_mb} MB, ổ đĩa của thiết bị chỉ còn trống {free_mb} MB và phải giữ lại "
+        "tệp có dung lượng {file_mb} MB, ổ đĩa của thiết bị chỉ còn trống {free_mb} MB và phải chừa "
         "một phần cho sự kiện",
     ),
     "outbox-file-unwritten": (
@@ -38,11 +38,11 @@ OUTBOX: Sentences = {
     ),
     "outbox-log-large": (
         "{file}: another program reads it, so its log has grown to {megabytes} MB",
-        "có chương trình khác đang đọc {file}, nhật ký của tệp đã tăng đến {megabytes} MB",
+        "có chương trình khác đang đọc {file} nên nhật ký của tệp này đã tăng đến {megabytes} MB",
     ),
     "outbox-new-epoch": (
         "{why}; set aside as {file}, a new epoch has begun; {saved}",
-        "tệp lưu bị hỏng ({why}), đã để riêng thành {file}; {saved}",
+        "tệp lưu bị hỏng ({why}), đã đổi tên thành {file} để giữ riêng; {saved}",
     ),
     "salvaged-nothing": ("nothing of it could be read", "không đọc được sự kiện nào"),
     "salvaged-some": (
@@ -59,22 +59,22 @@ BROKER: Sentences = {
     "centre-silent": (
         "centre: nothing confirmed since {since}: {events} events are sent and kept, the oldest for "
         "{seconds} s",
-        "trung tâm: chưa xác nhận sự kiện nào từ {since}: {events} sự kiện đã gửi, thiết bị vẫn lưu, cũ nhất "
-        "đã chờ {seconds} giây",
+        "trung tâm: chưa xác nhận sự kiện nào từ {since}; {events} sự kiện đã gửi nhưng thiết bị vẫn phải "
+        "lưu, sự kiện cũ nhất đã chờ {seconds} giây",
     ),
-    "agent-started": ("the agent started", "lúc khởi động"),
+    "agent-started": ("the agent started", "lúc phần mềm khởi động"),
     "broker-waiting": (
         "broker: {events} events wait, the oldest for {seconds} s",
-        "máy chủ nhận tin: {events} sự kiện đang chờ gửi, cũ nhất đã chờ {seconds} giây",
+        "máy chủ nhận tin: {events} sự kiện đang chờ gửi, sự kiện cũ nhất đã chờ {seconds} giây",
     ),
     "broker-refuses": (
         "broker: {events} events wait, the oldest for {seconds} s; it refused {refused} since start",
-        "máy chủ nhận tin: {events} sự kiện đang chờ gửi, cũ nhất đã chờ {seconds} giây; đã từ chối "
-        "{refused} bản tin từ khi khởi động",
+        "máy chủ nhận tin: {events} sự kiện đang chờ gửi, sự kiện cũ nhất đã chờ {seconds} giây; từ khi "
+        "phần mềm khởi động, máy chủ đã từ chối {refused} bản tin",
     ),
     "broker-not-connected": (
         "broker: not connected: {why}",
-        "máy chủ nhận tin: không kết nối được: {why}",
+        "máy chủ nhận tin: không có kết nối: {why}",
     ),
     "broker-first-attempt": (
         "the first attempt is to come (mqtt.spread_s)",
@@ -82,7 +82,7 @@ BROKER: Sentences = {
     ),
     "broker-no-retain": (
         "broker: it keeps no retained messages, so whoever subscribes later misses the state",
-        "máy chủ nhận tin: không lưu sẵn bản tin (retain), bên đăng ký sau phải chờ bản tin mới",
+        "máy chủ nhận tin: không lưu sẵn bản tin (retain) nên bên nào đăng ký sau phải chờ bản tin mới",
     ),
     "broker-no-subscriber": (
         "broker: no client subscribes to some events or pictures; they are kept",
@@ -90,23 +90,23 @@ BROKER: Sentences = {
     ),
     "broker-away": (
         "broker: not connected for {hours:.1f} h; tried last: {recovery}, {outcome}",
-        "máy chủ nhận tin: mất kết nối {hours:.1f} giờ; lần thử cuối: {recovery}, {outcome}",
+        "máy chủ nhận tin: đã mất kết nối {hours:.1f} giờ; lần thử gần nhất: {recovery}, {outcome}",
     ),
     "broker-away-detail": (
         "broker: not connected for {hours:.1f} h; tried last: {recovery}, {outcome}: {detail}",
-        "máy chủ nhận tin: mất kết nối {hours:.1f} giờ; lần thử cuối: {recovery}, {outcome}: {detail}",
+        "máy chủ nhận tin: đã mất kết nối {hours:.1f} giờ; lần thử gần nhất: {recovery}, {outcome}: {detail}",
     ),
     "certificate-ends": (
         "broker: the certificate ends in {days} days: have the centre renew it",
-        "chứng thư còn {days} ngày: báo trung tâm gia hạn",
+        "chứng thư của thiết bị còn hiệu lực {days} ngày: báo trung tâm gia hạn",
     ),
     "certificate-expired": (
         "broker: the certificate has expired, {days} days ago: have the centre renew it",
-        "chứng thư đã hết hạn từ {days} ngày trước: báo trung tâm gia hạn",
+        "chứng thư của thiết bị đã hết hạn từ {days} ngày trước: báo trung tâm gia hạn",
     ),
     "ca-ends": (
         "broker: the CA certificate ends in {days} days: have the centre renew it",
-        "chứng thư của CA còn {days} ngày: báo trung tâm gia hạn",
+        "chứng thư của CA còn hiệu lực {days} ngày: báo trung tâm gia hạn",
     ),
     "ca-expired": (
         "broker: the CA certificate has expired, {days} days ago: have the centre renew it",
@@ -125,7 +125,7 @@ UPLINK: Sentences = {
     "uplink-waits-2": ("pictures and events of severity info wait", "ảnh và sự kiện mức thông tin phải chờ"),
     "uplink-waits-3": (
         "pictures and events of severity info wait, heartbeats are slow",
-        "ảnh và sự kiện mức thông tin phải chờ, bản tin định kỳ thưa hơn",
+        "ảnh và sự kiện mức thông tin phải chờ, bản tin định kỳ được gửi thưa hơn",
     ),
     "modem-missing": (
         "modem: none is found, although the uplink is a SIM card",

@@ -8,7 +8,7 @@ RULES: Sentences = {
     "in-zone": ("{label} in {zone} for {seconds} s", "{label} ở trong vùng {zone} đã {seconds} giây"),
     "stopped-in-zone": (
         "{label} entered {zone} and has stopped there for {seconds} s",
-        "{label} vào và dừng ở vùng {zone} đã {seconds} giây",
+        "{label} vào vùng {zone} và đã dừng ở đó {seconds} giây",
     ),
     "against-arrow": (
         "{label} goes against the arrow of {zone}: at {degrees} degrees to it, over {distance:.2f} of the "
@@ -18,8 +18,8 @@ RULES: Sentences = {
     ),
     "crowd": (
         "{objects} in {zone} now, {most} at the peak, for {seconds} s",
-        "có {objects} người, phương tiện trong vùng {zone}, lúc đông nhất là {most}, đã kéo dài {seconds} "
-        "giây",
+        "có {objects} người, phương tiện trong vùng {zone}, lúc đông nhất là {most}; tình trạng này đã "
+        "kéo dài {seconds} giây",
     ),
     "line-crossed": (
         "{label} crossed {line} from {start} to {end}",
@@ -65,7 +65,7 @@ OVERRIDES: Sentences = {
     ),
     "override-mask": (
         "rule {rule} is muted for {seconds} s: its events have the severity info and are no alarms; {origin}",
-        "quy tắc {rule} tạm không báo động trong {seconds} giây, chỉ ghi là thông tin; {origin}",
+        "quy tắc {rule} tạm không báo động trong {seconds} giây, sự kiện chỉ ghi ở mức thông tin; {origin}",
     ),
     "override-arm": (
         "rule {rule} is armed for {seconds} s, also outside its schedule; {origin}",
@@ -73,17 +73,17 @@ OVERRIDES: Sentences = {
     ),
     "override-disarm": (
         "rule {rule} is disarmed for {seconds} s: it reports nothing; {origin}",
-        "quy tắc {rule} bị tạm tắt trong {seconds} giây, không phát hiện gì; {origin}",
+        "quy tắc {rule} tạm tắt trong {seconds} giây, không báo sự kiện nào; {origin}",
     ),
     "view-relearned": (
         "the view is learned again: what it shows now becomes the normal view; {origin}",
-        "học lại góc nhìn, hình hiện tại được coi là bình thường; {origin}",
+        "bắt đầu học lại góc nhìn, hình hiện tại được coi là bình thường; {origin}",
     ),
     "override-ended": (
         "rule {rule}: the {override} has ended: {why}",
-        "quy tắc {rule}: kết thúc việc {override}, {why}",
+        "quy tắc {rule}: kết thúc việc {override} ({why})",
     ),
-    "relearn-ended": ("the view: the relearn has ended: {why}", "kết thúc việc học lại góc nhìn, {why}"),
+    "relearn-ended": ("the view: the relearn has ended: {why}", "kết thúc việc học lại góc nhìn ({why})"),
     "ended-over": ("its time is over", "đã hết thời gian"),
     "ended-command": ("a command ended it", "đã được hủy bằng lệnh"),
     "ended-replaced": ("another one replaces it", "đã được thay bằng lệnh khác"),
@@ -99,15 +99,15 @@ OVERRIDES: Sentences = {
 LIMITS: Sentences = {
     "own-certificate-renewed": (
         "the gateway's certificate was renewed, it lasts until {day}",
-        "chứng thư đã được gia hạn đến ngày {day}",
+        "chứng thư của thiết bị đã được gia hạn đến ngày {day}",
     ),
     "own-certificate-expired": (
         "the gateway's certificate expired on {day}: no broker lets this gateway in",
-        "chứng thư đã hết hạn ngày {day}",
+        "chứng thư của thiết bị đã hết hạn ngày {day}: không kết nối được máy chủ nhận tin nào",
     ),
     "own-certificate-ends": (
         "the gateway's certificate ends on {day}, in {days} days",
-        "chứng thư hết hạn ngày {day}, còn {days} ngày",
+        "chứng thư của thiết bị sẽ hết hạn ngày {day}, còn {days} ngày",
     ),
     "ca-certificate-renewed": (
         "the CA's certificate was renewed, it lasts until {day}",
@@ -115,25 +115,25 @@ LIMITS: Sentences = {
     ),
     "ca-certificate-expired": (
         "the CA's certificate expired on {day}: no broker lets this gateway in",
-        "chứng thư của CA đã hết hạn ngày {day}",
+        "chứng thư của CA đã hết hạn ngày {day}: không kết nối được máy chủ nhận tin nào",
     ),
     "ca-certificate-ends": (
         "the CA's certificate ends on {day}, in {days} days",
-        "chứng thư của CA hết hạn ngày {day}, còn {days} ngày",
+        "chứng thư của CA sẽ hết hạn ngày {day}, còn {days} ngày",
     ),
     "board-throttles": ("the board slows itself down", "bo mạch tự giảm tốc"),
     "temperature-up": (
         "temperature {celsius:.1f} C, step {step} from {limit:g} C on",
-        "nhiệt độ {celsius:.1f} °C, mức {step} từ {limit:g} °C",
+        "nhiệt độ {celsius:.1f} °C, chuyển sang mức {step} (áp dụng từ {limit:g} °C)",
     ),
     "temperature-down": (
         "temperature {celsius:.1f} C, below {limit:g} C for {seconds} s",
-        "nhiệt độ {celsius:.1f} °C, dưới {limit:g} °C đã {seconds} giây",
+        "nhiệt độ {celsius:.1f} °C, đã ở dưới {limit:g} °C trong {seconds} giây",
     ),
     "period-began": ("a new billing period began on {day}", "kỳ cước mới bắt đầu ngày {day}"),
     "budget-short": (
         "{used_mb:,} MB of {budget_mb:,} MB used, {days:.1f} days left",
-        "đã dùng {used_mb:,} trong tổng số {budget_mb:,} MB, còn {days:.1f} ngày",
+        "đã dùng {used_mb:,} trong tổng số {budget_mb:,} MB, kỳ cước còn {days:.1f} ngày",
     ),
     "budget-recovers": ("more of the budget is left again: {why}", "đã có thêm dung lượng: {why}"),
 }
@@ -149,11 +149,11 @@ COLLECTIONS: Sentences = {
     ),
     "collection-gone": (
         "no frame is on the gateway any more: {sent} sent, {exported} exported, {deleted} deleted",
-        "thiết bị không còn ảnh huấn luyện: đã gửi {sent}, chép ra {exported}, xóa {deleted}",
+        "thiết bị không còn ảnh huấn luyện: đã gửi {sent} ảnh, chép ra {exported} ảnh, xóa {deleted} ảnh",
     ),
     "collection-exported": (
         "{frames} frames were exported on the gateway by {by}",
-        "{by} đã chép {frames} ảnh huấn luyện ra ngoài tại thiết bị",
+        "{by} đã chép ra {frames} ảnh huấn luyện ngay trên thiết bị",
     ),
     "collection-full": ("each camera has its frames", "mỗi camera đã đủ ảnh"),
     "collection-command": ("a command ended it", "có lệnh dừng"),

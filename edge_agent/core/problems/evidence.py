@@ -12,13 +12,14 @@ STORAGE: Sentences = {
     "evidence-used-up": (
         "storage.max_bytes ({bytes}) is used up, and the stored files belong to more severe events or are "
         "held",
-        "đã dùng hết storage.max_bytes ({bytes}), các tệp đang lưu quan trọng hơn hoặc đang được giữ lại",
+        "đã dùng hết storage.max_bytes ({bytes}), các tệp đang lưu đều thuộc sự kiện nghiêm trọng hơn hoặc "
+        "đang được giữ lại",
     ),
     "evidence-disk-short": (
         "the disk is full: {free_mb} MB free, storage.keep_free must stay free, and the stored files belong "
         "to more severe events or are held",
-        "ổ đĩa đầy, còn trống {free_mb} MB; phải giữ lại phần trống theo storage.keep_free, các tệp đang lưu "
-        "quan trọng hơn hoặc đang được giữ lại",
+        "ổ đĩa không đủ chỗ: còn trống {free_mb} MB, phải chừa phần trống theo storage.keep_free; các tệp "
+        "đang lưu đều thuộc sự kiện nghiêm trọng hơn hoặc đang được giữ lại",
     ),
     "journal-failed": ("journal: {why}", "nhật ký chứng cứ: {why}"),
     "journal-missed": (
@@ -51,7 +52,7 @@ KEYS: Sentences = {
     "evidence-key-in-memory": (
         "{why}; events are signed with a temporary key, which is lost when the agent stops; the birth "
         "message contains it",
-        "{why}; đang ký số bằng khóa tạm, mất khi phần mềm dừng; thiết bị đã báo khóa này cho trung tâm",
+        "{why}; đang ký số bằng khóa tạm, khóa này mất khi phần mềm dừng; thiết bị đã báo khóa cho trung tâm",
     ),
     "evidence-key-gone": ("{file} is gone", "tệp {file} không còn"),
     "evidence-key-unusable": ("{file}: {error}", "khóa {file} không dùng được: {error}"),
@@ -64,7 +65,8 @@ VERDICTS: Sentences = {
     "signed-itself": (
         "its own signature is valid; the fields around it, such as its time, are signed by the next head "
         "only",
-        "chữ ký số của nội dung đúng; thời gian và các phần đi kèm do chữ ký số kế tiếp xác nhận",
+        "chữ ký số của chính sự kiện này hợp lệ; thời gian và các phần đi kèm chỉ được chữ ký số kế tiếp "
+        "bảo đảm",
     ),
     "no-gateway-key": (
         "no public key was given (--gateway-key): no signature was checked",
@@ -72,15 +74,15 @@ VERDICTS: Sentences = {
     ),
     "head-changed": (
         "its signature is not valid: something in this head was changed",
-        "chữ ký số không khớp: nội dung được ký đã bị sửa",
+        "chữ ký số không khớp: nội dung được ký số đã bị sửa",
     ),
     "signed-twice": (
         "two different events of this number are signed: the key is in use elsewhere too",
-        "hai sự kiện khác nhau có cùng số thứ tự đều được ký: khóa của thiết bị còn được dùng ở nơi khác",
+        "hai sự kiện khác nhau có cùng số thứ tự đều được ký số: khóa của thiết bị còn được dùng ở nơi khác",
     ),
     "bytes-changed": (
         "its bytes are not those that were signed",
-        "nội dung không còn giống khi ký",
+        "nội dung không còn đúng như khi ký",
     ),
     "links-broken": (
         "it does not fit the event before or after it: one of the two was changed",
@@ -88,7 +90,7 @@ VERDICTS: Sentences = {
     ),
     "not-signed-yet": (
         "newer than the last event that a head signs",
-        "mới hơn sự kiện cuối cùng đã được ký",
+        "mới hơn sự kiện cuối cùng đã được ký số",
     ),
     "other-key": (
         "signed with the key {key}, which was not given",

@@ -11,20 +11,20 @@ BOARD: Sentences = {
     ),
     "clock-trusted": (
         "--trust-clock: signed commands are accepted also with a clock that is not synchronised",
-        "--trust-clock: nhận lệnh đã ký số cả khi đồng hồ chưa đồng bộ",
+        "--trust-clock: nhận lệnh đã ký số, kể cả khi đồng hồ chưa đồng bộ",
     ),
     "schedules-armed": (
         "clock not synchronised since the gateway started: rules with a schedule are armed all day ({rules})",
-        "đồng hồ chưa đồng bộ từ khi khởi động: {rules} quy tắc có lịch được bật cả ngày",
+        "đồng hồ chưa đồng bộ từ khi thiết bị khởi động: {rules} quy tắc có lịch được bật cả ngày",
     ),
     "schedules-off": (
         "clock not synchronised since the gateway started: rules with a schedule are off ({rules})",
-        "đồng hồ chưa đồng bộ từ khi khởi động: {rules} quy tắc có lịch đang tắt",
+        "đồng hồ chưa đồng bộ từ khi thiết bị khởi động: {rules} quy tắc có lịch đang tắt",
     ),
     "schedules-clock": (
         "clock not synchronised since the gateway started: rules with a schedule use it all the same "
         "({rules})",
-        "đồng hồ chưa đồng bộ từ khi khởi động: {rules} quy tắc có lịch có thể sai giờ",
+        "đồng hồ chưa đồng bộ từ khi thiết bị khởi động: {rules} quy tắc có lịch có thể sai giờ",
     ),
     "undervoltage": (
         "undervoltage: the power supply is too weak",
@@ -68,11 +68,11 @@ BOARD: Sentences = {
     ),
     "units-stale": (
         "failed units: no longer checked, see edge-agent-units.timer",
-        "dịch vụ bị lỗi: không còn được kiểm tra, xem edge-agent-units.timer",
+        "danh sách dịch vụ bị lỗi: không còn được cập nhật, xem edge-agent-units.timer",
     ),
     "units-unreadable": (
         "failed units: {file} cannot be read",
-        "dịch vụ bị lỗi: không đọc được {file}",
+        "danh sách dịch vụ bị lỗi: không đọc được {file}",
     ),
     "firmware-old": (
         "firmware: {name} {version} is older than {minimum}, which {profile} asks for: {fix}",
@@ -84,11 +84,11 @@ BOARD: Sentences = {
     ),
     "watchdog-other": (
         "watchdog: {found} instead of {wanted}, which resets the board: {fix}",
-        "tự khởi động lại: đang dùng {found}, phải dùng {wanted} mới khởi động lại được bo mạch: {fix}",
+        "watchdog: đang dùng {found}, phải dùng {wanted} mới khởi động lại được bo mạch: {fix}",
     ),
     "watchdog-off": (
         "watchdog: {wanted} is not armed, nothing resets a gateway that hangs: {fix}",
-        "tự khởi động lại: {wanted} chưa bật, thiết bị bị treo sẽ không tự khởi động lại: {fix}",
+        "watchdog: {wanted} chưa bật nên nếu bị treo, thiết bị sẽ không tự khởi động lại: {fix}",
     ),
     "units-more": ("units: {units} more failed", "còn {units} dịch vụ khác bị lỗi"),
 }
@@ -98,11 +98,11 @@ SERVICES: Sentences = {
     "evidence": ("evidence: {why}", "chứng cứ: {why}"),
     "evidence-missed": (
         "evidence: {clips} clips could not be made since start",
-        "chứng cứ: không lưu được {clips} đoạn video từ khi khởi động",
+        "chứng cứ: từ khi phần mềm khởi động đã có {clips} đoạn video không lưu được",
     ),
     "command-journal-unwritable": ("{folder} cannot be written", "không ghi được vào {folder}"),
     "command-journal-failed": ("{folder}: {error}", "không dùng được {folder}: {error}"),
-    "commands": ("commands: {why}, most are refused", "lệnh: {why}, phần lớn bị từ chối"),
+    "commands": ("commands: {why}, most are refused", "lệnh: {why} nên phần lớn lệnh bị từ chối"),
     "rule-overridden": (
         "rule {rule} of {camera}: {override} for {minutes} min more, as the centre asked",
         "quy tắc {rule} của {camera}: {override}, còn {minutes} phút, theo lệnh của trung tâm",
@@ -126,7 +126,7 @@ SERVICES: Sentences = {
     "passages-disk": ("the disk failed ({error})", "ổ đĩa bị lỗi ({error})"),
     "passages-disk-short": (
         "the disk is full: {free_mb} MB free, storage.keep_free must stay free",
-        "ổ đĩa đầy, còn trống {free_mb} MB; phải giữ lại phần trống theo storage.keep_free",
+        "ổ đĩa không đủ chỗ: còn trống {free_mb} MB, phải chừa phần trống theo storage.keep_free",
     ),
     "passages-damaged": (
         "the files were damaged ({error}); they were deleted and are started again",
@@ -134,7 +134,7 @@ SERVICES: Sentences = {
     ),
     "collection-disk-short": (
         "the disk is short: {free_mb} MB free, storage.keep_free must stay free",
-        "ổ đĩa sắp đầy, còn trống {free_mb} MB; phải giữ lại phần trống theo storage.keep_free",
+        "ổ đĩa không đủ chỗ: còn trống {free_mb} MB, phải chừa phần trống theo storage.keep_free",
     ),
     "collection-used-up": (
         "collect.max_bytes ({bytes}) is used up",
@@ -166,7 +166,7 @@ SERVICES: Sentences = {
         "the agent could not apply it: {why}",
         "phần mềm không áp dụng được: {why}",
     ),
-    "config-trial-failed": ("within {seconds} s {why}", "trong {seconds} giây: {why}"),
+    "config-trial-failed": ("within {seconds} s {why}", "sau {seconds} giây thử, {why}"),
     "config-no-broker": ("the broker was not connected", "không kết nối được máy chủ nhận tin"),
     "config-camera-lost": (
         "camera {camera}, which was up, did not come up again",

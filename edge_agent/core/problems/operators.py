@@ -8,7 +8,7 @@ RULES: Sentences = {
     "rule-masked": (
         "{camera}: rule {rule} is masked for {seconds} s: its events have the severity info and are no "
         "alarms",
-        "{camera}: quy tắc {rule} tạm không báo động trong {seconds} giây, chỉ ghi là thông tin",
+        "{camera}: quy tắc {rule} tạm không báo động trong {seconds} giây, sự kiện chỉ ghi ở mức thông tin",
     ),
     "rule-armed": (
         "{camera}: rule {rule} is armed for {seconds} s, also outside its schedule",
@@ -16,11 +16,11 @@ RULES: Sentences = {
     ),
     "rule-disarmed": (
         "{camera}: rule {rule} is disarmed for {seconds} s: it reports nothing",
-        "{camera}: quy tắc {rule} bị tạm tắt trong {seconds} giây, không phát hiện gì",
+        "{camera}: quy tắc {rule} tạm tắt trong {seconds} giây, không báo sự kiện nào",
     ),
     "rule-not-kept": (
         "{text}; the disk does not store this, so it ends with a restart of the agent",
-        "{text}; ổ đĩa không lưu được, sẽ hết hiệu lực khi phần mềm khởi động lại",
+        "{text}; ổ đĩa không lưu được nên việc này hết hiệu lực khi phần mềm khởi động lại",
     ),
     "rule-was-not": (
         "{camera}: rule {rule} was not {before}; it is {now}",
@@ -46,10 +46,10 @@ RULES: Sentences = {
 
 CAMERAS: Sentences = {
     "storm-ended": ("storm mode has ended", "đã kết thúc chế độ bão"),
-    "storm-until": ("storm mode until {until}", "chế độ bão đến {until}"),
+    "storm-until": ("storm mode until {until}", "chế độ bão kéo dài đến {until}"),
     "storm-began": (
         "a picture of {cameras} every {seconds:g} s until {until}",
-        "cứ {seconds:g} giây gửi một ảnh của {cameras}, đến {until}",
+        "cứ {seconds:g} giây gửi ảnh của {cameras} một lần, đến {until}",
     ),
     "camera-not-networked": (
         "{camera} is not a camera on the network; no request was sent",
@@ -57,11 +57,11 @@ CAMERAS: Sentences = {
     ),
     "camera-no-login": (
         "{camera} has no login in the configuration, and a reboot needs one; no request was sent",
-        "{camera} chưa có tài khoản trong cấu hình nên không khởi động lại được; chưa gửi gì",
+        "{camera} chưa có tài khoản trong cấu hình nên không khởi động lại được; chưa gửi yêu cầu nào",
     ),
     "camera-reboot-silent": (
         "{camera} has not answered the request within {seconds} s",
-        "đã gửi yêu cầu, {camera} không trả lời trong {seconds} giây",
+        "đã gửi yêu cầu nhưng {camera} không trả lời trong {seconds} giây",
     ),
     "camera-reboot-failed": (
         "the request could not be sent to {camera}: {error}",
@@ -69,7 +69,7 @@ CAMERAS: Sentences = {
     ),
     "camera-reboot-refused": (
         "{camera} refuses to reboot: {error}",
-        "{camera} không khởi động lại: {error}",
+        "{camera} từ chối khởi động lại: {error}",
     ),
     "camera-reboots": (
         "{camera} reboots; its pictures return in a minute or two",
@@ -80,17 +80,17 @@ CAMERAS: Sentences = {
 COLLECTIONS: Sentences = {
     "collect-delete-later": (
         "delete is for the end of a collection: for_s has to be 0",
-        "delete chỉ dùng khi kết thúc: for_s phải bằng 0",
+        "delete chỉ dùng khi kết thúc đợt lấy ảnh: for_s phải bằng 0",
     ),
     "collect-goes-on": (
         "{event} goes on or has frames on the gateway: end it with for_s=0, then have them sent, exported "
         "(edge-agent collect export) or deleted (delete=true)",
-        "{event} đang lấy ảnh hoặc còn ảnh trên thiết bị: kết thúc bằng for_s=0, rồi cho gửi, chép ra "
-        "(edge-agent collect export) hoặc xóa (delete=true)",
+        "đợt lấy ảnh {event} chưa kết thúc hoặc còn ảnh trên thiết bị: hãy kết thúc bằng for_s=0, rồi cho "
+        "gửi ảnh, chép ảnh ra (edge-agent collect export) hoặc xóa ảnh (delete=true)",
     ),
     "collect-not-kept": (
         "the disk does not store it; nothing has begun",
-        "ổ đĩa không lưu được; chưa bắt đầu",
+        "ổ đĩa không lưu được nên chưa bắt đầu lấy ảnh",
     ),
     "collect-not-deleted": (
         "no more frames are taken, but some are not deleted: {error}",
@@ -111,7 +111,7 @@ COLLECTIONS: Sentences = {
     ),
     "collect-began": (
         "up to {frames} frames each of {cameras} are kept until {until}",
-        "lưu tối đa {frames} ảnh mỗi camera ({cameras}) đến {until}",
+        "lưu tối đa {frames} ảnh mỗi camera ({cameras}), đến {until}",
     ),
     "no-cameras": ("this gateway has no camera", "thiết bị không có camera nào"),
 }
@@ -153,13 +153,13 @@ GATEWAY: Sentences = {
     ),
     "agent-without-systemd": (
         "this agent was not started by systemd, so nothing would start it again",
-        "phần mềm không do systemd chạy nên sẽ không được khởi động lại",
+        "phần mềm không do systemd chạy nên nếu dừng thì sẽ không tự khởi động lại",
     ),
     "birth-again": ("the birth message is being sent again", "bản tin khai báo đang được gửi lại"),
 }
 
 CONFIGURATIONS: Sentences = {
-    "config-in-force": ("version {version} is in force", "đang dùng phiên bản {version}"),
+    "config-in-force": ("version {version} is in force", "đang dùng cấu hình phiên bản {version}"),
     "config-agent-restarts": (
         "the agent restarts to apply {keys}",
         "phần mềm khởi động lại để áp dụng {keys}",
@@ -172,14 +172,14 @@ CONFIGURATIONS: Sentences = {
         "the agent was restarted before it applied the configuration",
         "phần mềm đã khởi động lại trước khi kịp áp dụng cấu hình",
     ),
-    "config-other-on-trial": ("version {version} is on trial", "đang thử phiên bản {version}"),
+    "config-other-on-trial": ("version {version} is on trial", "đang thử cấu hình phiên bản {version}"),
     "config-outdated": (
         "version {version} is not above {in_force}, which is in force",
-        "phiên bản {version} không cao hơn phiên bản {in_force} đang dùng",
+        "cấu hình phiên bản {version} không mới hơn phiên bản {in_force} đang dùng",
     ),
     "config-tried-before": (
         "version {version} was tried and given up: {why}",
-        "đã thử phiên bản {version} nhưng không đạt: {why}",
+        "đã thử cấu hình phiên bản {version} nhưng không đạt: {why}",
     ),
     "config-other-hash": (
         "the hash of config is not the one in sha256",
@@ -222,21 +222,22 @@ CONFIGURATIONS: Sentences = {
     ),
     "rule-change-outdated": (
         "the configuration has changed since this change was drafted; draft it again",
-        "cấu hình đã thay đổi sau khi soạn thay đổi này; hãy soạn lại",
+        "cấu hình đã khác so với lúc soạn thay đổi này; hãy soạn lại",
     ),
     "rule-change-large": (
         "the changed rules and masks of this gateway would have {bytes} bytes, at most {limit} are stored",
-        "các quy tắc và phần hình bị che đã đổi của thiết bị sẽ có {bytes} byte, quá mức tối đa {limit}",
+        "dữ liệu về các quy tắc và phần hình bị che đã đổi của thiết bị sẽ lên tới {bytes} byte, quá mức tối "
+        "đa {limit} byte",
     ),
     "rule-change-misfits": (
         "rules that a command changed earlier do not fit the configuration any more ({why}); until they do, "
         "no other rule or mask can be changed. Take each rule that does not fit back to the configuration, "
         "on the console's page of rules or by set-rule with reset=RULE (changed are {rules}), then send this "
         "change again",
-        "quy tắc đã đổi bằng lệnh trước đây không còn khớp với cấu hình ({why}) nên chưa đổi được quy tắc "
-        "hay phần hình bị che khác. Trước hết hãy khôi phục theo cấu hình từng quy tắc không khớp, trên "
-        "trang quy tắc hoặc bằng lệnh set-rule với reset=MÃ (các quy tắc đã đổi: {rules}), rồi gửi lại thay "
-        "đổi này",
+        "có quy tắc trước đây được đổi bằng lệnh, nay không còn khớp với cấu hình ({why}) nên chưa đổi được "
+        "quy tắc hay phần hình bị che nào khác. Trước hết hãy khôi phục theo cấu hình từng quy tắc không "
+        "khớp, trên trang quy tắc hoặc bằng lệnh set-rule với reset=MÃ (các quy tắc đã đổi: {rules}), rồi "
+        "gửi lại thay đổi này",
     ),
     "rule-change-shared": (
         "other rules use {place} too; give the zone or line of this rule another id",
@@ -269,8 +270,8 @@ CONFIGURATIONS: Sentences = {
     "masks-hide-rules": (
         "the masks are in force; nothing is seen any more by the rules {rules}, because their zone or line "
         "lies entirely in a mask",
-        "phần hình bị che đã có hiệu lực; các quy tắc {rules} không còn phát hiện được gì vì vùng hoặc vạch "
-        "ảo của các quy tắc này nằm trọn trong phần hình bị che",
+        "phần hình bị che đã có hiệu lực; những quy tắc sau không còn phát hiện được gì, vì vùng hoặc vạch "
+        "ảo nằm trọn trong phần hình bị che: {rules}",
     ),
     "masks-reset-done": (
         "the masks are as configured again",
@@ -280,7 +281,7 @@ CONFIGURATIONS: Sentences = {
         "the rule is switched off",
         "quy tắc đã tắt",
     ),
-    "config-and": ("{why}; and {error}", "{why}; và {error}"),
+    "config-and": ("{why}; and {error}", "{why}; ngoài ra {error}"),
 }
 
 AGENT: Sentences = {
@@ -310,16 +311,19 @@ AGENT: Sentences = {
         "the configuration was read again\n  {changes:lines}",
         "đã đọc lại cấu hình\n  {changes:lines}",
     ),
-    "reload-added": ("added: {names}", "thêm: {names}"),
-    "reload-removed": ("removed: {names}", "bỏ: {names}"),
-    "reload-stream": ("restarted: {names}", "khởi động lại: {names}"),
-    "reload-pipeline": ("restarted, still connected: {names}", "khởi động lại, vẫn giữ kết nối: {names}"),
-    "reload-rules": ("rules changed: {names}", "đổi quy tắc: {names}"),
-    "reload-untouched": ("untouched: {names}", "giữ nguyên: {names}"),
-    "reload-at-once": ("applied at once: {names}", "áp dụng ngay: {names}"),
+    "reload-added": ("added: {names}", "thêm camera: {names}"),
+    "reload-removed": ("removed: {names}", "bỏ camera: {names}"),
+    "reload-stream": ("restarted: {names}", "kết nối lại camera: {names}"),
+    "reload-pipeline": (
+        "restarted, still connected: {names}",
+        "khởi động lại phần phân tích, vẫn giữ kết nối camera: {names}",
+    ),
+    "reload-rules": ("rules changed: {names}", "đổi quy tắc của camera: {names}"),
+    "reload-untouched": ("untouched: {names}", "giữ nguyên camera: {names}"),
+    "reload-at-once": ("applied at once: {names}", "áp dụng ngay các mục: {names}"),
     "reload-waits": (
         "waits for a restart of the agent: {names}",
-        "chờ phần mềm khởi động lại: {names}",
+        "chờ phần mềm khởi động lại mới áp dụng: {names}",
     ),
     "reload-no-file": (
         "this agent was started without a configuration file",

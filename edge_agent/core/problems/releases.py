@@ -63,7 +63,7 @@ REASONS: Sentences = {
         "không lúc nào hoạt động tốt liên tục {seconds} giây",
     ),
     "release-silent": ("it does not answer", "phần mềm không trả lời"),
-    "release-other-answers": ("{version} answers", "bản {version} trả lời"),
+    "release-other-answers": ("{version} answers", "phần mềm đang trả lời là bản {version}"),
     "release-no-broker": ("no broker", "không kết nối được máy chủ nhận tin"),
     "release-no-picture": ("no picture from {camera}", "{camera} không có hình"),
 }
@@ -73,7 +73,7 @@ DOWNLOADS: Sentences = {
     "download-failed": ("{file} cannot be fetched: {error}", "không tải được {file}: {error}"),
     "download-kept": (
         "{why}; the part that was fetched is kept for the next update",
-        "{why}; phần đã tải được giữ cho lần cập nhật sau",
+        "{why}; phần đã tải về được lưu để dùng cho lần cập nhật sau",
     ),
     "download-not-signed": (
         "{file} is not the file that the manifest signs",
@@ -101,7 +101,7 @@ UPDATES: Sentences = {
     ),
     "update-manifest-names": (
         "the manifest has an invalid version, or a wheel with an invalid name or size",
-        "manifest có phiên bản không hợp lệ, hoặc có wheel sai tên hoặc kích thước",
+        "manifest có phiên bản không hợp lệ, hoặc có wheel sai tên hoặc sai kích thước",
     ),
     "update-under-way": ("update {command} is under way", "đang cập nhật theo lệnh {command}"),
     "update-replaced": (
@@ -132,7 +132,7 @@ UPDATES: Sentences = {
     ),
     "update-wants-no-piece": (
         "no update {update} waits for pieces",
-        "không có lệnh cập nhật {update} nào đang chờ nhận thêm phần của tệp",
+        "không có lệnh cập nhật {update} nào còn chờ nhận các phần của tệp",
     ),
     "update-has-wheel": ("{wheel} is not missing", "đã có đủ wheel {wheel}"),
     "update-piece-not-stored": ("the piece cannot be stored: {error}", "không lưu được phần này: {error}"),
@@ -174,7 +174,7 @@ MODEL_COMMANDS: Sentences = {
     "model-manifest": ("manifest: {error}", "manifest: {error}"),
     "model-manifest-unsigned": (
         "{why}: do not install the model",
-        "{why}: không cài mô hình này",
+        "{why}: không được cài mô hình này",
     ),
     "model-manifest-malformed": (
         "this is not the manifest of a model release: {error}",
@@ -182,7 +182,7 @@ MODEL_COMMANDS: Sentences = {
     ),
     "model-manifest-other": (
         "it is signed, but it is not a model release: do not install the model",
-        "có chữ ký số, nhưng không phải bản phát hành mô hình: không cài mô hình này",
+        "có chữ ký số, nhưng không phải bản phát hành mô hình: không được cài mô hình này",
     ),
     "model-manifest-count": (
         "the manifest names {models} models (.tflite), and not one",
@@ -224,7 +224,7 @@ MODEL_COMMANDS: Sentences = {
         "{name} is in force, on probation until {until}",
         "đang dùng {name}, theo dõi đến {until}",
     ),
-    "model-trial-ended": ("the shadow mode of {name} has ended", "đã dừng chạy thử {name}"),
+    "model-trial-ended": ("the shadow mode of {name} has ended", "đã dừng chạy thử song song {name}"),
     "model-none-before": (
         "the model that ships is in force, there is none to go back to",
         "đang dùng mô hình có sẵn trong phần mềm, không có mô hình trước để quay về",
@@ -235,10 +235,10 @@ MODEL_COMMANDS: Sentences = {
     "model-figures-objects": (
         "{frames} frames, {agreement}: {both} objects by both, {old} only by the model in force, {new} only "
         "by the new one",
-        "{frames} khung hình, {agreement}: cả hai mô hình phát hiện {both} người, phương tiện, chỉ mô hình "
-        "đang dùng phát hiện {old}, chỉ mô hình mới phát hiện {new}",
+        "{frames} khung hình, {agreement}: cả hai mô hình cùng phát hiện {both} người, phương tiện; chỉ mô "
+        "hình đang dùng phát hiện {old}, chỉ mô hình mới phát hiện {new}",
     ),
-    "model-figures-agreement": ("agreement {agreement:.2f}", "trùng khớp {agreement:.2f}"),
+    "model-figures-agreement": ("agreement {agreement:.2f}", "mức trùng khớp {agreement:.2f}"),
     "model-figures-no-agreement": ("no agreement known", "chưa rõ mức trùng khớp"),
     "model-figures-times": (
         "{old_ms:.1f} ms and {new_ms:.1f} ms an inference",

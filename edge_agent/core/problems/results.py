@@ -8,19 +8,20 @@ MODELS: Sentences = {
     "model-reason": ("{name}: {why}", "{name}: {why}"),
     "model-too-few": (
         "{camera}: {objects} objects, under a third of the {expected} expected",
-        "{camera}: {objects} người, phương tiện, chưa bằng một phần ba số dự kiến ({expected})",
+        "{camera}: phát hiện {objects} người, phương tiện, chưa bằng một phần ba số dự kiến ({expected})",
     ),
     "model-too-many": (
         "{camera}: {objects} objects, over three times the {expected} expected",
-        "{camera}: {objects} người, phương tiện, gấp hơn ba lần số dự kiến ({expected})",
+        "{camera}: phát hiện {objects} người, phương tiện, gấp hơn ba lần số dự kiến ({expected})",
     ),
     "model-too-few-of-group": (
         "{camera}: {objects} objects of the group {label}, under a third of the {expected} expected",
-        "{camera}: {objects} trường hợp thuộc nhóm {label}, chưa bằng một phần ba số dự kiến ({expected})",
+        "{camera}: phát hiện {objects} trường hợp thuộc nhóm {label}, chưa bằng một phần ba số dự kiến "
+        "({expected})",
     ),
     "model-too-many-of-group": (
         "{camera}: {objects} objects of the group {label}, over three times the {expected} expected",
-        "{camera}: {objects} trường hợp thuộc nhóm {label}, gấp hơn ba lần số dự kiến ({expected})",
+        "{camera}: phát hiện {objects} trường hợp thuộc nhóm {label}, gấp hơn ba lần số dự kiến ({expected})",
     ),
     "model-crashes": (
         "the agent has ended unasked {times} times while it ran",
@@ -30,7 +31,7 @@ MODELS: Sentences = {
         "{inferences} of its inferences in a row have failed",
         "{inferences} lần nhận dạng liên tiếp bị lỗi",
     ),
-    "model-not-loaded": ("it cannot be loaded: {why}", "không tải được mô hình: {why}"),
+    "model-not-loaded": ("it cannot be loaded: {why}", "không nạp được mô hình: {why}"),
     "model-command": ("command {command} ended it", "đã dừng theo lệnh {command}"),
     "model-confirmed": ("its probation is over", "đã hết thời gian theo dõi"),
     "model-switched": ("{origin}; {agreement}", "{origin}; {agreement}"),
@@ -52,12 +53,12 @@ MODELS: Sentences = {
     ),
     "model-extra-objects": (
         "the new model alone detects {extra:.1f} objects for each known one, at most {most} is accepted",
-        "tính trên mỗi người, phương tiện đã biết, mô hình mới phát hiện thêm {extra:.1f} trường hợp; tối đa "
-        "cho phép {most}",
+        "cứ mỗi người, phương tiện mà mô hình đang dùng phát hiện được, mô hình mới phát hiện thêm "
+        "{extra:.1f} trường hợp khác; tối đa cho phép {most}",
     ),
     "model-slow": (
         "an inference takes {new_ms} ms, with the model in force {old_ms} ms",
-        "mỗi lần nhận dạng mất {new_ms} ms, mô hình đang dùng chỉ mất {old_ms} ms",
+        "mỗi lần nhận dạng, mô hình mới mất {new_ms} ms, mô hình đang dùng chỉ mất {old_ms} ms",
     ),
     "models-not-compared": (
         "no objects were compared",
@@ -74,7 +75,7 @@ CLIPS: Sentences = {
     "clip-without-keyframe": ("there is no keyframe in it", "không có khung I nào"),
     "clip-agent-ended": (
         "the agent ended before the clip was complete",
-        "phần mềm dừng trước khi video hoàn thành",
+        "phần mềm dừng trước khi ghi xong video",
     ),
     "clip-not-stored": (
         "the agent was stopped before it was stored",
@@ -106,11 +107,12 @@ CLIPS: Sentences = {
 REHEARSALS: Sentences = {
     "rehearsal-done": (
         "rule {rule} would have reported {draft} times; there is no such rule in force",
-        "quy tắc {rule} lẽ ra đã báo {draft} lần; hiện không có quy tắc này",
+        "bản nháp của quy tắc {rule} lẽ ra đã báo {draft} lần; hiện chưa có quy tắc này",
     ),
     "rehearsal-compared": (
         "rule {rule} would have reported {draft} times, the one in force {present} times",
-        "quy tắc {rule} lẽ ra đã báo {draft} lần, quy tắc đang dùng đã báo {present} lần",
+        "bản nháp của quy tắc {rule} lẽ ra đã báo {draft} lần, còn quy tắc đang dùng lẽ ra "
+        "đã báo {present} lần",
     ),
     "rehearsal-no-file": (
         "the agent runs without a configuration file, and a draft is checked against it",
@@ -121,7 +123,7 @@ REHEARSALS: Sentences = {
         "phải ghi mục đích và số vụ việc: các ví dụ có hình người, và mỗi lần dùng khóa tìm kiếm đều được "
         "ghi lại",
     ),
-    "rehearsal-later": ("the rehearsal waits: {why}", "chạy thử tạm chờ: {why}"),
+    "rehearsal-later": ("the rehearsal waits: {why}", "việc chạy thử phải chờ: {why}"),
     "rehearsal-failed": ("the rehearsal failed: {why}", "chạy thử không thành công: {why}"),
     "rehearsal-waits-hour": (
         "{limit} rehearsals have run within an hour",

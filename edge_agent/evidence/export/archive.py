@@ -132,12 +132,13 @@ def _open_end(requested: Iterable[Record], event_id: str) -> Iterator[MissingIte
     if phases & {"update", "end"} and "start" not in phases:
         yield MissingItem(
             f"{event_id}: its start: it is no longer on this gateway; the centre may have it",
-            f"{event_id}: phần bắt đầu: không còn trên thiết bị này; trung tâm có thể còn lưu",
+            f"{event_id}: phần bắt đầu không còn trên thiết bị này; trung tâm có thể còn lưu",
         )
     if phases & {"start", "update"} and "end" not in phases:
         yield MissingItem(
             f"{event_id}: its end, and a clip if there will be one: it goes on, or they are not here",
-            f"{event_id}: phần kết thúc và video (nếu có): sự kiện chưa kết thúc, hoặc không còn lưu",
+            f"{event_id}: thiếu phần kết thúc và video (nếu có): sự kiện chưa kết thúc, hoặc các phần này "
+            "không còn trên thiết bị",
         )
 
 

@@ -78,7 +78,7 @@ GÓI NÀY CHO BIẾT ĐIỀU GÌ
 Các tệp trong events/ giống từng byte với bản tin mà thiết bị đã gửi. Mỗi sự kiện có trường "prevhash" là
 mã băm SHA-256 của sự kiện liền trước. Định kỳ, thiết bị ký số lên mã băm SHA-256 của sự kiện mới nhất
 bằng khóa bí mật Ed25519 của mình; các chữ ký số nằm trong heads/. Vì vậy, một chữ ký số bảo đảm cho sự
-kiện được ký và mọi sự kiện trước đó mà chuỗi mã băm dẫn đến. Ảnh và video được gắn với sự kiện bằng mã
+kiện được ký và mọi sự kiện đứng trước trong cùng chuỗi mã băm. Ảnh và video được gắn với sự kiện bằng mã
 băm SHA-256 ghi trong sự kiện đó. Gói này cho thấy tính toàn vẹn và nguồn gốc của dữ liệu; việc dữ liệu có
 được dùng làm chứng cứ hay không do cơ quan có thẩm quyền tiến hành tố tụng quyết định. Tệp manifest.json
 và văn bản này do người trích xuất lập; thiết bị đã ký số lên manifest.json khi trích xuất (manifest.sig),
@@ -86,22 +86,22 @@ nên mọi sửa đổi về sau đều bị phát hiện.
 
 CÁCH KIỂM TRA: dùng openssl (3.0 trở lên), sha256sum và shell POSIX, trong thư mục này
 
-1. Các tệp đúng là của lần trích xuất này (mỗi dòng kết thúc bằng OK). Người trích xuất có thể cho biết mã
-   băm SHA-256 của chính tệp SHA256SUMS (được in ra khi trích xuất):
+1. Các tệp phải đúng là của lần trích xuất này (mỗi dòng kết thúc bằng OK). Người trích xuất có thể cho biết
+   mã băm SHA-256 của chính tệp SHA256SUMS (được in ra khi trích xuất):
      sha256sum -c SHA256SUMS
      sha256sum SHA256SUMS
 
-2. Mỗi khóa công khai đúng là của thiết bị: so sánh mã băm in ra với mã mà trung tâm lưu từ bản tin
-   "birth" của thiết bị. Chỉ dựa vào khóa có sẵn trong gói thì không biết chắc được ai đã ký:
+2. Mỗi khóa công khai phải đúng là của thiết bị: so sánh mã băm in ra với mã mà trung tâm lưu từ bản tin
+   khai báo (birth) của thiết bị. Chỉ dựa vào khóa có sẵn trong gói thì không biết chắc được ai đã ký:
 {keys}
 
-3. Chữ ký số hợp lệ: mỗi tệp .txt trong heads/ phải in ra "Signature Verified Successfully", không được có
-   "NOT OK":
+3. Chữ ký số phải hợp lệ: với mỗi tệp .txt trong heads/, lệnh phải in ra "Signature Verified Successfully",
+   không được có "NOT OK":
 {heads}
 
 4. Mỗi sự kiện phải được ký số trực tiếp (dòng thứ năm của một tệp .txt trong heads/ là mã băm SHA-256 của
-   sự kiện đó), hoặc được sự kiện liền sau ghi lại ở trường "prevhash". Mỗi sự kiện phải có dòng "ok", không
-   được có "NOT OK":
+   sự kiện đó), hoặc có mã băm được ghi ở trường "prevhash" của sự kiện liền sau. Mỗi sự kiện phải có dòng
+   "ok", không được có "NOT OK":
 {links}
 
 5. Ảnh và video: mã băm SHA-256 của mỗi tệp phải có trong một sự kiện, ở trường "sha256", hoặc
@@ -109,8 +109,9 @@ CÁCH KIỂM TRA: dùng openssl (3.0 trở lên), sha256sum và shell POSIX, tro
    không được có "NOT OK":
 {media}
 
-6. Tệp manifest.json đúng như khi được ký số lúc trích xuất: phải in ra "Signature Verified Successfully".
-   Tệp này liệt kê mã băm SHA-256 của mọi tệp khác: mỗi tệp phải có dòng "ok", không được có "NOT OK":
+6. Tệp manifest.json phải đúng như khi được ký số lúc trích xuất: lệnh phải in ra "Signature Verified
+   Successfully". Tệp này liệt kê mã băm SHA-256 của mọi tệp khác: mỗi tệp phải có dòng "ok", không được có
+   "NOT OK":
 {manifest}
 
 ĐỒNG HỒ

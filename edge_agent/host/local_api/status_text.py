@@ -104,7 +104,7 @@ class _Text:
         for camera, counts in report.cameras.items():
             groups = (
                 self.say("group", group=group, both=n.both, old=n.only_in_force, new=n.only_new)
-                for group, n in counts.groups.items()
+                for group, n in ((self.named("group", each), n) for each, n in counts.groups.items())
             )
             frames = self.say("compared-frames", camera=camera, count=counts.frames)
             yield " " * len(self._label("camera")) + "; ".join([frames, *groups])

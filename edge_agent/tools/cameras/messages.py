@@ -31,17 +31,17 @@ CAMERAS: Sentences = {
     "answers-isapi": ("answers as Hikvision (ISAPI)", "trả lời như camera Hikvision (ISAPI)"),
     "answers-onvif": ("answers ONVIF", "trả lời ONVIF"),
     "not-activated": ("says that it is not activated", "camera báo chưa kích hoạt"),
-    "reported-by": ("model and streams by {name}", "mẫu camera và luồng đọc qua {name}"),
+    "reported-by": ("model and streams by {name}", "mẫu camera và các luồng, đọc được qua {name}"),
     # --- what the search guessed from the answers ---
-    "vendor-by-rtsp": ("vendor by its RTSP answer", "phỏng đoán hãng theo trả lời RTSP"),
+    "vendor-by-rtsp": ("vendor by its RTSP answer", "hãng của camera, theo trả lời RTSP"),
     "vendor-by-login": (
         "vendor by how it asks for a login",
-        "phỏng đoán hãng theo cách camera yêu cầu đăng nhập",
+        "hãng của camera, theo cách camera yêu cầu đăng nhập",
     ),
     "onvif-off": ("ONVIF is off, or on another port", "ONVIF đang tắt, hoặc ở cổng khác"),
     "or-not-initialised": (
         "or not initialised: Dahua does not tell that without a login",
-        "hoặc chưa khởi tạo: camera Dahua không cho biết nếu chưa đăng nhập",
+        "hoặc camera chưa khởi tạo (phải đăng nhập thì camera Dahua mới cho biết điều này)",
     ),
     "rtsp-answers": (
         "a camera or recorder, because RTSP answers",
@@ -51,7 +51,7 @@ CAMERAS: Sentences = {
     "error": ("{error}", "{error}"),
     "template-streams": (
         "{error}; the streams are those of the template",
-        "{error}; địa chỉ luồng lấy theo mẫu của hãng",
+        "{error}; danh sách luồng lấy theo địa chỉ mặc định của hãng",
     ),
     "error-main": ("its main stream: {error}", "luồng chính: {error}"),
     "error-sub": ("its sub-stream: {error}", "luồng phụ: {error}"),
@@ -66,35 +66,36 @@ CAMERAS: Sentences = {
     ),
     "switch-onvif-on": (
         "ONVIF does not answer: switch it on in the camera's network settings, or use the template's URLs",
-        "ONVIF không trả lời: bật ONVIF trong phần mạng của camera, hoặc dùng địa chỉ luồng theo mẫu",
+        "ONVIF không trả lời: bật ONVIF trong phần mạng của camera, hoặc dùng địa chỉ luồng mặc định "
+        "của hãng",
     ),
     "clock-ahead": ("its clock is {span} ahead", "đồng hồ camera chạy nhanh {span}"),
     "clock-behind": ("its clock is {span} behind", "đồng hồ camera chạy chậm {span}"),
     # --- while it searches ---
-    "asking-multicast": ("asking by multicast on {addresses}", "đang hỏi bằng multicast qua {addresses}"),
+    "asking-multicast": ("asking by multicast on {addresses}", "đang tìm bằng multicast qua {addresses}"),
     "asking-nowhere": (
         "asking by multicast on no interface",
-        "không có giao diện mạng nào để hỏi bằng multicast",
+        "không có giao diện mạng nào để tìm bằng multicast",
     ),
     "asking-subnet": (
         "asking {hosts} addresses of {network}, some {seconds:.0f} s",
-        "đang hỏi {hosts} địa chỉ của mạng {network}, khoảng {seconds:.0f} giây",
+        "đang thử {hosts} địa chỉ của mạng {network}, mất khoảng {seconds:.0f} giây",
     ),
     "sadp-left-out": (
         "Hikvision's search is left out: port {port}: {reason}",
-        "không tìm được theo cách của Hikvision (SADP): cổng {port}: {reason}",
+        "bỏ qua lệnh tìm của Hikvision (SADP), không dùng được cổng {port}: {reason}",
     ),
     "logins-forgotten": (
         "{folder} cannot be written: failed logins are not remembered for the next run; wait half an hour "
         "after two of them, cameras lock accounts",
-        "không ghi được vào {folder}: lần chạy sau không biết các lần đăng nhập sai; sai hai lần thì chờ nửa "
-        "giờ, vì camera sẽ khóa tài khoản",
+        "không ghi được vào {folder} nên lần chạy sau không biết các lần đăng nhập sai trước đó; nếu đã sai "
+        "hai lần thì chờ nửa giờ rồi mới thử lại, vì sai nhiều lần thì camera khóa tài khoản",
     ),
     "password-of": ("Password of {user}: ", "Mật khẩu của {user}: "),
     # --- a stream ---
     "not-asked": (
         "(the vendor's usual address, not asked)",
-        "(địa chỉ theo mẫu của hãng, chưa hỏi camera)",
+        "(địa chỉ mặc định của hãng, camera chưa xác nhận)",
     ),
     "fps": ("{fps:g} fps", "{fps:g} khung hình/giây"),
     "keyframe": ("keyframe every {seconds:g} s", "{seconds:g} giây một khung I"),
@@ -113,20 +114,20 @@ CAMERAS: Sentences = {
     "pictures": ("{count} pictures", "{count} khung hình"),
     "pictures-s": ("{count} pictures ({seconds:g} s)", "{count} khung hình ({seconds:g} giây)"),
     "ntp-unused": ("not used ({server})", "không dùng ({server})"),
-    "ntp-none": ("not used (none)", "không dùng (không có)"),
+    "ntp-none": ("not used (none)", "không dùng (chưa đặt máy chủ)"),
     "ahead": ("{span} ahead", "nhanh {span}"),
     "behind": ("{span} behind", "chậm {span}"),
     "zone": ("wrong time zone", "sai múi giờ"),
     "right": ("right", "đúng giờ"),
     "outcome-done": ("done", "đã xong"),
-    "outcome-NOT TAKEN by the camera": ("NOT TAKEN by the camera", "camera KHÔNG NHẬN"),
-    "outcome-NOT DONE": ("NOT DONE", "KHÔNG LÀM ĐƯỢC"),
+    "outcome-NOT TAKEN by the camera": ("NOT TAKEN by the camera", "camera KHÔNG CHẤP NHẬN"),
+    "outcome-NOT DONE": ("NOT DONE", "CHƯA LÀM ĐƯỢC"),
     "outcome-NOT YET: NTP needs a minute, look again": (
         "NOT YET: NTP needs a minute, look again",
-        "CHƯA XONG: NTP cần một phút, hãy xem lại",
+        "CHƯA XONG: NTP cần khoảng một phút, sau đó hãy xem lại",
     ),
     # --- what a person must do by hand ---
-    "line-by-hand": ("by hand: {fact}", "phải làm bằng tay: {fact}"),
+    "line-by-hand": ("by hand: {fact}", "cần xử lý thêm: {fact}"),
     "smart-hikvision": (
         "smart codec cannot be changed through {name}: switch H.264+ / H.265+ (Smart Codec) off at "
         "Configuration > Video/Audio > Video",
@@ -164,8 +165,8 @@ CAMERAS: Sentences = {
     "none-by-multicast": (
         "no camera found by multicast: a firewall on this gateway drops the answers to it, and a camera "
         "whose ONVIF is off does not answer; --subnet 10.0.0.0/24 asks each address",
-        "không tìm thấy camera bằng multicast: tường lửa của thiết bị này chặn trả lời, và camera tắt ONVIF "
-        "thì không trả lời; thêm --subnet 10.0.0.0/24 để hỏi từng địa chỉ",
+        "không tìm thấy camera bằng multicast: tường lửa của thiết bị này chặn các trả lời, và camera đã "
+        "tắt ONVIF cũng không trả lời; thêm --subnet 10.0.0.0/24 để thử từng địa chỉ",
     ),
     "which": (
         "Which ones are written (1,2 or all)? ",
@@ -202,7 +203,7 @@ CAMERAS: Sentences = {
     ),
     "ntp-here": (
         "note: this gateway serves the time at {address}: with --ntp the camera uses it",
-        "lưu ý: thiết bị này là máy chủ giờ ở {address}: dùng --ntp để camera lấy giờ từ đây",
+        "lưu ý: thiết bị này cấp giờ tại {address}: dùng --ntp để camera lấy giờ từ thiết bị này",
     ),
     "nothing-without-yes": (
         "nothing was changed: --yes does it",
@@ -210,18 +211,18 @@ CAMERAS: Sentences = {
     ),
     "agree": (
         "Change these on {camera}? Its pictures break off for some seconds. [y/N] ",
-        "Thay đổi như trên cho {camera}? Hình sẽ mất vài giây. Nhập y để đồng ý: ",
+        "Thay đổi như trên cho {camera}? Hình sẽ gián đoạn vài giây. Nhập y để đồng ý: ",
     ),
     "nothing-changed": ("nothing was changed", "chưa thay đổi gì"),
     # --- errors that end a command, or the questions to one camera ---
     "no-camera": (
         "no camera {camera!r} in {file}; known: {known}",
-        "không có camera {camera!r} trong {file}; đang có: {known}",
+        "không có camera {camera!r} trong {file}; các camera hiện có: {known}",
     ),
-    "none": ("none", "không có camera nào"),
+    "none": ("none", "không có"),
     "login-needed": (
         "{id}: it needs a network address and a login: {url}",
-        "{id}: cần có địa chỉ mạng và tài khoản: {url}",
+        "{id} ({url}): cần có địa chỉ mạng và tài khoản đăng nhập",
     ),
     "ntp-wrong": ("--ntp {text!r} is not an IPv4 address", "--ntp {text!r} không phải là địa chỉ IPv4"),
     "no-time-here": (
@@ -236,7 +237,7 @@ CAMERAS: Sentences = {
     ),
     "password-no-terminal": (
         "without a terminal the password comes from --camera-password-file",
-        "khi không chạy trong cửa sổ dòng lệnh, mật khẩu lấy từ --camera-password-file",
+        "khi không chạy trong cửa sổ dòng lệnh, mật khẩu phải lấy từ tệp: --camera-password-file",
     ),
     "password-empty": ("the password is empty", "mật khẩu trống"),
     "password-lines": ("{path}: a password file is one line", "{path}: tệp mật khẩu chỉ được có một dòng"),
@@ -268,7 +269,7 @@ CAMERAS: Sentences = {
     ),
     "no-subnet": (
         "{text!r} is not a subnet such as 10.0.0.0/24",
-        "{text!r} không phải là mạng con, ví dụ 10.0.0.0/24",
+        "{text!r} không phải là mạng con; hãy viết như 10.0.0.0/24",
     ),
     "subnet-large": (
         "{network} is larger than a site's network: at most a /{prefix}",
@@ -288,7 +289,10 @@ CAMERAS: Sentences = {
         "{host}: camera từ chối {path} (HTTP {status}) {reason}",
     ),
     "not-taken": ("{host}: the camera does not accept {what}", "{host}: camera không chấp nhận {what}"),
-    "request-fails": ("{host}: {what} fails (HTTP {status})", "{host}: {what} bị lỗi (HTTP {status})"),
+    "request-fails": (
+        "{host}: {what} fails (HTTP {status})",
+        "{host}: yêu cầu {what} bị lỗi (HTTP {status})",
+    ),
     "none-of-its-streams": (
         "{host}: none of its streams is {url}; discover shows their URLs",
         "{host}: camera không có luồng {url}; lệnh discover cho biết URL của các luồng",
@@ -304,7 +308,7 @@ CAMERAS: Sentences = {
     ),
     "interrupted": (
         "interrupted; what comes after it was not tried",
-        "bị ngắt giữa chừng; các bước sau chưa được thực hiện",
+        "lệnh bị ngắt giữa chừng; các bước sau chưa được thực hiện",
     ),
     "unread-after": (
         "what it is set to now could not be read: {reason}",

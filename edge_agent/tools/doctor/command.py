@@ -59,7 +59,7 @@ def run_doctor(args: argparse.Namespace, out: TextIO, environment: DoctorEnviron
         raise EdgeAgentError(
             Bilingual(
                 "there is no camera in the configuration: no pictures to put on a sheet",
-                "cấu hình không có camera nào nên không có hình để lập bảng",
+                "cấu hình không có camera nào nên không có hình để ghép thành một ảnh (--sheet)",
             )
         )
     paper = _ReportInput(args)
@@ -188,8 +188,8 @@ _WORDS = {
     },
     "vi": {
         "do": "cần làm",
-        "reason": "chấp nhận",
-        "takes": "tối đa 20 giây ...",
+        "reason": "lý do chấp nhận",
+        "takes": "đang kiểm tra, tối đa 20 giây ...",
         "choices": "không có mục kiểm tra này; các mục hiện có: {known}",
     },
 }

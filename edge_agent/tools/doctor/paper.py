@@ -69,7 +69,7 @@ def make_report(document: Doctor, lang: Lang, also: Lang | None = None) -> bytes
         raise EdgeAgentError(
             Bilingual(
                 "the findings have no data of a report: they were made without --report",
-                "tệp kết quả kiểm tra không có dữ liệu của biên bản vì được ghi khi không dùng --report",
+                "tệp kết quả kiểm tra không có dữ liệu của biên bản vì khi ghi không dùng --report",
             )
         )
     words = _Words(lang, None if also == lang else also)

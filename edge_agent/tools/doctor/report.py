@@ -73,7 +73,7 @@ class Photo:
             raise EdgeAgentError(
                 Bilingual(
                     f"{self.option} {self.path} is not a picture that can be read; use a JPEG or PNG",
-                    f"{self.option} {self.path} không phải là ảnh đọc được; hãy dùng tệp JPEG hoặc PNG",
+                    f"{self.option} {self.path}: không đọc được ảnh này; hãy dùng tệp JPEG hoặc PNG",
                 )
             )
         scale = side / max(picture.shape[:2])
@@ -97,7 +97,7 @@ def _unreadable(what: str, error: OSError) -> EdgeAgentError:
 
 def _unwritable(path: Path, error: OSError) -> EdgeAgentError:
     reason = os_reason(error)
-    vietnamese = f"không ghi được {path}: {in_lang(reason, 'vi')}"
+    vietnamese = f"không ghi được vào {path}: {in_lang(reason, 'vi')}"
     return EdgeAgentError(Bilingual(f"{path} cannot be written: {reason}", vietnamese))
 
 

@@ -28,7 +28,7 @@ NAMES: Sentences = {
     "online": ("Connection", "Kết nối"),
     "problem": ("Problem", "Vấn đề"),
     "temperature": ("Temperature", "Nhiệt độ"),
-    "storage": ("Storage used", "Dung lượng đã dùng"),
+    "storage": ("Storage used", "Dung lượng ổ đĩa đã dùng"),
     "uplink": ("Data this month", "Dữ liệu đã gửi và nhận trong tháng"),
     "waiting": ("Events waiting", "Sự kiện chờ gửi"),
     "picture": ("Last picture", "Ảnh mới nhất"),

@@ -54,7 +54,7 @@ def run_docs(args: argparse.Namespace, stdout: TextIO, lang: Lang) -> int:
         raise UsageError(
             Bilingual(
                 "--find needs a word to search for, such as --find 'mat khau'",
-                "--find cần từ để tìm, ví dụ --find 'mat khau'",
+                "--find phải có từ cần tìm, ví dụ --find 'mat khau'",
             )
         )
     topics = in_order(args.lang or "vi") if args.topic is None else [_topic(args.topic)]
@@ -76,7 +76,7 @@ def _topic(name: str) -> OfflinePage:
         raise UsageError(
             Bilingual(
                 f"there is no page {name!r}{near}; edge-agent docs lists all",
-                f"không có trang {name!r}{near_vi}; danh sách: edge-agent docs",
+                f"không có trang {name!r}{near_vi}; xem danh sách bằng lệnh: edge-agent docs",
             )
         )
     return found

@@ -22,7 +22,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "alarms-in-rows": ("dòng, {count} báo động", "rows, {count} alarms"),
     "alarms-in-row": ("dòng, {count} báo động", "row, {count} alarms"),
     "on-other-page": ("Có ở trang khác của danh sách.", "On another page of this list."),
-    "rows-of": ("Dòng {first} đến {last} trong {count}", "Rows {first} to {last} of {count}"),
+    "rows-of": ("Dòng {first} đến {last} trong tổng số {count}", "Rows {first} to {last} of {count}"),
     "first-page": ("Trang đầu", "First page"),
     "next-page": ("Trang sau", "Next page"),
     "more-here": ("và {count} dòng nữa của điểm này", "and {count} more of this site"),
@@ -32,9 +32,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "acknowledge-chosen": ("Nhận xử lý các dòng đã chọn", "Acknowledge the chosen rows"),
     "acknowledge-all": ("Nhận xử lý tất cả: {count} báo động, cảnh báo", "Acknowledge all {count}"),
     "acknowledge-all-means": (
-        "Tất cả báo động và cảnh báo chưa có người nhận xử lý theo bộ lọc này, kể cả ở các trang khác, "
-        "chuyển sang tên bạn. Báo động đến sau khi trang này hiện ra vẫn phát chuông; báo động đang tạm "
-        "tắt chuông không thay đổi.",
+        "Tất cả báo động và cảnh báo phù hợp với bộ lọc này mà chưa có người nhận xử lý, kể cả ở các trang "
+        "khác, sẽ chuyển sang tên bạn. Báo động đến sau khi trang này hiện ra vẫn phát chuông; báo động đang "
+        "tạm tắt chuông thì giữ nguyên.",
         "All alarms and alerts that match this filter and are not acknowledged become yours, also on other "
         "pages. Alarms that came after this page was shown go on sounding; silenced ones stay as they are.",
     ),
@@ -49,19 +49,20 @@ WORDS: dict[str, tuple[str, str]] = {
     "silence-do": ("Tạm tắt chuông", "Silence"),
     "silence-end": ("Bật chuông lại", "End"),
     "silence-means": (
-        "Báo động của quy tắc này ở camera này không phát chuông cho đến hết thời gian đã chọn. Thiết bị "
-        "vẫn gửi báo động; báo động vẫn chờ người nhận xử lý, không bị đóng và không bị xóa.",
+        "Khi tạm tắt chuông, báo động của quy tắc đó ở camera đó không phát chuông cho đến hết thời gian đã "
+        "chọn. Thiết bị vẫn gửi báo động; báo động vẫn chờ người nhận xử lý, không tự kết thúc và không bị "
+        "xóa.",
         "Alarms of this rule at this camera do not sound until the time is over. The gateway goes on "
         "reporting them; they stay open, and none is closed or deleted.",
     ),
     "mute-differs": (
         "Khác với tạm tắt chuông: thiết bị không báo động theo quy tắc này nữa, sự kiện chỉ được ghi lại. "
-        "Phải ký số.",
+        "Lệnh này phải được ký số.",
         "Unlike silencing, the gateway raises no alarm of this rule; its events are only recorded. Needs a "
         "signature.",
     ),
     "closed-now": (
-        "Đã kết thúc {count} báo động, cảnh báo. Kết luận: {outcome}.",
+        "Đã kết thúc xử lý {count} báo động, cảnh báo. Kết luận: {outcome}.",
         "Alarms and alerts closed: {count}. Outcome: {outcome}.",
     ),
     "silenced-until": ("Tạm tắt chuông đến {time} · {who}: {why}", "silenced until {time} · {who}: {why}"),
@@ -126,9 +127,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "handover-waits": ("Đang chờ nhận ca", "Waits to be taken over"),
     "handover-left": ("{who} giao lúc {time}", "{who} left it at {time}"),
     "handover-taken": ("{who} nhận lúc {time}", "{who} took over at {time}"),
-    "handover-items": ("{count} dòng chưa xong", "{count} rows open"),
+    "handover-items": ("{count} dòng chưa xử lý xong", "{count} rows open"),
     "handover-counts": (
-        "{alarms} dòng báo động, trong đó {waiting} chưa có người nhận xử lý; {others} cảnh báo khác",
+        "{alarms} dòng báo động, trong đó {waiting} dòng chưa có người nhận xử lý; {others} cảnh báo khác",
         "{alarms} rows of alarms, {waiting} of them not acknowledged; {others} other alerts",
     ),
     "handover-more": ("và {count} dòng nữa", "and {count} more"),

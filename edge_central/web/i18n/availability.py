@@ -5,7 +5,7 @@ from __future__ import annotations
 WORDS: dict[str, tuple[str, str]] = {
     "availability": ("Tỷ lệ có hình", "Availability"),
     "availability-what": (
-        "Tỷ lệ thời gian camera có hình dùng được tại trung tâm. Không tính thời gian bảo trì và thời "
+        "Tỷ lệ thời gian trung tâm ghi nhận camera có hình dùng được. Không tính thời gian bảo trì và thời "
         "gian trung tâm không theo dõi được.",
         "Share of the time in which cameras had a usable picture at the centre. Maintenance, and time that "
         "the centre could not observe, are not counted.",

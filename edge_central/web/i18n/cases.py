@@ -41,7 +41,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "The picture has not been opened, or has not come. It is added when somebody opens it in the search.",
     ),
     "case-picture-too-large": (
-        "Ảnh đã về trung tâm nhưng không thêm được vì vụ việc đã đầy.",
+        "Ảnh đã về trung tâm nhưng không thêm được vì vụ việc đã đạt giới hạn.",
         "The picture has come, but the case is full.",
     ),
     "case-added": ("{who} đưa vào lúc {time}", "added by {who}, {time}"),
@@ -62,10 +62,10 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "case-export-download": ("Tải tệp zip", "Download the zip"),
     "case-export-waits": (
-        "đang chờ ký, hãy tải lại trang sau vài giây",
+        "đang chờ ký số, hãy tải lại trang sau vài giây",
         "waits for the signature; reload in a few seconds",
     ),
-    "case-export-refused": ("không ký được", "it cannot be signed"),
+    "case-export-refused": ("không ký số được", "it cannot be signed"),
     "case-close": ("Đóng vụ việc", "Close the case"),
     "case-reopen": ("Mở lại vụ việc", "Reopen the case"),
     "case-deleted-after": (
@@ -85,7 +85,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "hold-release": ("Thôi giữ", "Release"),
     "hold-hint": (
         "Giữ lại nghĩa là thiết bị không xóa lượt đi qua và ảnh này khi hết hạn lưu trữ hay hết dung lượng. "
-        "Yêu cầu được ký và ghi lại cùng mục đích và số vụ việc.",
+        "Yêu cầu được ký số và ghi lại cùng mục đích và số vụ việc.",
         "Held means that the gateway does not delete this passage and its picture by age or for space. The "
         "request is signed, and recorded with purpose and case.",
     ),
@@ -119,7 +119,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "whole-picture": ("Ảnh toàn cảnh", "Whole picture"),
     "whole-in-events": (
-        "Các sự kiện sau đây về cùng người hoặc xe này có ảnh:",
+        "Các sự kiện sau đây của chính người hoặc xe này có ảnh:",
         "These events of the same object have pictures:",
     ),
     "whole-on-recorder": (
@@ -155,12 +155,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "scene-taken": ("Chụp lúc {time}.", "Taken at {time}."),
     "scene-frame": ("Khung vàng là người hoặc xe này.", "The yellow frame is this object."),
     # --- the access log
-    "access-passage-hold": ("giữ lượt đi qua", "hold of a passage"),
+    "access-passage-hold": ("giữ hoặc thôi giữ lượt đi qua", "hold of a passage"),
     "access-passage-scene": ("ảnh toàn cảnh của lượt đi qua", "whole picture of a passage"),
     "access-case-view": ("xem vụ việc", "viewed a case"),
     "access-case-add": ("đưa vào vụ việc", "added to a case"),
     "access-case-file": ("mở tệp của vụ việc", "opened a file of a case"),
-    "access-case-redact": ("bản đã che của vụ việc", "altered copies of a case"),
+    "access-case-redact": ("tạo, sửa hoặc kiểm tra bản đã che của vụ việc", "altered copies of a case"),
     "access-case-strike": ("gạch bỏ mục của vụ việc", "struck out an item of a case"),
     "access-case-close": ("đóng vụ việc", "closed a case"),
     "access-case-reopen": ("mở lại vụ việc", "reopened a case"),

@@ -11,8 +11,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "commands-unsigned": ("Không cần ký số", "Without a signature"),
     "commands-signed": ("Phải ký số", "With a signature"),
     "commands-signed-what": (
-        "Những lệnh này thay đổi hoạt động của thiết bị nên phải được người vận hành ký số. Trang sau cho "
-        "xem đúng nội dung sẽ được ký.",
+        "Những lệnh này thay đổi hoạt động của thiết bị nên phải được người vận hành ký số. Trang sau "
+        "hiển thị đúng nội dung sẽ được ký số.",
         "These commands change what the gateway does, so an operator has to sign them. The next page shows "
         "exactly what is signed.",
     ),
@@ -23,7 +23,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Thiết bị đang mất liên lạc. Lệnh chỉ có hiệu lực trong 5 phút.",
         "The gateway is offline. A command is valid for 5 minutes only.",
     ),
-    "command-status": ("Hỏi tình trạng thiết bị", "Ask for its status"),
+    "command-status": ("Yêu cầu thiết bị báo tình trạng", "Ask for its status"),
     "command-snapshot": ("Chụp ảnh ngay", "Picture now"),
     "command-clip": ("Lấy video {seconds} giây vừa qua", "Clip of the last {seconds} s"),
     "command-live-pictures": ("Xem ảnh liên tục 60 giây", "Live pictures for 60 s"),
@@ -39,11 +39,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "command-arm": ("Bật, kể cả ngoài lịch", "Arm, also outside its schedule"),
     "command-signed-relearn": ("Học lại góc nhìn", "Learn its view again"),
     "command-signed-camera-reboot": ("Khởi động lại camera", "Reboot the camera"),
-    "command-port": ("Số hiệu cổng TCP của ONVIF, để khởi động lại", "Its ONVIF port, to reboot it"),
+    "command-port": ("Số hiệu cổng TCP của ONVIF (khi khởi động lại camera)", "Its ONVIF port, to reboot it"),
     "command-signed-snapshot": ("Chụp ảnh lớn", "Picture in full size"),
     "command-all-cameras": ("Tất cả camera", "All cameras"),
-    "command-for": ("Trong", "For"),
-    "command-every": ("Cách nhau", "One picture every"),
+    "command-for": ("Thời gian", "For"),
+    "command-every": ("Thời gian giữa hai ảnh", "One picture every"),
     "command-end-now": ("Trở lại theo cấu hình", "As configured again"),
     "command-storm-end-now": ("Kết thúc ngay", "End it now"),
     "command-event-id": ("Mã sự kiện", "Id of the event"),
@@ -60,12 +60,12 @@ WORDS: dict[str, tuple[str, str]] = {
         "Trung tâm chưa nhận được quy tắc của các camera này.",
         "The centre has not received the rules of these cameras.",
     ),
-    "command-to-sign": ("Nội dung sẽ được ký", "This is signed"),
+    "command-to-sign": ("Nội dung sẽ được ký số", "This is signed"),
     "command-valid": ("Thiết bị chỉ nhận lệnh này trước", "The gateway takes this command only before"),
-    "command-document": ("Xem nguyên văn nội dung được ký", "The signed text, byte for byte"),
+    "command-document": ("Xem nguyên văn nội dung được ký số", "The signed text, byte for byte"),
     "command-key": ("Tệp khóa bí mật của người vận hành", "File of the operator's private key"),
     "command-key-hint": (
-        "Trình duyệt đọc tệp này để ký; khóa không được gửi đi và không được lưu.",
+        "Trình duyệt chỉ đọc tệp này để ký số, không gửi khóa đi nơi khác và không lưu khóa.",
         "The browser reads this file to sign. The key is not sent anywhere and not stored.",
     ),
     "command-sign-and-send": ("Ký và gửi", "Sign and send"),
@@ -93,7 +93,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Khóa này có mật khẩu. Hãy dùng tệp khóa không có mật khẩu.",
         "This key has a password. Use the file without one.",
     ),
-    "command-key-failed": ("Không ký được. Hãy chọn lại tệp khóa.", "Signing failed. Choose the key again."),
+    "command-key-failed": (
+        "Không ký số được. Hãy chọn lại tệp khóa.",
+        "Signing failed. Choose the key again.",
+    ),
     "command-error-type": (
         "Trang này không gửi loại lệnh đó. Chưa gửi gì.",
         "This page does not send that type of command. Nothing was sent.",
@@ -109,23 +112,23 @@ WORDS: dict[str, tuple[str, str]] = {
         "Something in the command is wrong. Nothing was sent.",
     ),
     "command-error-unreadable": (
-        "Không đọc được lệnh đã ký. Chưa gửi gì.",
+        "Không đọc được lệnh đã ký số. Chưa gửi gì.",
         "The signed command cannot be read. Nothing was sent.",
     ),
     "command-error-other": (
-        "Lệnh đã ký không phải của trang này. Chưa gửi gì.",
+        "Lệnh đã ký số không phải do trang này soạn. Chưa gửi gì.",
         "The signed command does not come from this page. Nothing was sent.",
     ),
     "command-error-expired": (
-        "Lệnh đã hết hạn trước khi được gửi. Hãy chọn lại lệnh và ký trong 10 phút. Chưa gửi gì.",
+        "Lệnh đã hết hạn trước khi được gửi. Hãy chọn lại lệnh và ký số trong vòng 10 phút. Chưa gửi gì.",
         "The command expired before it was sent. Choose it again, and sign within 10 minutes. Nothing was "
         "sent.",
     ),
     "command-error-lifetime": (
-        "Lệnh đã ký có hiệu lực quá 15 phút. Chưa gửi gì.",
+        "Thời hạn hiệu lực của lệnh đã ký số dài quá 15 phút. Chưa gửi gì.",
         "The signed command is valid for more than 15 minutes. Nothing was sent.",
     ),
-    "command-says-status": ("Hỏi tình trạng thiết bị", "Ask for the gateway's status"),
+    "command-says-status": ("Yêu cầu thiết bị báo tình trạng", "Ask for the gateway's status"),
     "command-says-snapshot": ("{camera}: chụp ảnh", "{camera}: take a picture"),
     "command-says-live-pictures": (
         "{camera}: gửi ảnh liên tục trong 60 giây",
@@ -155,7 +158,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "command-says-relearn": ("{camera}: học lại góc nhìn", "{camera}: learn its view again"),
     "command-says-unclaim": (
-        "Thu hồi: thiết bị không còn thuộc điểm này, chứng thư của thiết bị bị thu hồi",
+        "Hủy việc nhận điểm: thiết bị không còn thuộc điểm này và bị thu hồi chứng thư",
         "Withdraw: the box no longer stands at this site, and its certificate is revoked",
     ),
     "command-says-camera-reboot": ("{camera}: khởi động lại camera", "{camera}: reboot the camera"),
@@ -177,7 +180,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Release the evidence of event {event} on the gateway",
     ),
     "command-says-set-rule": (
-        "{camera}: áp dụng quy tắc {rule} đã soạn",
+        "{camera}: áp dụng bản nháp của quy tắc {rule}",
         "{camera}: put the drafted rule {rule} in force",
     ),
     "command-says-set-rule-off": (
@@ -189,7 +192,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "{camera}: take the rule {rule} back to the configuration",
     ),
     "command-says-remove-rule": (
-        "{camera}: bỏ quy tắc {rule}, cấu hình không có quy tắc này",
+        "{camera}: bỏ quy tắc {rule} (cấu hình không có quy tắc này)",
         "{camera}: remove the rule {rule}, which the configuration does not have",
     ),
     "command-says-set-masks": (
@@ -212,7 +215,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "gateway.",
     ),
     "masks-counts": (
-        "Không phân tích: {ignored} phần; bôi đen: {private} phần.",
+        "{ignored} phần không phân tích, {private} phần bôi đen.",
         "Not analysed: {ignored}. Blacked out: {private}.",
     ),
     "masks-changed": (
@@ -231,7 +234,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Dùng cho nơi riêng tư như cửa sổ nhà dân. Trong ảnh mà thiết bị gửi đi, chỗ đó bị bôi đen.",
         "For private places such as windows of homes: black in the pictures that leave the gateway.",
     ),
-    "mask-add": ("Thêm một phần", "Add an area"),
+    "mask-add": ("Thêm phần mới", "Add an area"),
     "mask-remove": ("Bỏ phần đang chọn", "Remove the chosen area"),
     "mask-points": ("Tọa độ", "Points"),
     "mask-points-hint": (
@@ -249,17 +252,18 @@ WORDS: dict[str, tuple[str, str]] = {
         "{field} PART: the arrow keys move it, Delete removes it",
     ),
     "masks-draw": (
-        "Kéo một phần để di chuyển; kéo một đỉnh để sửa; kéo chấm nhỏ giữa hai đỉnh để thêm đỉnh; phím "
-        "Delete xóa đỉnh hoặc phần đang chọn. Màu xám: không phân tích. Màu đen: bôi đen. Nét vàng: vùng và "
-        "vạch ảo của các quy tắc.",
+        "Kéo cả phần để di chuyển; kéo một đỉnh để sửa; kéo chấm nhỏ giữa hai đỉnh để thêm đỉnh; phím Delete "
+        "xóa đỉnh hoặc phần đang chọn. Màu xám: không phân tích. Màu đen: bôi đen. Nét vàng: vùng và vạch ảo "
+        "của các quy tắc.",
         "Drag an area to move it; drag a corner to change it; drag a small point between two corners to add "
         "one; Delete removes the chosen corner or area. Grey: not analysed. Black: blacked out. Yellow: "
         "zones and lines of the rules.",
     ),
     "masks-continue": ("Xem thay đổi và ký số", "Show the change, to be signed"),
     "masks-then": (
-        "Trang sau so sánh trước và sau khi đổi. Chưa có gì được gửi cho đến khi người vận hành ký số. Thiết "
-        "bị thử tối đa 60 giây; nếu mất kết nối hoặc mất hình thì tự quay về như cũ.",
+        "Trang tiếp theo so sánh hình trước và sau khi đổi. Chưa có gì được gửi cho đến khi người vận hành "
+        "ký số. Sau đó, thiết bị áp dụng thử tối đa 60 giây; nếu mất kết nối hoặc mất hình thì tự quay về "
+        "cấu hình cũ.",
         "The next page compares both. Nothing is sent until an operator signs it. The gateway then tries it "
         "for at most 60 s, and goes back by itself if it loses the broker or a camera.",
     ),
@@ -300,8 +304,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "The rule {rule}: {percent}% of its zone or line is not analysed.",
     ),
     "masks-effect-reports": (
-        "Trong 30 ngày qua có {count} lần báo về người, phương tiện ở trong phần sẽ không phân tích; kết "
-        "luận: {real} báo động đúng, {false} báo nhầm.",
+        "Trong 30 ngày qua có {count} lần báo về người, phương tiện ở nơi sẽ không được phân tích; kết luận: "
+        "{real} lần báo động đúng, {false} lần báo nhầm.",
         "In the last 30 days {count} reports were about objects that stood where nothing will be "
         "analysed; outcomes: {real} real, {false} false.",
     ),
@@ -314,7 +318,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "A part that is blacked out now will be visible in the pictures that leave the gateway.",
     ),
     "masks-effect-no-clips": (
-        "Camera có phần bôi đen thì không lưu video, trừ khi cấu hình của thiết bị cho phép.",
+        "Thiết bị không lưu video của camera có phần bôi đen, trừ khi cấu hình của thiết bị cho phép.",
         "A camera with blacked-out areas makes no clips, unless its configuration permits that.",
     ),
     "masks-effect-clips": (
@@ -341,12 +345,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "command-hold-event": ("Giữ lại chứng cứ trên thiết bị", "Hold the evidence on the gateway"),
     "recorder-open": ("Mở kênh {channel} trên đầu ghi", "Open channel {channel} on the recorder"),
     # claims of boxes, and their withdrawal
-    "access-claim-withdrawal": ("thu hồi việc nhận điểm", "withdrew a claim of a site"),
+    "access-claim-withdrawal": ("hủy việc nhận điểm", "withdrew a claim of a site"),
     "claims": ("Yêu cầu nhận điểm", "Claims of sites"),
     "claims-say": (
         "Khi lắp một thiết bị mới, kỹ thuật viên chọn điểm và thiết bị gửi yêu cầu nhận điểm đó. Yêu cầu "
         "được xác nhận tại máy điều khiển, không phải trên trang này. Nếu kỹ thuật viên chọn nhầm điểm, "
-        "cán bộ mở yêu cầu và thu hồi.",
+        "cán bộ mở yêu cầu đó và hủy việc nhận điểm.",
         "When a technician installs a new box and chooses its site, the box claims this site. Claims are "
         "confirmed on the control machine, not on this page. If the site is wrong, an officer opens the "
         "claim and withdraws it.",
@@ -360,11 +364,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "claim-cameras": ("Camera tìm thấy", "Cameras found"),
     "claim-verdict": ("Kết quả kiểm tra", "Verdict"),
     "claim-verdict-is": (
-        "{green} tốt, {yellow} lưu ý, {red} lỗi",
+        "{green} mục tốt, {yellow} mục lưu ý, {red} mục lỗi",
         "{green} green, {yellow} yellow, {red} red",
     ),
     "claim-verdict-none": (
-        "chưa kiểm tra khi gửi; xem biên bản ở trang của điểm",
+        "khi gửi yêu cầu, thiết bị chưa được kiểm tra; xem biên bản ở trang của điểm",
         "not examined when it was sent: see the report on the site's page",
     ),
     "claim-distance": ("Cách tọa độ của điểm", "From the site"),
@@ -375,21 +379,21 @@ WORDS: dict[str, tuple[str, str]] = {
     "claim-state-pending": ("chờ xác nhận", "waits"),
     "claim-state-confirmed": ("đã xác nhận", "confirmed"),
     "claim-state-refused": ("bị từ chối", "refused"),
-    "claim-state-withdrawn": ("đã thu hồi", "withdrawn"),
-    "claim-state-replaced": ("đã thay bằng yêu cầu khác", "replaced by another claim"),
+    "claim-state-withdrawn": ("đã hủy", "withdrawn"),
+    "claim-state-replaced": ("đã được thay bằng yêu cầu khác", "replaced by another claim"),
     "claim-being-withdrawn": (
-        "{who} đã thu hồi: {why}. Máy điều khiển còn phải thu hồi chứng thư.",
+        "{who} đã hủy, lý do: {why}. Máy điều khiển còn phải thu hồi chứng thư.",
         "withdrawn by {who}: {why}. The control machine still has to revoke the certificate.",
     ),
-    "claim-withdraw": ("Thu hồi", "Withdraw"),
+    "claim-withdraw": ("Hủy việc nhận điểm", "Withdraw"),
     "claim-withdraw-means": (
-        "Thiết bị không còn thuộc điểm này. Các sự kiện đã ghi sẽ được giữ riêng trên thiết bị; chứng thư bị "
-        "thu hồi.",
+        "Thiết bị sẽ không còn thuộc điểm này. Các sự kiện đã ghi vẫn được giữ riêng trên thiết bị; "
+        "chứng thư của thiết bị sẽ bị thu hồi.",
         "The box no longer stands at this site. Its events stay apart on the box; its certificate is "
         "revoked.",
     ),
     "claim-not-undoable": (
-        "Yêu cầu này không còn hiệu lực nên không cần thu hồi.",
+        "Yêu cầu này không còn hiệu lực nên không cần hủy.",
         "This claim is not in force: there is nothing to withdraw.",
     ),
 }

@@ -12,7 +12,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "each request with the account with which you are logged in.",
     ),
     "developers-token": (
-        "Mỗi phần mềm dùng một token riêng, do quản trị viên tạo bằng lệnh",
+        "Mỗi phần mềm dùng một token riêng, do quản trị viên cấp bằng lệnh",
         "Each program has its own token, which an administrator makes with",
     ),
     "try-changes": (
@@ -27,8 +27,8 @@ WORDS: dict[str, tuple[str, str]] = {
     # --- webhooks
     "webhooks": ("Webhook", "Webhooks"),
     "webhooks-what": (
-        "Mỗi webhook gửi sự kiện và cảnh báo đến một máy chủ khác, và gửi lại cho đến khi máy chủ đó nhận. "
-        "Webhook được khai báo trong cấu hình của trung tâm.",
+        "Mỗi webhook gửi sự kiện và cảnh báo đến một máy chủ khác; nếu chưa gửi được thì gửi lại cho đến khi "
+        "máy chủ đó nhận. Webhook được khai báo trong cấu hình của trung tâm.",
         "Each webhook posts events and alerts to another server, and repeats each post until it is accepted. "
         "Webhooks are set in the configuration of the centre.",
     ),
@@ -36,7 +36,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "webhook-severity": ("Từ mức", "From severity"),
     "webhook-when": ("Thời điểm gửi", "Posted"),
     "webhook-at-once": ("ngay khi có", "at once"),
-    "webhook-after": ("sau {span} chưa có người nhận xử lý", "after {span} without an acknowledgement"),
+    "webhook-after": ("sau {span} mà chưa có người nhận xử lý", "after {span} without an acknowledgement"),
     "webhook-state": ("Tình trạng", "State"),
     "webhook-all-wards": ("tất cả", "all"),
     "webhook-not-begun": ("chưa hoạt động", "not started yet"),
@@ -56,15 +56,15 @@ WORDS: dict[str, tuple[str, str]] = {
     "push": ("Thông báo trên điện thoại", "Notifications on a phone"),
     "push-what": (
         "Khi bật, báo động mới hiện trên màn hình điện thoại hoặc máy tính, kể cả khi không mở trang "
-        "nào. Thông báo gồm loại, điểm, camera, phường và thời gian, không kèm ảnh, và được mã hóa trên "
-        "đường truyền qua dịch vụ thông báo của hãng trình duyệt. Bấm vào thông báo để mở sự kiện.",
+        "nào. Thông báo cho biết loại báo động, điểm, camera, phường và thời gian, không kèm ảnh; nội dung "
+        "được mã hóa khi truyền qua dịch vụ thông báo của hãng trình duyệt. Bấm vào thông báo để mở sự kiện.",
         "When they are on, new alarms appear on the screen of a phone or computer, also while no page is "
         "open. A notification says the kind, site, camera, ward and time, and has no picture; it is "
         "encrypted on its way through the push service of the browser's maker. Press it to open the "
         "event.",
     ),
     "push-not-configured": (
-        "Trung tâm chưa dùng chức năng này. Quản trị viên bật bằng phần push trong cấu hình.",
+        "Trung tâm chưa dùng chức năng này. Quản trị viên bật chức năng này trong phần push của cấu hình.",
         "This centre does not use it. An administrator switches it on with push: in the configuration.",
     ),
     "push-here": ("Máy này", "This device"),
@@ -97,7 +97,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "Not turned on. Load the page again and try once more.",
     ),
     "push-no-service": (
-        "Trình duyệt không kết nối được với dịch vụ thông báo của hãng. Máy này cần có Internet.",
+        "Trình duyệt không kết nối được với dịch vụ thông báo của hãng trình duyệt. Máy này cần có kết nối "
+        "Internet.",
         "The browser does not reach the push service of its maker. This device needs the internet.",
     ),
     "push-devices": ("Máy nhận thông báo", "Devices with notifications"),
@@ -116,8 +117,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "push-lang": ("Ngôn ngữ của thông báo", "Language of the notifications"),
     "push-kinds": ("Loại", "Kinds"),
     "push-alerts": ("Cảnh báo của thiết bị và phường", "Alerts of gateways and wards"),
-    "push-quiet-from": ("Giờ bắt đầu không gửi", "Send nothing from"),
-    "push-quiet-to": ("Giờ gửi trở lại", "Send nothing until"),
+    "push-quiet-from": ("Ngừng gửi từ", "Send nothing from"),
+    "push-quiet-to": ("Gửi trở lại từ", "Send nothing until"),
     "push-quiet-what": (
         "Trong khoảng giờ này máy không nhận thông báo nào. Muốn nhận cả ngày thì để trống cả hai ô.",
         "In these hours the device gets no notification. Leave both empty to get them all day.",
@@ -146,7 +147,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "push-service": ("Dịch vụ thông báo", "Push service"),
     "push-nothing": ("Hãy chọn ít nhất một loại.", "Choose at least one kind."),
     "push-quiet-wrong": (
-        "Hãy nhập cả hai giờ, và hai giờ khác nhau.",
+        "Hãy nhập cả giờ ngừng gửi và giờ gửi trở lại; hai mốc giờ này phải khác nhau.",
         "Give both times, and two different ones.",
     ),
     "push-endpoint-wrong": (
@@ -160,7 +161,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "an administrator.",
     ),
     "push-too-many": (
-        "Mỗi tài khoản có nhiều nhất {most} máy. Hãy tắt thông báo trên một máy khác trước.",
+        "Mỗi tài khoản được nhận thông báo trên nhiều nhất {most} máy. Hãy tắt thông báo trên một máy khác "
+        "trước.",
         "An account has at most {most} devices. Turn notifications off on another one first.",
     ),
     "user-push-off": ("Tắt thông báo trên mọi máy", "Turn off all notifications"),

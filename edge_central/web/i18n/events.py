@@ -105,6 +105,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "end-restart": ("khởi động lại", "restart"),
     "end-command": ("được hủy bằng lệnh", "ended by a command"),
     "end-replaced": ("bị thay bằng lệnh khác", "replaced"),
+    "end-renewed": ("đã gia hạn", "renewed"),
     "end-relearned": ("học lại góc nhìn", "the view was learned again"),
     "label-person": ("người", "person"),
     "label-bicycle": ("xe đạp", "bicycle"),
@@ -123,19 +124,19 @@ WORDS: dict[str, tuple[str, str]] = {
     "scene": ("Toàn cảnh", "Scene"),
     "scene-alt": ("Ảnh toàn cảnh của {camera}", "The whole picture of {camera}"),
     "scene-says": (
-        "Toàn cảnh {camera}: khung vàng là người, phương tiện được phát hiện, góc trên bên trái của khung "
+        "Toàn cảnh {camera}: khung vàng là người, phương tiện được phát hiện; góc trên bên trái của khung "
         "cách mép trái {across}%, cách mép trên {down}%",
         "The scene of {camera}: the yellow frame is the object; its upper left corner is at {across} % from "
         "the left, {down} % from the top",
     ),
     "scene-says-place": (
-        "Toàn cảnh {camera}: khung vàng là người, phương tiện được phát hiện, góc trên bên trái của khung "
+        "Toàn cảnh {camera}: khung vàng là người, phương tiện được phát hiện; góc trên bên trái của khung "
         "cách mép trái {across}%, cách mép trên {down}%; có vẽ vùng hoặc vạch ảo {place}",
         "The scene of {camera}: the yellow frame is the object; its upper left corner is at {across} % from "
         "the left, {down} % from the top; the zone or line {place} is drawn too",
     ),
     "scene-of-event": (
-        "Ảnh chụp khi xảy ra sự kiện. Khung vàng là người, phương tiện.",
+        "Ảnh chụp khi xảy ra sự kiện. Khung vàng là người, phương tiện được phát hiện.",
         "The picture was taken at the event. The yellow frame is the object.",
     ),
     "scene-of-latest": (
@@ -147,19 +148,20 @@ WORDS: dict[str, tuple[str, str]] = {
         "There is no whole picture of this camera yet; the outline is the edge of its picture.",
     ),
     "scene-crop": (
-        "Ảnh của sự kiện được đặt đúng vị trí trong khung hình; khung vàng là người, phương tiện.",
+        "Ảnh của sự kiện được đặt đúng vị trí trong khung hình; khung vàng là người, phương tiện được phát "
+        "hiện.",
         "The event's own picture is put in its place; the yellow frame is the object.",
     ),
     "scene-zone": (
-        "Màu xanh lam: vùng {place} theo cấu hình nhận lúc {time}.",
+        "Màu xanh dương: vùng {place} theo cấu hình nhận lúc {time}.",
         "Blue: zone {place} as in the configuration received {time}.",
     ),
     "scene-line": (
-        "Màu xanh lam: vạch ảo {place} theo cấu hình nhận lúc {time}.",
+        "Màu xanh dương: vạch ảo {place} theo cấu hình nhận lúc {time}.",
         "Blue: line {place} as in the configuration received {time}.",
     ),
     "scene-zone-later": (
-        "Cấu hình này nhận được sau sự kiện; cấu hình lúc xảy ra sự kiện có thể khác.",
+        "Trung tâm nhận cấu hình này sau khi xảy ra sự kiện; cấu hình lúc xảy ra sự kiện có thể khác.",
         "This configuration was received after the event; the one at that time may have been different.",
     ),
     "snapshot-waits": ("Ảnh đang được gửi về.", "The picture is on its way."),
@@ -172,8 +174,8 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "paper-earlier": ("{count} văn bản trước đó", "{count} earlier documents"),
     "paper-many": (
-        "thiết bị đã gửi {count} văn bản loại này, là số tối đa được lưu đủ thời hạn; văn bản gửi thêm chỉ "
-        "được lưu theo thời hạn lưu trữ của ảnh.",
+        "thiết bị đã gửi {count} văn bản loại này. Trung tâm chỉ lưu đủ thời hạn cho {count} văn bản; văn "
+        "bản gửi sau đó chỉ được lưu theo thời hạn lưu trữ của ảnh.",
         "the gateway has sent {count}, the most that are stored for their whole time; further ones are "
         "stored only for as long as pictures.",
     ),
@@ -185,7 +187,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "paper-waits": ("Văn bản chưa về đến trung tâm.", "The document has not arrived yet."),
     "snapshot-none": ("Sự kiện này không có ảnh.", "This event has no picture."),
     "snapshot-sealed": (
-        "Ảnh được mã hóa; chỉ người giữ khóa của trung tâm mở được.",
+        "Ảnh được mã hóa; chỉ người giữ khóa của trung tâm mới mở được.",
         "The picture is sealed; only the holder of the centre's key opens it.",
     ),
     "stills": ("Ảnh lớn:", "Large pictures:"),
@@ -218,7 +220,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "clip-none": ("Thiết bị không có video của sự kiện này.", "The gateway has no clip of this event."),
     "clip-not-yet": ("Chưa có thông tin về video.", "Nothing is known of a clip yet."),
     "clip-recording": (
-        "Sự kiện đang diễn ra. Nếu yêu cầu ngay, video sẽ được gửi về sau khi ghi xong.",
+        "Sự kiện đang diễn ra. Nếu yêu cầu video ngay, thiết bị sẽ gửi về sau khi ghi xong.",
         "The event is still going on. If you ask for the clip now, it is sent once it is complete.",
     ),
     "clip-ask": ("Lấy video về", "Fetch the clip"),
@@ -265,20 +267,20 @@ WORDS: dict[str, tuple[str, str]] = {
     "verdict-wrong key": ("Sai khóa", "Wrong key"),
     "verdict-not covered by a signature": ("Chưa được ký số", "Not signed yet"),
     "verdict-means-genuine": (
-        "Giống từng byte với nội dung thiết bị đã ký.",
+        "Sự kiện khớp từng byte với nội dung mà thiết bị đã ký số.",
         "Byte for byte as the gateway signed it.",
     ),
     "verdict-means-altered": (
-        "Không còn giống nội dung thiết bị đã ký. Hãy báo quản trị viên.",
+        "Sự kiện không còn khớp với nội dung mà thiết bị đã ký số. Hãy báo quản trị viên.",
         "No longer what the gateway signed. Tell an administrator.",
     ),
-    "verdict-means-missing link": ("Thiếu sự kiện ở giữa chuỗi.", "Events between are missing."),
+    "verdict-means-missing link": ("Có sự kiện bị thiếu ở giữa chuỗi.", "Events between are missing."),
     "verdict-means-wrong key": (
-        "Được ký bằng khóa khác với khóa đã biết của thiết bị.",
+        "Sự kiện được ký số bằng một khóa khác, không phải khóa mà trung tâm đã ghi nhận cho thiết bị này.",
         "Signed with another key than the one known of this gateway.",
     ),
     "verdict-means-not covered by a signature": (
-        "Báo động được ký số trong vòng một giây, sự kiện khác trong vòng một phút.",
+        "Báo động được ký số trong vòng một giây, các sự kiện khác trong vòng một phút.",
         "An alarm is signed within a second, other events within a minute.",
     ),
     "key": ("Khóa", "Key"),

@@ -8,7 +8,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "search": ("Tìm kiếm", "Search"),
     "search-hint": ("Tên điểm, phường hoặc kênh đầu ghi", "Site, ward, recorder channel"),
     "search-none": ("Không tìm thấy “{text}”.", "Nothing is called “{text}”."),
-    "search-found": ("Kết quả cho “{text}”", "Found for “{text}”"),
+    "search-found": ("Kết quả tìm “{text}”", "Found for “{text}”"),
     "sites": ("Điểm", "Sites"),
     "cameras": ("Camera", "Cameras"),
     "site": ("Điểm", "Site"),
@@ -54,8 +54,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "sites-online": ("Điểm đang hoạt động", "Sites online"),
     "cameras-seeing": ("Camera có hình", "Cameras seeing"),
     "of-all": ("trên {count}", "of {count}"),
-    "to-act": ("Cần xử lý", "Needs action"),
-    "to-check": ("Nên xem", "To check"),
+    "to-act": ("Điểm cần xử lý", "Needs action"),
+    "to-check": ("Điểm nên xem", "To check"),
     "open-alarms": ("Báo động chưa xử lý xong", "Open alarms"),
     "nothing-to-do": ("Không có gì cần xử lý.", "Nothing needs action."),
     "nothing-more-to-do": (
@@ -147,7 +147,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "map-no-place": ("{count} điểm chưa có tọa độ", "{count} sites without coordinates"),
     "whole-city": ("Toàn thành phố", "The whole city"),
     "squares-say": (
-        "{normal} bình thường, {check} nên xem, {action} cần xử lý, {away} không theo dõi",
+        "Số điểm bình thường: {normal}; nên xem: {check}; cần xử lý: {action}; không theo dõi: {away}",
         "{normal} well, {check} to check, {action} need action, {away} not expected",
     ),
     "fleet": ("Thiết bị", "Fleet"),
@@ -156,12 +156,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "fleet-any": ("Tất cả", "All"),
     "fleet-differences": ("Khác biệt", "Differences"),
     "fleet-differs-any": ("Có khác biệt", "Any difference"),
-    "fleet-differing": ("Khác danh sách hoặc phiên bản chung", "Differ"),
-    "fleet-expiring": ("Chứng thư còn dưới 30 ngày", "Certificates under 30 days"),
+    "fleet-differing": ("Thiết bị có khác biệt", "Differ"),
+    "fleet-expiring": ("Chứng thư còn hạn dưới 30 ngày", "Certificates under 30 days"),
     "fleet-exceeding": ("Dự báo vượt dung lượng SIM", "Forecast above the data budget"),
     "fleet-versions": ("Phiên bản phần mềm", "Versions"),
     "fleet-models": ("Mô hình nhận dạng", "Models"),
-    "fleet-others": ("và {count} loại khác", "and {count} others"),
+    "fleet-others": ("và {count} mục khác", "and {count} others"),
     "fleet-wanted": ("Phiên bản chung của các thiết bị: {version}.", "Version of the fleet: {version}."),
     "fleet-wanted-unknown": (
         "Chưa rõ phiên bản chung của các thiết bị.",
@@ -172,12 +172,12 @@ WORDS: dict[str, tuple[str, str]] = {
         "There is no sheet (sites_file) to compare with.",
     ),
     "fleet-matching": (
-        "{count}/{of} thiết bị, xếp thiết bị có lỗi trước",
+        "{count}/{of} thiết bị, xếp thiết bị có lỗi lên đầu",
         "{count} of {of} gateways, broken first",
     ),
     "fleet-none": ("Không có thiết bị nào phù hợp.", "No gateway matches."),
     "fleet-config": ("Cấu hình", "Configuration"),
-    "fleet-certificate": ("Chứng thư (ngày)", "Certificate (days)"),
+    "fleet-certificate": ("Chứng thư còn hạn (ngày)", "Certificate (days)"),
     "fleet-uplink": ("Dung lượng SIM", "Data budget"),
     "fleet-used": ("đã dùng {used}%", "{used}% used"),
     "fleet-forecast": ("đã dùng {used}%, dự báo {forecast}%", "{used}% used, forecast {forecast}%"),
@@ -186,7 +186,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "fleet-page": ("Trang {page} trên {of}", "Page {page} of {of}"),
     "fleet-previous": ("Trang trước", "Previous"),
     "fleet-next": ("Trang sau", "Next"),
-    "fleet-cameras-csv": ("CSV các camera", "CSV of the cameras"),
+    "fleet-cameras-csv": ("Danh sách camera (CSV)", "CSV of the cameras"),
     "fleet-column-camera": ("Mã camera", "Camera"),
     "fleet-column-camera-name": ("Tên camera", "Camera name"),
     "fleet-column-manufacturer": ("Hãng", "Manufacturer"),
@@ -204,8 +204,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "fleet-column-origin": ("Nguồn cấu hình", "Origin of the configuration"),
     "fleet-column-model": ("Mô hình", "Model"),
     "fleet-column-board": ("Bo mạch", "Board"),
-    "fleet-column-certificate": ("Chứng thư của thiết bị (ngày)", "Certificate (days)"),
-    "fleet-column-ca": ("Chứng thư CA (ngày)", "CA (days)"),
+    "fleet-column-certificate": ("Chứng thư của thiết bị còn hạn (ngày)", "Certificate (days)"),
+    "fleet-column-ca": ("Chứng thư CA còn hạn (ngày)", "CA (days)"),
     "fleet-column-budget": ("Dung lượng SIM mỗi tháng (byte)", "Data budget (bytes a month)"),
     "fleet-column-used": ("Đã dùng (byte)", "Used (bytes)"),
     "fleet-column-forecast": ("Dự báo cuối kỳ (byte)", "Forecast (bytes)"),
@@ -213,10 +213,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "fleet-column-differences": ("Khác biệt", "Differences"),
     "differs-never-connected": ("Có trong danh sách, chưa kết nối lần nào", "In the sheet, never connected"),
     "differs-not-in-sheet": ("Không có trong danh sách", "Not in the sheet"),
-    "differs-other-ward": ("Khác phường trong danh sách", "Another ward than in the sheet"),
+    "differs-other-ward": ("Phường khác với phường ghi trong danh sách", "Another ward than in the sheet"),
     "differs-camera-missing": ("Thiếu camera có trong danh sách", "Cameras of the sheet are missing"),
     "differs-camera-unknown": ("Camera không có trong danh sách", "Cameras that are not in the sheet"),
-    "differs-other-version": ("Khác phiên bản chung", "Another version than the fleet"),
+    "differs-other-version": ("Phiên bản khác với phiên bản chung", "Another version than the fleet"),
     "differs-release-reverted": ("Cập nhật không thành công, đã quay về bản cũ", "Went back from an update"),
     "differs-config-on-trial": ("Đang thử cấu hình mới", "A new configuration is on trial"),
     "differs-config-reverted": (
@@ -256,21 +256,21 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "rollout-stopped-by": ("Người dừng: {who}", "Stopped by {who}"),
     "rollout-batch": ("Đợt", "Batch"),
-    "rollout-begun": ("Bắt đầu", "Begun"),
+    "rollout-begun": ("Bắt đầu lúc", "Begun"),
     "rollout-unfinished": ("Chưa chạy bản này", "Do not run it"),
     "rollout-not-yet": ("{count} thiết bị", "Gateways: {count}"),
     "rollout-why": ("Lý do dừng", "Reason of the stop"),
     "rollout-stop": ("Dừng triển khai", "Stop the roll-out"),
     "rollout-stop-means": (
-        "Không bắt đầu thêm đợt nào. Đợt đang chạy sẽ tự hoàn tất. Muốn tiếp tục, người vận hành chạy lại "
-        "rollout.yml.",
+        "Sau khi dừng, không bắt đầu thêm đợt nào; đợt đang chạy sẽ tự hoàn tất. Muốn tiếp tục, người vận "
+        "hành chạy lại rollout.yml.",
         "No further batch begins. The batch that is under way ends by itself. To continue, an operator runs "
         "rollout.yml again.",
     ),
     "published-of": ("Bản {version} trên máy chủ phát hành", "Release {version} on the server of releases"),
     "published-share": (
-        "Dành cho {percent}% số thiết bị tự tải: {count} thiết bị, {runs} thiết bị đang chạy bản này. "
-        "{later} thiết bị chưa đến lượt.",
+        "Dành cho {percent}% số thiết bị tự tải bản phát hành: {count} thiết bị, trong đó {runs} thiết bị "
+        "đang chạy bản này. {later} thiết bị chưa đến lượt.",
         "For {percent}% of the gateways that pull: {count} gateways, {runs} run it. {later} are for later.",
     ),
     "member-runs": ("Đang chạy bản này", "Run it"),
@@ -281,15 +281,15 @@ WORDS: dict[str, tuple[str, str]] = {
     "member-waiting": ("Đang chờ", "Waiting"),
     "own-releases": ("Bản phát hành do thiết bị tự cài", "Releases that gateways install themselves"),
     "own-releases-stop": (
-        "Trung tâm không có khóa phát hành nên không dừng được việc này. Để không thiết bị nào tải thêm, "
-        "chạy trên máy điều khiển:",
+        "Trung tâm không có khóa phát hành nên không dừng được việc thiết bị tự cài. Để không còn thiết bị "
+        "nào tải bản phát hành này nữa, hãy chạy lệnh sau trên máy điều khiển:",
         "The centre does not have the release key, so it cannot stop this. To have no further gateway fetch "
         "the release, run on the control machine:",
     ),
     "own-models": ("Mô hình mới", "New models"),
     "own-models-stop": (
-        "Người vận hành triển khai mô hình bằng khóa của mình. Để dừng, nhấn Ctrl-C ở lệnh “edge-agent "
-        "models rollout”; để một thiết bị quay về mô hình cũ:",
+        "Người vận hành triển khai mô hình bằng khóa của mình. Để dừng, nhấn Ctrl-C ở cửa sổ đang chạy lệnh "
+        "“edge-agent models rollout”. Để đưa một thiết bị về mô hình cũ, chạy lệnh:",
         "An operator rolls models out with their own key. To stop, press Ctrl-C at “edge-agent models "
         "rollout”; to bring one gateway back to its previous model:",
     ),

@@ -21,7 +21,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "case-file-add": ("Thêm tệp", "Add the file"),
     "case-file-hint": (
         "Ví dụ video từ điện thoại của người dân, tối đa {mb} MB. Trung tâm ghi lại mã băm SHA-256, thời "
-        "điểm nhận và tài khoản đã thêm. Tệp không được mở trong trang này: chỉ tải về ở nơi an toàn.",
+        "điểm nhận và tài khoản đã thêm tệp. Trang này không mở tệp; hãy chỉ tải tệp về ở nơi an toàn.",
         "Such as a clip of a citizen's phone, at most {mb} MB. The centre records its SHA-256, when it came "
         "and which account added it. This page does not open the file: download it only where that is safe.",
     ),
@@ -36,7 +36,7 @@ WORDS: dict[str, tuple[str, str]] = {
     # --- who opened what
     "case-accesses": ("Ai đã xem, ai đã thay đổi", "Who opened and changed what"),
     "case-accesses-hint": (
-        "{count} lần truy cập gần nhất; bản xuất có đầy đủ.",
+        "{count} lần truy cập gần nhất; bản xuất ghi đầy đủ các lần truy cập.",
         "The newest {count}; an export has all of them.",
     ),
     # --- altered copies
@@ -49,8 +49,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "original stays as it is. A copy is in an export once a person has checked it.",
     ),
     "copies-check": (
-        "Phần mềm có thể bỏ sót khuôn mặt hoặc biển số. Phải xem từng ảnh và từng video đến hết trước "
-        "khi giao cho người khác; nếu còn thấy, hãy thêm vùng che.",
+        "Phần mềm có thể bỏ sót khuôn mặt hoặc biển số. Phải xem từng ảnh và từng video đến hết trước khi "
+        "giao cho người khác; nếu còn sót, hãy thêm vùng che.",
         "The program can miss a face or a number plate. View each picture, and each clip to its end, before "
         "you give it to anybody; where you still see one, add an area.",
     ),
@@ -66,17 +66,17 @@ WORDS: dict[str, tuple[str, str]] = {
     "copy-original": ("Bản gốc", "Original"),
     "copy-original-alt": ("Bản gốc của {name}", "Original of {name}"),
     "copy-outside": (
-        "Tệp từ bên ngoài không được mở trong trang này:",
+        "Tệp từ bên ngoài (trang này không mở):",
         "A file from outside is not opened in this page:",
     ),
     "copy-alt": ("Bản đã che của {name}", "Altered copy of {name}"),
     "copy-areas": (
-        "{count} vùng do phần mềm che, {by_hand} vùng thêm bằng tay",
+        "{count} vùng che do phần mềm tạo, {by_hand} vùng che thêm bằng tay",
         "{count} areas by the program, {by_hand} by hand",
     ),
     "copy-none": ("Chưa tạo.", "Not made yet."),
     "copy-waiting": (
-        "Đang tạo. Một video có thể mất vài phút; hãy tải lại trang.",
+        "Đang tạo. Với video, việc này có thể mất vài phút; hãy tải lại trang.",
         "It is being made. A clip can take minutes; reload the page.",
     ),
     "copy-failed": ("Không tạo được", "It could not be made"),
@@ -95,10 +95,10 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "copy-checked": ("{who} đã kiểm tra lúc {time}.", "Checked by {who}, {time}."),
     "copy-area-add": ("Thêm vùng che", "Add an area"),
-    "copy-area-clear": ("Bỏ các vùng thêm bằng tay", "Remove the areas by hand"),
+    "copy-area-clear": ("Bỏ các vùng che thêm bằng tay", "Remove the areas by hand"),
     "copy-area-hint": (
-        "Tính theo phần trăm của ảnh, từ góc trên bên trái. Trong video, vùng này được che ở mọi khung hình. "
-        "Bản đã che được tạo lại và cần kiểm tra lại.",
+        "Tính theo phần trăm kích thước ảnh, từ góc trên bên trái. Trong video, vùng này được che ở mọi "
+        "khung hình. Sau khi thêm vùng che, bản đã che được tạo lại và phải kiểm tra lại.",
         "In percent of the picture, from its upper left corner. In a clip the area is covered in every "
         "frame. The copy is made and has to be checked again.",
     ),
@@ -107,17 +107,17 @@ WORDS: dict[str, tuple[str, str]] = {
     "copy-area-width": ("Rộng %", "Width %"),
     "copy-area-height": ("Cao %", "Height %"),
     "case-export-redacted": (
-        "Kèm bản đã che ({checked} trên {count} ảnh và video đã kiểm tra)",
+        "Kèm bản đã che (đã kiểm tra {checked} trên {count} ảnh và video)",
         "With the altered copies ({checked} of {count} pictures and clips are checked)",
     ),
     # --- minutes
     "minutes": ("Biên bản giao nhận", "Minutes of handing over"),
     "minutes-hint": (
-        "Điền vào các chỗ trống rồi in (khổ A4). Nội dung điền không được lưu lại.",
+        "Điền vào các chỗ trống rồi in (khổ A4). Trang này không lưu nội dung đã điền.",
         "Fill in the blanks, then print (A4). What is filled in is not stored.",
     ),
     "minutes-no-export": (
-        "Chưa có bản xuất đã ký nên bảng tệp còn trống. Hãy xuất vụ việc trước.",
+        "Chưa có bản xuất đã ký số nên bảng tệp còn trống. Hãy xuất vụ việc trước.",
         "There is no signed export yet, so the table of files is empty. Export the case first.",
     ),
 }

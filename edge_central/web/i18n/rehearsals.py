@@ -19,12 +19,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "The centre has not received the rules of this gateway yet.",
     ),
     "rules-old": (
-        "Cấu hình của thiết bị đã thay đổi; trung tâm đang hỏi lại. Dưới đây là các quy tắc trước đó.",
+        "Cấu hình của thiết bị đã thay đổi; trung tâm đang yêu cầu thiết bị gửi lại quy tắc. Dưới đây là các "
+        "quy tắc trước đó.",
         "The gateway's configuration has changed, and the centre is asking for the rules again. These are "
         "the earlier ones.",
     ),
     "rules-unreadable": (
-        "{count} quy tắc không đọc được, có thể vì phần mềm của thiết bị mới hơn trung tâm.",
+        "Trung tâm không đọc được {count} quy tắc, có thể vì phần mềm của thiết bị mới hơn phần mềm của "
+        "trung tâm.",
         "{count} rules cannot be read, perhaps because the gateway's agent is newer than the centre.",
     ),
     "rule-says-zone-intrusion": (
@@ -49,11 +51,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "Reports {labels} that move the wrong way in zone {place}.",
     ),
     "rule-says-crowding": (
-        "Báo khi có từ {count} người, phương tiện trở lên ({labels}) cùng ở trong vùng {place}, kéo dài từ "
-        "{time}.",
+        "Báo khi có ít nhất {count} người, phương tiện ({labels}) cùng ở trong vùng {place} từ {time} "
+        "trở lên.",
         "Reports when at least {count} ({labels}) are in zone {place} at once for {time}.",
     ),
-    "rule-armed-always": ("Bật suốt ngày", "Armed all day"),
+    "rule-armed-always": ("Bật cả ngày", "Armed all day"),
     "rule-armed-hours": ("Bật từ {begin} đến {end}", "Armed from {begin} to {end}"),
     "rule-armed-days": ("các ngày {days}", "on {days}"),
     "rule-score": (
@@ -102,31 +104,34 @@ WORDS: dict[str, tuple[str, str]] = {
     "reports-all": ("Tổng", "All"),
     "reports-open": ("Chưa có kết luận", "No outcome"),
     "reports-cut": (
-        "Thiết bị gửi rất nhiều sự kiện: chỉ đếm từ {time}.",
+        "Thiết bị gửi rất nhiều sự kiện nên trung tâm chỉ đếm các sự kiện từ {time} trở đi.",
         "The gateway sends very many events: only those since {time} are counted.",
     ),
     # --- proposals
-    "proposals": ("Đề xuất từ các kết luận", "Proposals from outcomes"),
+    "proposals": ("Đề xuất dựa trên các kết luận", "Proposals from outcomes"),
     "proposals-show": ("Xem đề xuất", "Show proposals"),
     "proposals-of": (
-        "Theo {real} báo động đúng và {false} báo nhầm trong một năm qua.",
+        "Dựa trên {real} báo động đúng và {false} lần báo nhầm trong một năm qua.",
         "From {real} real and {false} false alarms of the last year.",
     ),
     "proposals-none": (
-        "Chưa có gì để đề xuất. Cần ít nhất 5 báo nhầm và có báo động đúng, và phải có một thay đổi "
-        "phân biệt được hai loại đó.",
+        "Chưa có đề xuất nào. Chỉ có đề xuất khi đã có ít nhất 5 lần báo nhầm, có cả báo động đúng, và có "
+        "cách sửa quy tắc để phân biệt báo nhầm với báo động đúng.",
         "Nothing to propose. It takes at least 5 false alarms and some real ones, and a change that "
         "separates them.",
     ),
-    "proposal-labels": ("Không báo khi có {label} nữa", "No longer report: {label}"),
+    "proposal-labels": ("Không còn báo khi có {label}", "No longer report: {label}"),
     "proposal-schedule": ("Chỉ bật từ {begin} đến {end}", "Armed only from {begin} to {end}"),
-    "proposal-duration": ("Chỉ báo khi kéo dài từ {time} trở lên", "Report only what lasts at least {time}"),
+    "proposal-duration": (
+        "Chỉ báo khi sự việc kéo dài từ {time} trở lên",
+        "Report only what lasts at least {time}",
+    ),
     "proposal-score": (
         "Chỉ báo khi người, phương tiện có độ tin cậy từ {score}% trở lên",
         "Report only objects with a score of at least {score}%",
     ),
     "proposal-mask": (
-        "Loại trừ khỏi vùng phần có x từ {left} đến {right}, y từ {top} đến {bottom}",
+        "Loại trừ một phần của vùng: x từ {left} đến {right}, y từ {top} đến {bottom}",
         "Exclude from the zone what lies in x = {left} to {right}, y = {top} to {bottom}",
     ),
     "proposal-area": (
@@ -138,8 +143,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "proposal-side-above": ("phía trên y = {at}", "above y = {at}"),
     "proposal-side-below": ("phía dưới y = {at}", "below y = {at}"),
     "proposal-effect": (
-        "Bớt {removed}/{false} báo nhầm, mất {lost}/{real} báo động đúng (vì còn ít số liệu, có thể mất "
-        "đến {worst}%).",
+        "Bớt được {removed}/{false} lần báo nhầm, bỏ sót {lost}/{real} báo động đúng (vì còn ít số liệu, có "
+        "thể bỏ sót đến {worst}%).",
         "Removes {removed} of {false} false alarms and loses {lost} of {real} real ones (with so few, up "
         "to {worst}% may be lost).",
     ),
@@ -151,8 +156,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "rehearsals": ("Các lần chạy thử", "Rehearsals"),
     "rehearsals-none": ("Chưa có lần chạy thử nào.", "There is no rehearsal yet."),
     "rehearsal-what": (
-        "Bản nháp được chạy trên các lượt đi qua mà thiết bị đã lưu, cùng với quy tắc đang dùng. Không "
-        "có gì được báo và không có gì thay đổi.",
+        "Thiết bị chạy thử bản nháp và quy tắc đang dùng trên các lượt đi qua đã lưu. Việc chạy thử không "
+        "phát báo động và không thay đổi gì.",
         "The draft runs over the passages that the gateway has stored, beside the rule in force. Nothing "
         "is reported, and nothing is changed.",
     ),
@@ -161,7 +166,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "rehearsal-begin": ("Từ (giờ:phút)", "From (HH:MM)"),
     "rehearsal-end": ("Đến (giờ:phút)", "To (HH:MM)"),
     "rehearsal-hours-hint": (
-        "Để trống cả hai là cả ngày. Nếu giờ kết thúc sớm hơn giờ bắt đầu thì tính sang hôm sau.",
+        "Để trống cả hai ô thì quy tắc bật cả ngày. Nếu giờ kết thúc sớm hơn giờ bắt đầu thì tính sang hôm "
+        "sau.",
         "Both empty: the whole day. An end before the beginning is on the next day.",
     ),
     "rehearsal-days": ("Các ngày", "Days"),
@@ -174,7 +180,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rehearsal-points": ("Tọa độ vùng hoặc vạch ảo", "Points of the zone or line"),
     "rehearsal-points-hint": (
         "Mỗi đỉnh gồm x và y, từ 0 đến 1, cách nhau bằng dấu cách, tính từ góc trên bên trái của hình; các "
-        "đỉnh cách nhau bằng dấu phẩy. Nếu thay đổi, bản nháp dùng một vùng hoặc vạch ảo riêng.",
+        "đỉnh cách nhau bằng dấu phẩy. Nếu sửa tọa độ, bản nháp dùng một vùng hoặc vạch ảo riêng.",
         "Each point is x and y in 0..1, with a space between them, from the upper left corner of the "
         "picture; commas separate the points. If they change, the draft gets a zone or line of its own.",
     ),
@@ -206,26 +212,27 @@ WORDS: dict[str, tuple[str, str]] = {
     "rehearsal-span": ("Dữ liệu dùng để chạy thử", "Over the last"),
     "rehearsal-span-days": ("{days} ngày qua", "{days} days"),
     "rehearsal-examples": (
-        "Kèm nhiều nhất 12 ví dụ, có thể mở ảnh",
+        "Kèm nhiều nhất 12 ví dụ, có thể mở ảnh của từng ví dụ",
         "With up to 12 examples, whose pictures can be opened",
     ),
     "rehearsal-recorded": (
         "Tên của bạn, mục đích và số vụ việc được lưu tại trung tâm và tại thiết bị trước khi chạy thử. "
-        "Mỗi ảnh bạn mở cũng được ghi lại.",
+        "Mỗi lần bạn mở ảnh cũng được ghi lại.",
         "Your name, the purpose and the case number are recorded here and at the gateway before it runs. "
         "So is each picture that you open.",
     ),
     "rehearsal-purpose-hint": (
-        "Ví dụ: giảm báo nhầm ở chợ. Từ 3 ký tự.",
+        "Ví dụ: giảm báo nhầm ở chợ. Ít nhất 3 ký tự.",
         "For example: false alarms of the market. At least 3 characters.",
     ),
     "rehearsal-start": ("Chạy thử bản nháp", "Rehearse the draft"),
     "rehearsal-long": (
-        "Dữ liệu một tuần cần vài phút, 30 ngày có thể cần vài giờ; khi xong, kết quả hiện trên trang này.",
+        "Chạy thử trên dữ liệu một tuần mất vài phút, 30 ngày có thể mất vài giờ; khi xong, kết quả hiện "
+        "trên trang của lần chạy thử.",
         "A week takes minutes, 30 days up to hours; the result appears on the page.",
     ),
     "rehearsal-off": (
-        "Trung tâm chưa có khóa tìm kiếm nên không chạy thử được. Quản trị viên cần đặt phần search "
+        "Trung tâm chưa có khóa tìm kiếm nên không chạy thử được. Quản trị viên cần khai báo phần search "
         "trong cấu hình của trung tâm.",
         "This centre has no search key, so it can rehearse nothing. An administrator has to configure "
         "its section search.",
@@ -238,17 +245,17 @@ WORDS: dict[str, tuple[str, str]] = {
     "rehearsal-error-labels": ("Chọn ít nhất một loại.", "Choose at least one kind of object."),
     "rehearsal-error-span": ("Chọn 7, 14 hoặc 30 ngày.", "Choose 7, 14 or 30 days."),
     "rehearsal-error-points": (
-        "Tọa độ vùng: từ 3 đến 64 đỉnh, mỗi đỉnh gồm hai số từ 0 đến 1, các cạnh không cắt nhau.",
+        "Vùng phải có từ 3 đến 64 đỉnh, mỗi đỉnh gồm hai số từ 0 đến 1; các cạnh không được cắt nhau.",
         "Points of a zone: 3 to 64, each of two numbers in 0..1, and no edge crosses another.",
     ),
     "rehearsal-error-excluded": (
-        "Các phần loại trừ: nhiều nhất 16 phần, cách nhau bằng dấu chấm phẩy, mỗi phần ít nhất 3 đỉnh, mỗi "
-        "đỉnh gồm hai số từ 0 đến 1, các cạnh không cắt nhau.",
+        "Chỉ được có nhiều nhất 16 phần loại trừ, cách nhau bằng dấu chấm phẩy. Mỗi phần phải có ít nhất 3 "
+        "đỉnh, mỗi đỉnh gồm hai số từ 0 đến 1; các cạnh không được cắt nhau.",
         "Excluded parts: at most 16, separated by semicolons, each of at least 3 points of two numbers in "
         "0..1, and no edge crosses another.",
     ),
     "rehearsal-error-line": (
-        "Tọa độ vạch ảo: đúng 2 đầu, mỗi đầu gồm hai số từ 0 đến 1.",
+        "Vạch ảo phải có đúng 2 đầu, mỗi đầu gồm hai số từ 0 đến 1.",
         "Points of a line: exactly 2, each of two numbers in 0..1.",
     ),
     # --- the result
@@ -265,7 +272,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rehearsal-state-answered": ("Thiết bị đã chạy thử xong.", "The gateway has rehearsed it."),
     "rehearsal-state-refused": ("Thiết bị từ chối.", "The gateway refused."),
     "rehearsal-state-failed": ("Không chạy thử được.", "It failed."),
-    "rehearsal-state-expired": ("Quá hạn, thiết bị không trả lời.", "No answer in time."),
+    "rehearsal-state-expired": ("Thiết bị không trả lời trước khi hết hạn.", "No answer in time."),
     "rehearsal-state-withdrawn": ("Đã hủy.", "It was withdrawn."),
     "rehearsal-withdraw": ("Hủy lần chạy thử", "Withdraw the rehearsal"),
     "rehearsal-withdraw-hint": (
@@ -275,7 +282,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rehearsal-result": ("Kết quả", "Result"),
     "rehearsal-times": ("Lẽ ra đã báo", "Would have reported"),
     "rehearsal-draft": ("Bản nháp", "Draft"),
-    "rehearsal-in-force": ("Quy tắc đang dùng, chạy thử", "Rule in force, rehearsed"),
+    "rehearsal-in-force": ("Quy tắc đang dùng (khi chạy thử)", "Rule in force, rehearsed"),
     "rehearsal-in-force-none": ("Hiện không có quy tắc này.", "There is no such rule in force."),
     "rehearsal-live": ("Thực tế đã báo (số lượt)", "Really reported (objects)"),
     "rehearsal-both": ("Lượt đi qua mà cả hai đều báo", "Passages that both report"),
@@ -338,12 +345,12 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "rule-remove": ("Bỏ quy tắc này", "Remove this rule"),
     "rule-last-change": (
-        "Thay đổi gần nhất từ trang này: {what}. Người gửi lệnh: {who}, {time}. Lý do: {why}.",
+        "Thay đổi gần nhất gửi từ trang của trung tâm: {what}. Người gửi lệnh: {who}, {time}. Lý do: {why}.",
         "Last change from this console: {what}. By {who}, {time}. Reason: {why}.",
     ),
     "rule-change-show": ("Xem lệnh", "Show the command"),
     "rule-change-elsewhere": (
-        "Lệnh này được gửi từ nơi khác, không phải từ trang này.",
+        "Lệnh thay đổi đã được gửi từ nơi khác, không phải từ trang của trung tâm.",
         "The command was not sent from this console.",
     ),
     "rule-change-events": ("Xem sự kiện", "Show the events"),

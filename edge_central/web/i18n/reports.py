@@ -6,7 +6,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "report-shift": ("Báo cáo ca trực", "Shift report"),
     "report-month": ("Báo cáo tháng {month}", "Report of {month}"),
     "report-month-goes-on": (
-        "Tháng này chưa hết: số liệu đến lúc lập báo cáo.",
+        "Tháng này chưa hết: số liệu chỉ tính đến lúc lập báo cáo.",
         "This month is not over: the figures end when the report was made.",
     ),
     "report-month-now": ("Báo cáo tháng", "Month report"),
@@ -43,7 +43,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "report-by-ward": ("Theo phường", "By ward"),
     "report-by-rule": ("Theo điểm và quy tắc", "By site and rule"),
     "report-by-officer": ("Người nhận xử lý", "Acknowledged by"),
-    "report-program": ("(chương trình)", "(a program)"),
+    "report-program": ("(phần mềm khác)", "(a program)"),
     "report-count": ("Số lần", "Count"),
     "report-acknowledged": ("Đã nhận xử lý", "Acknowledged"),
     "report-closed": ("Đã kết thúc xử lý", "Closed"),
@@ -52,7 +52,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "report-half": ("Một nửa số báo động trong vòng", "Half of the alarms within"),
     "report-ninety": ("90% số báo động trong vòng", "90% of the alarms within"),
     "report-times-mean": (
-        "Tính từ lúc báo động đến trung tâm.",
+        "Tính từ lúc trung tâm nhận được báo động.",
         "Measured from the arrival of the alarm at the centre.",
     ),
     "report-outcomes": ("Kết luận", "Outcomes"),
@@ -68,7 +68,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Dành cho người phụ trách bảo vệ dữ liệu; lập từ nhật ký truy cập, theo từng người dùng.",
         "For the person in charge of data protection: from the access log, by user.",
     ),
-    "report-gateways-asked": ("Thiết bị được hỏi", "Gateways asked"),
+    "report-gateways-asked": ("Thiết bị nhận yêu cầu", "Gateways asked"),
     "report-pictures-opened": ("Ảnh đã mở", "Opened pictures"),
     "report-cases": ("Số vụ việc", "Case numbers"),
 }

@@ -10,16 +10,17 @@ WORDS: dict[str, tuple[str, str]] = {
     "passages": ("Lượt đi qua", "Passages"),
     "searches": ("Tìm lượt đi qua", "Searches of passages"),
     "searches-what": (
-        "Mỗi thiết bị lưu một dòng cho mỗi người, xe hai bánh hoặc ô tô đi qua trước camera. Yêu cầu "
-        "tìm được gửi đến từng thiết bị; kết quả chỉ là gợi ý, cần được kiểm tra lại.",
+        "Mỗi khi có người, xe hai bánh hoặc ô tô đi qua trước camera, thiết bị lưu lại một lượt đi qua. Yêu "
+        "cầu tìm được gửi đến từng thiết bị; kết quả chỉ là gợi ý, cần được kiểm tra lại.",
         "Each gateway keeps a row for each person, two-wheeler and vehicle that its cameras saw. A search "
         "asks the gateways; what they find are hints that a person has to check.",
     ),
     "search-new": ("Tìm mới", "New search"),
     "searches-none": ("Chưa có yêu cầu tìm nào.", "There is no search yet."),
     "searches-off": (
-        "Trung tâm chưa có khóa tìm kiếm nên không hỏi được thiết bị nào. Quản trị viên cần đặt phần search "
-        "trong cấu hình của trung tâm và đặt khóa công khai tương ứng trên các thiết bị.",
+        "Trung tâm chưa có khóa tìm kiếm nên không gửi được yêu cầu tìm đến các thiết bị. Quản trị viên cần "
+        "khai báo phần search trong cấu hình của trung tâm và đặt khóa công khai tương ứng trên các thiết "
+        "bị.",
         "This centre has no search key, so it can ask no gateway. An administrator has to configure its "
         "section search, and the public key at the gateways.",
     ),
@@ -31,7 +32,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "search-answers": ("Thiết bị trả lời", "Answers"),
     "search-answers-of": ("{count}/{of}", "{count} of {of}"),
     "passages-here": ("Tìm lượt đi qua tại điểm này", "Search passages here"),
-    "passages-then": ("Lượt đi qua quanh lúc này", "Passages around this time"),
+    "passages-then": ("Lượt đi qua quanh thời điểm xảy ra sự kiện", "Passages around this time"),
     "access-gateways": ("{count} thiết bị", "{count} gateways"),
     # --- the form
     "search-form-error": (
@@ -40,13 +41,13 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "search-recorded": (
         "Tên của bạn, mục đích và số vụ việc được lưu tại trung tâm và tại mỗi thiết bị trước khi thiết "
-        "bị trả lời. Mỗi ảnh bạn mở cũng được ghi lại.",
+        "bị trả lời. Mỗi lần bạn mở ảnh cũng được ghi lại.",
         "Your name, the purpose and the case number are recorded here and at each gateway before it "
         "answers. So is each picture that you open.",
     ),
     "search-required": ("bắt buộc", "required"),
     "search-purpose-hint": (
-        "Ví dụ: xác minh tin báo mất xe máy. Từ 3 ký tự.",
+        "Ví dụ: xác minh tin báo mất xe máy. Ít nhất 3 ký tự.",
         "For example: theft of a motorcycle. At least 3 characters.",
     ),
     "search-why": ("Lý do", "Reason"),
@@ -60,7 +61,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "search-near-none": ("(không chọn)", "(none)"),
     "search-radius": ("Bán kính (mét)", "Radius (metres)"),
     "search-map-says": (
-        "Bản đồ {count} điểm. Bấm vào một điểm, hoặc chọn trong danh sách Quanh điểm, để lấy làm tâm.",
+        "Bản đồ {count} điểm. Bấm vào một điểm, hoặc chọn điểm trong danh sách “Quanh điểm”, để lấy điểm đó "
+        "làm tâm của vòng tròn.",
         "Map of {count} sites. A click chooses the centre of the circle; the list Around the site does "
         "the same.",
     ),
@@ -87,12 +89,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "search-more": ("Kích thước, tốc độ, thời gian đứng yên", "Size, speed, standing still"),
     "search-height": ("Chiều cao (% của hình)", "Height (% of the picture)"),
     "search-speed": (
-        "Tốc độ (số lần chiều dài của phương tiện, hoặc chiều cao của người, mỗi giây)",
+        "Tốc độ (mỗi giây đi được mấy lần chiều dài của phương tiện hoặc chiều cao của người)",
         "Speed (lengths of the object a second; heights, for a person)",
     ),
     "search-speed-km-h": ("Tốc độ ước lượng (km/h)", "Estimated speed (km/h)"),
     "search-speed-hint": (
-        "km/h chỉ có ở camera đã đo mặt đường, và không dùng để xử phạt.",
+        "Tốc độ theo km/h chỉ có ở camera đã đo mặt đường và không dùng để xử phạt.",
         "km/h only at cameras with a measured ground plane; never for enforcement.",
     ),
     "search-least": ("từ", "at least"),
@@ -116,10 +118,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "vị trí hai đầu đó.",
         "Picture of the camera with the chosen line. Two clicks choose its ends; so do the four fields.",
     ),
-    "search-line-x1": ("Đầu thứ nhất, % từ trái", "First end, % from the left"),
-    "search-line-y1": ("Đầu thứ nhất, % từ trên", "First end, % from the top"),
-    "search-line-x2": ("Đầu thứ hai, % từ trái", "Second end, % from the left"),
-    "search-line-y2": ("Đầu thứ hai, % từ trên", "Second end, % from the top"),
+    "search-line-x1": ("Đầu thứ nhất: cách mép trái (%)", "First end, % from the left"),
+    "search-line-y1": ("Đầu thứ nhất: cách mép trên (%)", "First end, % from the top"),
+    "search-line-x2": ("Đầu thứ hai: cách mép trái (%)", "Second end, % from the left"),
+    "search-line-y2": ("Đầu thứ hai: cách mép trên (%)", "Second end, % from the top"),
     "search-error-line": (
         "Ghi đủ bốn số của vạch ảo, từ 0 đến 100, hoặc để trống cả bốn.",
         "Give all four numbers of the line, from 0 to 100, or none.",
@@ -128,8 +130,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "passages-of-camera": ("Tìm lượt đi qua của camera này", "Search passages of this camera"),
     "search-second": ("Sau đó qua camera thứ hai", "And then at a second camera"),
     "search-second-hint": (
-        "Chỉ hiện các cặp cùng loại (và cùng màu nếu có) đi qua camera thứ hai sau camera thứ nhất. Đó có "
-        "thể là hai người hoặc hai xe khác nhau.",
+        "Chỉ hiện các cặp lượt đi qua cùng loại (và cùng màu nếu có): một lượt ở camera thứ nhất, sau đó một "
+        "lượt ở camera thứ hai. Hai lượt đó có thể là của hai người hoặc hai xe khác nhau.",
         "Shows only pairs of the same kind (and colour, where both have one), the second after the first. "
         "They may be two different persons or vehicles.",
     ),
@@ -145,7 +147,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "search-life-168": ("7 ngày", "7 days"),
     "search-start": ("Gửi yêu cầu tìm", "Start the search"),
     # --- mistakes in the form
-    "search-error-purpose": ("Ghi mục đích tìm, từ 3 ký tự.", "Say the purpose, in at least 3 characters."),
+    "search-error-purpose": (
+        "Ghi mục đích tìm, ít nhất 3 ký tự.",
+        "Say the purpose, in at least 3 characters.",
+    ),
     "search-error-case": ("Ghi số vụ việc.", "Give the case number."),
     "search-error-time": ("Chọn thời điểm bắt đầu và kết thúc.", "Choose a time to begin and to end."),
     "search-error-number": (
@@ -162,7 +167,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "search-again": ("Sửa và tìm lại", "Change and search again"),
     "search-until": ("Chờ trả lời đến", "Waits until"),
     "search-over": ("Đã hết hạn lúc", "Ended at"),
-    "search-everywhere": ("tất cả các phường được xem", "all wards of the account"),
+    "search-everywhere": ("tất cả các phường mà người tìm được xem", "all wards of the account"),
     "search-circle": ("{metres} m quanh {site}", "{metres} m around {site}"),
     "search-then": ("{camera}, trong vòng {minutes} phút", "{camera}, within {minutes} minutes"),
     "search-progress": ("Trả lời của các thiết bị", "Answers of the gateways"),
@@ -172,62 +177,66 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "search-state-waiting": ("Chờ gửi", "To be sent"),
     "search-state-sent": ("Đã gửi, chờ trả lời", "Asked, no answer yet"),
-    "search-state-offline": ("Mất liên lạc: trả lời khi hoạt động trở lại", "Offline: will answer when back"),
-    "search-state-later": ("Trả lời sau", "Will answer later"),
+    "search-state-offline": (
+        "Mất liên lạc, sẽ trả lời khi hoạt động trở lại",
+        "Offline: will answer when back",
+    ),
+    "search-state-later": ("Sẽ trả lời sau", "Will answer later"),
     "search-state-answered": ("Đã trả lời", "Answered"),
     "search-state-refused": ("Từ chối", "Refused"),
-    "search-state-failed": ("Không tìm được", "Failed"),
+    "search-state-failed": ("Gặp lỗi khi tìm", "Failed"),
     "search-state-expired": ("Không trả lời trước khi hết hạn", "Did not answer in time"),
     "search-state-withdrawn": ("Đã hủy trước khi trả lời", "Withdrawn before it answered"),
     "search-withdraw": ("Hủy yêu cầu tìm", "Withdraw the search"),
     "search-withdraw-hint": (
-        "Thiết bị chưa trả lời sẽ không được hỏi nữa. Kết quả đã nhận vẫn được giữ.",
+        "Khi hủy, trung tâm ngừng gửi yêu cầu đến các thiết bị chưa trả lời và không nhận thêm kết quả. Kết "
+        "quả đã nhận vẫn được giữ.",
         "Gateways that have not answered are not asked any more. What has come stays.",
     ),
     "search-withdrawn": ("{by} đã hủy yêu cầu này lúc", "Withdrawn by {by},"),
     "search-too-late-of": (
-        "{count} thiết bị trả lời sau đó; các câu trả lời này không được lưu.",
+        "(sau đó có {count} thiết bị trả lời; những kết quả này không được lưu)",
         "{count} gateways answered after that; their answers were not stored.",
     ),
     "search-too-late": (
-        "(trả lời sau khi đã hủy: không lưu {count} dòng)",
+        "(trả lời sau khi đã hủy: không lưu {count} kết quả)",
         "(answered after the withdrawal: {count} rows were not stored)",
     ),
     "search-dropped": (
-        "(bỏ qua {count} dòng không hợp lệ)",
+        "(bỏ qua {count} kết quả không hợp lệ)",
         "({count} rows that cannot be true were dropped)",
     ),
     "search-sheet": ("Kết quả", "What was found"),
     "search-sheet-count": (
-        "{count} lượt đi qua, mới nhất trước",
+        "{count} lượt đi qua, xếp từ mới đến cũ",
         "{count} passages, the newest first",
     ),
-    "search-sheet-pairs": ("{count} cặp, mới nhất trước", "{count} pairs, the newest first"),
+    "search-sheet-pairs": ("{count} cặp lượt đi qua, xếp từ mới đến cũ", "{count} pairs, the newest first"),
     "search-sheet-more": (
-        "; các thiết bị tìm thấy tổng cộng {total}, mỗi thiết bị chỉ gửi các dòng đầu",
+        "; các thiết bị tìm thấy tổng cộng {total} lượt, nhưng mỗi thiết bị chỉ gửi các lượt mới nhất",
         "; the gateways found {total} in all, each sends the first rows only",
     ),
-    "search-before": ("Tìm tiếp phần trước", "Search for those before"),
+    "search-before": ("Tìm tiếp các lượt trước", "Search for those before"),
     "search-sheet-waits": (
         "Chưa có kết quả; đang chờ các thiết bị.",
         "Nothing yet; waiting for the gateways.",
     ),
     "search-sheet-none": (
         "Không tìm thấy lượt đi qua nào như vậy. Điều đó không có nghĩa là không có ai đi qua: thử bỏ "
-        "màu, bỏ hướng hoặc chọn khoảng thời gian rộng hơn.",
+        "màu, bỏ hướng hoặc chọn khoảng thời gian dài hơn.",
         "No such passage was found. That does not mean that nobody passed: try without colour and "
         "direction, or a longer time.",
     ),
     "search-pair-first": ("Camera thứ nhất", "First camera"),
     "search-pair-second": ("Camera thứ hai, {minutes} sau", "Second camera, {minutes} later"),
     "search-pairs-missing": (
-        "Các thiết bị chỉ gửi {stored} trên {total} lượt đi qua, nên có thể thiếu cặp. Hãy chọn thời gian "
-        "ngắn hơn, một loại hoặc một hướng.",
+        "Các thiết bị chỉ gửi {stored} trên {total} lượt đi qua, nên có thể thiếu một số cặp. Hãy chọn "
+        "khoảng thời gian ngắn hơn, hoặc chỉ một loại, một hướng.",
         "The gateways have sent only {stored} of {total} passages: pairs may be missing. Choose a shorter "
         "time, one kind or one direction.",
     ),
     "search-pair-hint": (
-        "Có thể là của cùng một người hoặc xe, cũng có thể không.",
+        "Hai lượt này có thể là của cùng một người hoặc một xe, cũng có thể không.",
         "They may be the same person or vehicle, or not.",
     ),
     "search-earlier": ("Sớm hơn", "Earlier"),
@@ -328,20 +337,24 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "picture-sealed-short": ("Ảnh được mã hóa", "Sealed picture"),
     "picture-sealed-what": (
-        "Ảnh được mã hóa tại thiết bị bằng khóa công khai của trung tâm; trang này không mở được. Tải tệp "
-        "về, rồi người giữ khóa bí mật của trung tâm mở bằng lệnh:",
+        "Ảnh được mã hóa tại thiết bị bằng khóa công khai của trung tâm nên không hiển thị được ở đây. Hãy "
+        "tải tệp về; người giữ khóa bí mật của trung tâm mở tệp bằng lệnh:",
         "The gateway has sealed the picture to the centre's key; this page cannot open it. Download the "
         "file; whoever holds the centre's private key opens it with:",
     ),
     "picture-download": ("Tải tệp đã mã hóa", "Download the sealed file"),
     "path": ("Đường đi", "Path"),
     "path-says": (
-        "Đường đi trong hình của {camera}: từ {start} đến {end}, {count} vị trí trong {time}",
+        "Đường đi trong hình của {camera}: bắt đầu ở chỗ {start}; kết thúc ở chỗ {end}; {count} vị trí "
+        "trong {time}",
         "Path in the picture of {camera}: from {start} to {end}, {count} places in {time}",
     ),
-    "path-place": ("{across}% từ trái, {down}% từ trên", "{across} % from the left, {down} % from the top"),
+    "path-place": (
+        "cách mép trái {across}%, cách mép trên {down}%",
+        "{across} % from the left, {down} % from the top",
+    ),
     "path-on-latest": (
-        "Vẽ trên ảnh mới nhất của camera, chụp lúc {time}. Ảnh nền không chụp lúc người, xe đi qua.",
+        "Vẽ trên ảnh mới nhất của camera, chụp lúc {time}. Ảnh này không phải ảnh chụp lúc người, xe đi qua.",
         "Drawn on the newest picture of the camera, of {time}. That picture does not show the passage.",
     ),
     "path-legend": (

@@ -14,7 +14,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "user-second-factor": ("Xác thực hai lớp", "Second factor"),
     "user-second-factor-on": ("đã bật", "on"),
     "user-second-factor-off": ("chưa bật", "off"),
-    "user-second-factor-missing": ("chưa bật, bắt buộc", "off, but required"),
+    "user-second-factor-missing": ("bắt buộc nhưng chưa bật", "off, but required"),
     "user-sessions": ("Phiên đăng nhập", "Sessions"),
     "user-state": ("Tình trạng", "State"),
     "user-enabled": ("đang dùng", "enabled"),
@@ -24,7 +24,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "user-local": ("mật khẩu", "a password"),
     "user-from-provider": ("hệ thống đăng nhập tập trung ({issuer})", "the provider {issuer}"),
     "user-subject": ("Mã người dùng ở hệ thống đăng nhập tập trung", "Id at the provider"),
-    "user-second-factor-provider": ("do hệ thống đăng nhập tập trung yêu cầu", "asked for by the provider"),
+    "user-second-factor-provider": ("do hệ thống đăng nhập tập trung quản lý", "asked for by the provider"),
     "user-provider-what": (
         "Mật khẩu, vai trò và phường của tài khoản này do hệ thống đăng nhập tập trung quyết định ở mỗi lần "
         "đăng nhập. Nếu xóa ở đây, tài khoản sẽ được lập lại ở lần đăng nhập sau; muốn chặn đăng nhập thì "
@@ -33,8 +33,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "that is removed here is made again at the next sign-in: to keep the user out, disable it.",
     ),
     "account-provider-what": (
-        "Hãy đổi mật khẩu và xác thực hai lớp ở hệ thống đăng nhập tập trung. Đăng xuất ở đây không đăng "
-        "xuất khỏi hệ thống đó.",
+        "Muốn đổi mật khẩu hoặc xác thực hai lớp, hãy vào hệ thống đăng nhập tập trung. Khi đăng xuất ở đây, "
+        "bạn chưa đăng xuất khỏi hệ thống đó.",
         "You change your password and second factor at the provider. To log out here does not log you out "
         "there.",
     ),
@@ -42,12 +42,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "role-admin": ("quản trị viên", "admin"),
     "role-officer": ("cán bộ", "officer"),
     "role-viewer": ("chỉ xem", "viewer"),
-    "role-api": ("chương trình, chỉ đọc", "program, reads"),
-    "role-api-officer": ("chương trình, được xử lý báo động", "program, handles alarms"),
+    "role-api": ("phần mềm khác, chỉ đọc", "program, reads"),
+    "role-api-officer": ("phần mềm khác, được xử lý báo động", "program, handles alarms"),
     "roles-what": (
-        "Quản trị viên xem được tất cả các phường, nhật ký truy cập và quản lý tài khoản. Cán bộ xử lý báo "
-        "động, tìm lượt đi qua và gửi lệnh trong các phường của mình. Tài khoản chỉ xem không thay đổi "
-        "được gì.",
+        "Quản trị viên xem được tất cả các phường và nhật ký truy cập, đồng thời quản lý tài khoản. Cán bộ "
+        "xử lý báo động, tìm lượt đi qua và gửi lệnh trong các phường của mình. Tài khoản chỉ xem không "
+        "thay đổi được gì.",
         "An admin sees all wards and the access log, and manages the users. An officer handles alarms, "
         "searches passages and sends commands in the own wards. A viewer changes nothing.",
     ),
@@ -80,7 +80,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "For a user who has lost the phone and the recovery codes. Make sure who is asking first.",
     ),
     "user-program-what": (
-        "Đây là tài khoản của chương trình. Token được cấp ở máy chủ: edge-agent central user token.",
+        "Đây là tài khoản dành cho phần mềm khác. Token được cấp trên máy chủ bằng lệnh edge-agent central "
+        "user token.",
         "This is the account of a program. Its token is made on the server: edge-agent central user token.",
     ),
     "user-changes": ("Các thay đổi của tài khoản này", "Changes of this user"),
@@ -92,7 +93,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "user-error-taken": ("Tên đăng nhập này đã có.", "There is a user of this name already."),
     "user-error-unknown": ("Không có tài khoản này.", "There is no such user."),
     "user-error-program": (
-        "Đây là tài khoản của chương trình, không đổi được như vậy.",
+        "Đây là tài khoản dành cho phần mềm khác nên không thực hiện được thay đổi này.",
         "This is the account of a program; that cannot be changed.",
     ),
     "user-error-own": (
@@ -129,7 +130,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "The sign-in provider has refused, or you cancelled.",
     ),
     "sign-in-outdated": (
-        "Lần đăng nhập này đã quá hạn, đã dùng rồi, hoặc bắt đầu ở trình duyệt khác. Hãy đăng nhập lại.",
+        "Yêu cầu đăng nhập này đã quá hạn, đã được dùng hoặc được bắt đầu ở trình duyệt khác. Hãy đăng nhập "
+        "lại.",
         "This sign-in is too old, was used before, or began in another browser. Start again.",
     ),
     "sign-in-weak": (
@@ -148,7 +150,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "Your account at this console is disabled. Ask an administrator.",
     ),
     "sign-in-no-name": (
-        "Không còn tên đăng nhập phù hợp cho tài khoản của bạn. Hãy báo quản trị viên.",
+        "Không lập được tài khoản cho bạn vì các tên đăng nhập phù hợp đều đã có người dùng. Hãy báo quản "
+        "trị viên.",
         "No user name is left for your account. Tell an administrator.",
     ),
     "user-error-confirm": (
@@ -163,8 +166,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "confirm": ("Xác nhận", "Confirm"),
     "confirm-login-again": (
         "Tài khoản của bạn không có mật khẩu ở đây. Trước khi thay đổi tài khoản, hãy xác nhận bằng cách "
-        "đăng nhập lại ở hệ thống đăng nhập tập trung. Nếu đăng nhập xong vẫn thấy dòng này, hệ thống đó "
-        "không cho biết giờ đăng nhập (auth_time): hãy báo người quản lý hệ thống.",
+        "đăng nhập lại ở hệ thống đăng nhập tập trung. Nếu đăng nhập xong vẫn thấy dòng này thì hệ "
+        "thống đó không cho biết giờ đăng nhập (auth_time): hãy báo người quản lý hệ thống đó.",
         "Your account has no password here. Before you change accounts, confirm by a new login at the "
         "provider. If you still see this notice after it, the provider does not say when you logged in "
         "(auth_time): tell whoever manages it.",
@@ -250,8 +253,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "session-end-of": ("Kết thúc phiên từ {address}", "End the session from {address}"),
     "session-end-others": ("Kết thúc mọi phiên khác", "End all others"),
     "accesses-what": (
-        "Ban đầu trang chỉ hiện ảnh, video và tệp mà người dùng đã mở. Ảnh nhỏ mà danh sách tự tải được ghi "
-        "riêng. Để xem ảnh nhỏ, các lần đăng nhập, lệnh và thay đổi tài khoản, hãy chọn ở ô Loại.",
+        "Ban đầu trang chỉ hiện ảnh, video và tệp mà người dùng đã mở. Ảnh nhỏ do danh sách tự tải thì được "
+        "ghi riêng. Để xem ảnh nhỏ, các lần đăng nhập, lệnh và thay đổi tài khoản, hãy chọn ở ô Loại.",
         "At first these are the pictures, clips and files that users have opened. Small pictures that lists "
         "load by themselves are recorded apart. Choose these, logins, commands and changes of accounts "
         "under Kind.",
@@ -271,20 +274,20 @@ WORDS: dict[str, tuple[str, str]] = {
     "access-login-code-wrong": ("nhập sai mã xác thực", "typed a wrong code"),
     "access-login-provider": ("đăng nhập qua hệ thống đăng nhập tập trung", "logged in through the provider"),
     "access-login-provider-refused": (
-        "bị từ chối khi đăng nhập qua hệ thống đăng nhập tập trung",
+        "bị từ chối khi đăng nhập qua hệ thống đăng nhập tập trung:",
         "refused after a sign-in at the provider:",
     ),
     "access-user-added": ("thêm tài khoản", "added the user"),
-    "access-user-role": ("đổi vai trò, phường", "changed role and wards of"),
+    "access-user-role": ("đổi vai trò, phường của", "changed role and wards of"),
     "access-user-disabled": ("khóa tài khoản", "disabled"),
     "access-user-enabled": ("mở khóa tài khoản", "enabled"),
     "access-user-removed": ("xóa tài khoản", "removed"),
-    "access-user-sessions": ("kết thúc phiên đăng nhập", "ended sessions of"),
-    "access-user-token": ("cấp token", "made a token for"),
-    "access-password-changed": ("đổi mật khẩu", "changed the password of"),
-    "access-password-reset": ("cấp mật khẩu mới", "set a new password for"),
-    "access-second-factor-set": ("bật xác thực hai lớp", "set up the second factor of"),
-    "access-second-factor-removed": ("tắt xác thực hai lớp", "switched off the second factor of"),
-    "access-second-factor-reset": ("đặt lại xác thực hai lớp", "reset the second factor of"),
-    "access-recovery-codes": ("tạo mã dự phòng mới", "made new recovery codes for"),
+    "access-user-sessions": ("kết thúc phiên đăng nhập của", "ended sessions of"),
+    "access-user-token": ("cấp token cho", "made a token for"),
+    "access-password-changed": ("đổi mật khẩu của", "changed the password of"),
+    "access-password-reset": ("cấp mật khẩu mới cho", "set a new password for"),
+    "access-second-factor-set": ("bật xác thực hai lớp của", "set up the second factor of"),
+    "access-second-factor-removed": ("tắt xác thực hai lớp của", "switched off the second factor of"),
+    "access-second-factor-reset": ("đặt lại xác thực hai lớp của", "reset the second factor of"),
+    "access-recovery-codes": ("tạo mã dự phòng mới cho", "made new recovery codes for"),
 }

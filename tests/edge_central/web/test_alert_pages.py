@@ -95,7 +95,7 @@ def test_a_row_names_the_owners_of_its_earlier_alarms(
 @pytest.mark.parametrize(
     ("lang", "says"),
     [
-        ("vi", "Đã kết thúc 2 báo động, cảnh báo. Kết luận: Báo nhầm."),
+        ("vi", "Đã kết thúc xử lý 2 báo động, cảnh báo. Kết luận: Báo nhầm."),
         ("en", "Alarms and alerts closed: 2. Outcome: False."),
     ],
 )
@@ -239,7 +239,7 @@ def test_badge_list_bar_and_handover_agree_with_5000_open_alarms(tmp_path: Path)
         assert figures(browser.get("/").text) == (rows, rows)
         assert f"<b>{rows}</b>" in browser.get("/handover").text
         browser.post("/handover/leave", {"note": ""}, page="/handover")
-        assert f"{rows} dòng chưa xong" in browser.get("/handover").text
+        assert f"{rows} dòng chưa xử lý xong" in browser.get("/handover").text
 
 
 def test_who_takes_over_the_shift_owns_every_acknowledged_alarm(house: House, lan: Browser) -> None:

@@ -82,7 +82,7 @@ def requests(house: House) -> list[Any]:
 def test_the_page_says_what_does_not_fit(city: House) -> None:
     minh = city.browser("minh")
     shown = html.unescape(minh.get(PAGE).text)
-    for text in (SERIAL, "Nguyễn Văn An", "điện thoại ở cách tọa độ của điểm dt-001 1.112 m", "Chợ"):
+    for text in (SERIAL, "Nguyễn Văn An", "điện thoại ở cách 1.112 m so với tọa độ của điểm dt-001", "Chợ"):
         assert text in shown
     assert f"thiết bị {OTHER} không có trong danh sách" in shown
     minh.get("/language/en")
@@ -142,7 +142,7 @@ def test_a_claim_of_a_connected_box_is_withdrawn_and_the_box_is_told(city: House
     assert (command.type, command.gateway, command.signed) == ("unclaim", "dt-001", jws)
     assert read_unverified(command.signed)[0].decode().count("cột bên cạnh") == 1
     assert "claim-withdrawal" in kinds
-    assert "lan đã thu hồi: cột bên cạnh" in html.unescape(lan.get(PAGE).text)
+    assert "lan đã hủy, lý do: cột bên cạnh" in html.unescape(lan.get(PAGE).text)
     assert withdraw(lan, jws) == 409, "once"
 
 

@@ -196,7 +196,7 @@ def test_the_same_command_twice_is_stored_once(city: House) -> None:
         ("a.b.c", "x", "Không đọc được lệnh đã ký"),
         (None, "", "Hãy ghi lý do"),
         ("old", "x", "Lệnh đã hết hạn"),
-        ("other", "x", "không phải của trang này"),
+        ("other", "x", "không phải do trang này soạn"),
     ],
 )
 def test_a_wrong_submission_is_refused_in_words(

@@ -131,7 +131,7 @@ def test_a_viewer_gets_the_newest_list_with_a_button_for_what_comes(house: House
     [
         (
             "vi",
-            "Màu xanh lam: vùng Sân trường theo cấu hình nhận lúc",
+            "Màu xanh dương: vùng Sân trường theo cấu hình nhận lúc",
             "Chưa có ảnh toàn cảnh của camera này",
         ),
         (
@@ -217,7 +217,7 @@ def test_a_line_is_drawn_as_a_line(house: House) -> None:
 def test_a_configuration_that_came_after_the_event_is_said_to_be_newer(house: House) -> None:
     occurred(house)
     browser = opened(house)
-    later = "Cấu hình này nhận được sau sự kiện"
+    later = "Trung tâm nhận cấu hình này sau khi xảy ra sự kiện"
     assert later in words(browser.get("/events/1").text)
     with house.connections.writing() as connection:
         connection.exec_driver_sql("UPDATE camera_rules SET received_ms = 1")

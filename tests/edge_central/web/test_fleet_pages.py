@@ -169,7 +169,7 @@ def test_masks_changed_by_a_command_are_a_difference_too(tmp_path: Path) -> None
 
 
 ROLLOUT_WORDS = {
-    "vi": ("Đang triển khai", "Đợt Bắt đầu", "Đã quay về bản cũ", "Dừng triển khai"),
+    "vi": ("Đang triển khai", "Đợt Bắt đầu lúc", "Đã quay về bản cũ", "Dừng triển khai"),
     "en": ("Goes on", "Batch Begun", "Went back", "Stop the roll-out"),
 }
 

@@ -205,7 +205,7 @@ def test_a_gateway_that_cannot_be_shown_is_marked_and_the_others_stay(house: Hou
     with house.connections.writing() as connection:  # as a later version might do
         connection.execute(update(tables.presence).values(standing="of tomorrow"))
     browser = house.login("minh", Role.ADMIN)
-    assert "không hiển thị được những gì thiết bị gửi" in browser.get(f"/sites/{ODD.id}").text
+    assert "không hiển thị được nội dung thiết bị gửi" in browser.get(f"/sites/{ODD.id}").text
     for path in ("/", "/map", "/wards/de-tham", f"/sites/{HONEST.id}", "/search?q=dt"):
         assert browser.get(path).status_code == 200, path
     assert len(browser.get("/api/inventory").json()["gateways"]) == 2

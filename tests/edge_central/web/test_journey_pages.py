@@ -153,7 +153,7 @@ def test_neighbours_are_asked_each_in_its_own_time_within_the_officers_wards(cit
     assert (asked["purpose"], asked["case"], asked["group"]) == ("trộm xe máy", "7/2026", "two-wheeler")
     assert "colour" not in asked
     page = words(journey.browser.get(journey.step).text)
-    assert "Không hỏi, vì ngoài phạm vi của bạn: 1 điểm Trần Phú (Bồ Xuyên)" in page
+    assert "Không tìm ở 1 điểm vì bạn không có quyền xem Trần Phú (Bồ Xuyên)" in page
     assert accesses(city)[-1][0] == "search"
     wider = journey.ask(reach_m="5000", stop_min="60", colour="red")
     both = question_of(city, wider)
@@ -176,8 +176,8 @@ def test_the_way_back_is_searched_before_the_passage_by_the_map(city: House) -> 
     assert window["to_at"] < "2025-11-18T14:30:00"
     journey.answer(search, "dt-002", passage(7, START_MS - 129_400), passage(8, START_MS + 50_000))
     page = words(journey.browser.get(journey.step).text)
-    assert "trước 2 phút; theo bản đồ có thể từ" in page
-    assert page.count("theo bản đồ có thể") == 1, "what was in the other time is no candidate"
+    assert "trước đó 2 phút; tính theo bản đồ, có thể mất từ" in page
+    assert page.count("theo bản đồ, có thể") == 1, "what was in the other time is no candidate"
 
 
 # --- candidates ---
@@ -188,8 +188,8 @@ def test_the_way_back_is_searched_before_the_passage_by_the_map(city: House) -> 
     [
         (
             "vi",
-            "sau 48 giây; thường từ 35 giây đến 70 giây (theo số liệu thực tế); một trong 2 lượt cùng loại "
-            "tại camera này trong khoảng đó",
+            "sau đó 48 giây; thường mất từ 35 giây đến 70 giây (theo số liệu thực tế); một trong 2 lượt cùng "
+            "loại tại camera này trong khoảng thời gian đó",
             "Thân trên: lượt đang theo dõi màu đỏ, lượt này màu trắng",
         ),
         (
@@ -233,7 +233,7 @@ def test_what_a_gateway_did_not_send_is_said(city: House) -> None:
     search = journey.ask()
     journey.answer(search, "dt-002", later(1, 48), total=40)
     page = words(journey.browser.get(journey.step).text)
-    assert "1 thiết bị có nhiều lượt hơn số đã gửi" in page
+    assert "1 thiết bị tìm thấy nhiều lượt hơn số đã gửi" in page
     assert "một trong 40 lượt cùng loại" in page
     assert "until=" not in journey.browser.get(f"/searches/{search}").text, "it has sent the oldest"
 
@@ -274,7 +274,7 @@ def test_an_officer_confirms_rejects_and_takes_it_back(city: House) -> None:
     assert re.search(r"1 .*Lý Bôn.* 2 .*Trần Hưng Đạo.* 48 giây", words(route))
     assert route.count('class="stop"') == 2
     assert ">21:30:57</text>" in route
-    assert "Do lan xác nhận, chưa được chứng minh" in words(route)
+    assert "Lộ trình do lan xác nhận, chưa được chứng minh" in words(route)
     confirmed = journey.first + 2
     undone = journey.browser.post(f"{journey.path}/steps/{confirmed}/undo", {"next": journey.step})
     assert undone.headers["location"] == journey.step
@@ -346,7 +346,7 @@ def test_the_route_goes_into_its_case_with_reasons_and_pictures(city: House) -> 
     facts = msgspec.json.decode(item.facts)
     assert [each["site"] for each in facts["passages"]] == ["Lý Bôn", "Trần Hưng Đạo"]
     (link,) = facts["links"]
-    assert link["lines"][0] == "sau 48 giây; thường từ 35 giây đến 70 giây (theo số liệu thực tế)"
+    assert link["lines"][0] == "sau đó 48 giây; thường mất từ 35 giây đến 70 giây (theo số liệu thực tế)"
     assert "Thân trên cũng có thể là màu đỏ" in link["lines"]
     assert "chưa được chứng minh" in facts["note"]
 
@@ -400,7 +400,7 @@ def test_a_colleague_of_the_ward_goes_on_under_the_own_name(city: House) -> None
     search = journey.ask()
     journey.answer(search, "dt-002", later(2, 48))
     journey.decide(search, "dt-002/2")
-    assert "Do lan, son xác nhận" in words(journey.browser.get(journey.path).text)
+    assert "Lộ trình do lan, son xác nhận" in words(journey.browser.get(journey.path).text)
     assert [each[1] for each in accesses(city)] == ["lan", "lan", "son", "son", "son"]
 
 

@@ -256,7 +256,7 @@ def test_a_code_is_in_one_catalogue_only() -> None:
                 since="2026-11-23 12:03",
                 why=problem_text("stream-no-packet", seconds=10),
             ),
-            "camera cam-1 mất hình từ 23/11/2026 12:03: 10 giây không có dữ liệu",
+            "camera cam-1 mất hình từ 23/11/2026 12:03: đã 10 giây không có dữ liệu",
         ),
         (
             problem_text(
@@ -347,7 +347,7 @@ def test_an_alert_takes_the_code_from_the_heartbeats_line_about_its_part() -> No
     judge = measures.GATEWAY_MEASURES[measures.Measure.DETECTOR_DEGRADED]
     newer = judge(health_with(detector=part, degraded=[line])).text
     older = judge(health_with(detector=part, degraded=[str(line)])).text
-    says = "bộ nhận dạng: nhận dạng bị lỗi 3 lần liên tiếp; camera chỉ còn phát hiện chuyển động"
+    says = "bộ nhận dạng: nhận dạng bị lỗi 3 lần liên tiếp; phần mềm chỉ còn phát hiện được chuyển động"
     assert vietnamese(newer) == says
     assert vietnamese(older) == f"bộ nhận dạng: {failing}", "an older agent's words as they are"
 

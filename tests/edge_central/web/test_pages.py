@@ -80,7 +80,7 @@ def test_the_state_of_a_camera_is_in_the_readers_language(house: House, lang: st
 @pytest.mark.parametrize(
     ("lang", "reported"),
     [
-        ("vi", "thiết bị chưa báo khóa công khai nên chưa kiểm tra được chữ ký số nào"),
+        ("vi", "thiết bị chưa gửi khóa công khai nên chưa kiểm tra được chữ ký số nào"),
         ("en", "the gateway has published no key: no signature was checked"),
     ],
 )
@@ -129,7 +129,7 @@ def test_an_event_of_a_kind_that_only_newer_agents_have_is_kept_and_shown(house:
 def test_why_there_is_no_clip_is_said_in_the_readers_words(house: House) -> None:
     missing: dict[str, Any] = {"missing": "the agent ended", "problem": {"code": "clip-agent-ended"}}
     house.take(BOX.heartbeat("s"), BOX.event(1), BOX.evidence(2, event_id="e1", **missing))
-    text = '<span title="the agent ended">phần mềm dừng trước khi video hoàn thành</span>'
+    text = '<span title="the agent ended">phần mềm dừng trước khi ghi xong video</span>'
     assert text in shown(house, EVENT)
 
 

@@ -91,7 +91,7 @@ def test_a_month_that_is_not_over_says_so(lan: Browser, lang: str, notice: str) 
 
 
 @pytest.mark.parametrize(
-    ("lang", "words"), [("vi", "bridge (chương trình): 1"), ("en", "bridge (a program): 1")]
+    ("lang", "words"), [("vi", "bridge (phần mềm khác): 1"), ("en", "bridge (a program): 1")]
 )
 def test_a_program_that_acknowledges_is_marked(house: House, lan: Browser, lang: str, words: str) -> None:
     house.take(alarm(OURS, 1))

@@ -315,7 +315,7 @@ def test_a_rehearsed_draft_becomes_a_command_to_be_signed(city: House) -> None:
         "zones": {"night-new": {"polygon": corners}},
         "lines": {},
     }
-    assert "áp dụng quy tắc night đã soạn" in words(page)
+    assert "áp dụng bản nháp của quy tắc night" in words(page)
     assert "<polygon" in page, "the new zone is drawn"
     assert "Hãy ghi lý do" in words(lan.get(COMMANDS, params=asked | {"reason": " "}).text)
     hoa = city.browser("hoa")

@@ -152,7 +152,7 @@ def test_a_site_of_another_ward_is_named_and_the_form_is_not_just_empty(city: Ho
 @pytest.mark.parametrize(
     ("more", "reported"),
     [
-        ({"to": "2026-11-18T20:00"}, "thời điểm kết thúc trước thời điểm bắt đầu"),
+        ({"to": "2026-11-18T20:00"}, "thời điểm kết thúc sớm hơn thời điểm bắt đầu"),
         ({"from": "2026-01-18T20:00"}, "31 ngày"),
         ({"part": "upper"}, "màu"),
         ({"min_height": "50", "max_height": "20"}, "nhỏ nhất"),
@@ -312,7 +312,7 @@ def test_what_a_gateway_has_found_beyond_its_rows_can_be_asked_for(city: House) 
     gateways.answer(only(gateways.asked(search)), rows, total=86)
     link = re.search(r'href="([^"]+until=\d+)">(.*?)</a>', browser.get(f"/searches/{search}").text)
     assert link is not None
-    assert link[2] == "Tìm tiếp phần trước 18/11/2026 21:30:07"
+    assert link[2] == "Tìm tiếp các lượt trước 18/11/2026 21:30:07"
     form = browser.get(link[1].replace("&amp;", "&")).text
     for given in (
         'value="2026-11-18T21:30:07"',
@@ -333,7 +333,7 @@ def test_a_gateway_that_answers_later_or_refuses_says_why_in_the_readers_words(c
     gateways.reply(here, "running", with_problem("later: hot", {"code": "search-later"}))
     gateways.reply(there, "rejected", "not a ward of the search", "out-of-scope")
     page = words(browser.get(f"/searches/{search}").text)
-    assert re.search(r"Trả lời sau: 1 \S.*? later: hot", page)
+    assert re.search(r"Sẽ trả lời sau: 1 \S.*? later: hot", page)
     assert re.search(r"Từ chối: 1 \S.*? not a ward of the search", page)
 
 
@@ -361,7 +361,7 @@ def test_a_pair_is_shown_as_a_pair_that_may_be_two_different_objects(city: House
         rows = [passage(1, start_ms()), passage(2, start_ms() + 1000)]
         gateways.answer(command, rows if first else [passage(1, start_ms() + 240_000)], total=40)
     page = words(browser.get(f"/searches/{search}").text)
-    assert "chỉ gửi 3 trên 80 lượt đi qua, nên có thể thiếu cặp" in page
+    assert "chỉ gửi 3 trên 80 lượt đi qua, nên có thể thiếu một số cặp" in page
     assert "Camera thứ hai, 4 phút sau" in page
     assert ALL["search-pair-hint"][0] in page
     assert "2 cặp" in page

@@ -112,7 +112,7 @@ def test_a_new_user_replaces_the_one_time_password_before_anything_else(house: H
     ]
     page = " ".join(re.sub(r"<[^>]+>", " ", minh.get("/users?user=hoa").text).split())
     assert "thêm tài khoản hoa cán bộ: de-tham" in page
-    assert "đổi mật khẩu hoa" in page
+    assert "đổi mật khẩu của hoa" in page
 
 
 def test_a_one_time_password_expires(house: House, minh: Browser, clock: FakeClock) -> None:
@@ -177,7 +177,7 @@ def test_role_and_wards_change_at_once(house: House, minh: Browser, lan: str) ->
     assert accesses(house, lan) == [("user-role", "minh", "viewer bo-xuyen")]
     assert f"<b>{lan}</b> <small>viewer bo-xuyen</small>" in minh.get("/access?kind=accounts").text
     page = minh.get(f"/users?user={lan}").text
-    assert f"<td>minh</td><td>đổi vai trò, phường {lan} <small>chỉ xem: bo-xuyen" in page
+    assert f"<td>minh</td><td>đổi vai trò, phường của {lan} <small>chỉ xem: bo-xuyen" in page
 
 
 def test_a_ward_of_another_centre_can_stay_with_its_user(house: House, minh: Browser) -> None:

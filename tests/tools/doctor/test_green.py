@@ -75,7 +75,7 @@ SITUATIONS = {
     "a wrong password": Situation("locked", "camera-unauthorized", "sai tên đăng nhập hoặc mật khẩu", "sửa"),
     "no uplink": Situation("broker", "broker-dns", "DNS không tìm được", "kiểm tra đường truyền"),
     "a wrong clock": Situation("clock", "clock-unsynced", "chưa được đồng bộ", "kiểm tra đường truyền"),
-    "a full card": Situation("disk", "disk-no-room", "đã hết chỗ trống", "thay thẻ nhớ"),
+    "a full card": Situation("disk", "disk-no-room", "đã hết chỗ trống", "thay bằng thẻ nhớ"),
 }
 
 

@@ -266,7 +266,7 @@ def test_a_later_examination_names_what_has_changed(tmp_path: Path) -> None:
     text = Visible(make_follow_up(now, earlier)).text
     _, _, changes = text.partition("Các hạng mục có kết quả thay đổi")
     changes, _, results = changes.partition("Kết quả kiểm tra từng hạng mục")
-    assert "biên bản số dt-001.05022026/BB-CSGT," in text
+    assert "biên bản số dt-001.05022026/BB-CSGT (ghi kết quả" in text
     unnumbered = msgspec.structs.replace(earlier, report=DoctorReport(number="", place="", parties=[]))
     assert "biên bản số ....." in Visible(make_follow_up(now, unnumbered)).text
     assert ("máy chủ nhận tin" in changes.lower(), "hàng chờ gửi" in changes.lower()) == (True, False)

@@ -123,6 +123,6 @@ def test_accepted_defects_are_named_beside_it(tmp_path: Path) -> None:
 def test_the_signed_paper_accepts_nothing_before_the_confirmation(tmp_path: Path) -> None:
     text = text_of(a_document(tmp_path, GREEN, UNCONFIRMED))
     assert "ĐẠT TẠI ĐIỂM, CHỜ TRUNG TÂM XÁC NHẬN" in text
-    assert "sau đó điểm mới đủ điều kiện nghiệm thu" in text
+    assert "chỉ khi đó mới đủ điều kiện nghiệm thu" in text
     assert "CHƯA ĐẠT" not in text
     assert "Không đạt" not in text

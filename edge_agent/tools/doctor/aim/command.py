@@ -39,7 +39,7 @@ ENDS = {
 }
 AGENT_RUNS = {
     "en": "The agent runs too: the camera has one more viewer; if it refuses, stop the agent meanwhile.",
-    "vi": "Phần mềm đang chạy, camera có thêm một kết nối xem; nếu camera từ chối, tạm dừng phần mềm.",
+    "vi": "Phần mềm đang chạy nên camera có thêm một kết nối xem; nếu camera từ chối thì tạm dừng phần mềm.",
 }
 FIREWALL = {
     FirewallOpening.NO_SET: {
@@ -53,7 +53,7 @@ FIREWALL = {
     },
     FirewallOpening.REFUSED: {
         "en": "The firewall could not be opened: if the page does not open, type the command with sudo.",
-        "vi": "Không mở được tường lửa: nếu trang không mở được, hãy chạy lệnh với sudo.",
+        "vi": "Không mở được cổng trên tường lửa: nếu trang không mở được, hãy chạy lệnh với sudo.",
     },
 }
 ENDED = {
@@ -122,7 +122,7 @@ def _camera(settings: Settings, camera_id: str, unread: str | None) -> Camera:
     raise EdgeAgentError(
         Bilingual(
             f"--aim {camera_id}: no such camera in the configuration; there are: {known or 'none'}",
-            f"--aim {camera_id}: cấu hình không có camera này; đang có: {known or 'không có camera nào'}",
+            f"--aim {camera_id}: cấu hình không có camera này; các camera hiện có: {known or 'không có'}",
         )
     )
 

@@ -18,6 +18,7 @@ from edge_agent.config.model.boards import Profile, Thermal, Watchdog
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.profiles import detected_profile
 from edge_agent.core.clock import Clock
+from edge_agent.core.errors import OS_REASONS
 from edge_agent.core.languages import Bilingual
 from edge_agent.host.board.platform import (
     disk_of,
@@ -205,7 +206,8 @@ def check_disk(settings: Settings, sysroot: Path, agent: str | None = None) -> S
         return [CheckResult("disk", "disk-not-ours", figures)]
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = (error.strerror or type(error).__name__).lower()
+        english = (error.strerror or type(error).__name__).lower()
+        reason = Bilingual(english, OS_REASONS.get(error.errno or 0, english))
         return [
             CheckResult("disk", "disk-no-room" if full else "disk-unwritable", {**figures, "reason": reason})
         ]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge_agent.config.model.settings import Broker, Mqtt, Settings
 from edge_agent.core.errors import MqttError
+from edge_agent.core.problems import error_text
 from edge_agent.host.health.degraded import CERTIFICATE_WARN_DAYS
 from edge_agent.mqtt.connect_errors import CertificateFileError, ConnectError
 from edge_agent.mqtt.connect_errors import ConnectErrorKind as Kind
@@ -157,7 +158,7 @@ def _judged(
     try:
         valid = read(path)
     except CertificateFileError as error:
-        return CheckResult(check, "certificate-unread", {"reason": str(error)})
+        return CheckResult(check, "certificate-unread", {"reason": error_text(error)})
     days = (valid.end - now).days
     figures: dict[str, Figure] = {
         "file": path.name,

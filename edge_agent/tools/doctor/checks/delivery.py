@@ -11,6 +11,7 @@ from datetime import timedelta
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.delivery import SelfTestReport
 from edge_agent.core.errors import OutboxError
+from edge_agent.core.languages import Bilingual
 from edge_agent.core.problems import CodedProblem, ProblemText
 from edge_agent.host.health.degraded import WAITING_TOO_LONG_S
 from edge_agent.host.local_api.control import ask_self_test
@@ -36,7 +37,7 @@ def check_delivery(
     confirmed = status.document.heartbeat.mqtt.delivery == "confirmed"
     report = _report(settings, within_s, confirmed=confirmed)
     if not isinstance(report, SelfTestReport):
-        reason = report or "it has just ended"
+        reason = report or Bilingual("it has just ended", "phần mềm vừa dừng")
         return [
             CheckResult(RIGHTS, "rights-not-tried"),
             CheckResult(DELIVERY, "delivery-not-asked", {"reason": reason}),

@@ -35,4 +35,4 @@ def test_a_camera_that_is_not_there(tmp_path: Path) -> None:
     config = write_config(tmp_path, cameras=[CAMERA | {"url": "rtsp://127.0.0.1:9/s"}])
     with AgentProcess(config, "cam-9", command=COMMAND) as doctor:
         assert doctor.process.wait(60) == 1
-    assert "--aim cam-9: cấu hình không có camera này; đang có: cam-1" in doctor.log
+    assert "--aim cam-9: cấu hình không có camera này; các camera hiện có: cam-1" in doctor.log
