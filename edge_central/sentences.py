@@ -23,7 +23,7 @@ PRESENCE: Sentences = {
     "is-online": ("online: {why}", "đang hoạt động: {why}"),
     "is-booting": ("starting: {why}", "đang khởi động: {why}"),
     "is-offline": ("offline: {why}", "mất liên lạc: {why}"),
-    "is-cut": ("offline with its whole ward: {why}", "mất liên lạc cùng cả phường: {why}"),
+    "is-cut": ("offline with its whole ward: {why}", "mất liên lạc (cả phường): {why}"),
     "is-stopped": ("stopped: {why}", "đã dừng: {why}"),
     "is-unstable": ("unstable: {why}", "chập chờn: {why}"),
     "ward-outage": (

@@ -391,7 +391,7 @@ PHRASES = {
     "a sentence": "một câu",
     "a version": "phiên bản",
     "an address": "địa chỉ",
-    "a machine name": "tên máy",
+    "a machine name": "tên kiến trúc máy (như lệnh uname -m in ra)",
     "a directory": "thư mục",
     "a certificate file": "tệp chứng thư",
     "a CA certificate file": "tệp chứng thư của CA",

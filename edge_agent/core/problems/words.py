@@ -51,7 +51,8 @@ PROFILE_TEXTS = {
     "boot loader": "trình khởi động (boot loader)",
     "memory limits": "giới hạn bộ nhớ",
     "the unit's MemoryMax= has no effect, and a leak takes the whole box down": (
-        "MemoryMax= của dịch vụ không có tác dụng; nếu phần mềm bị rò bộ nhớ thì cả thiết bị ngừng hoạt động"
+        "MemoryMax= của dịch vụ không có tác dụng; nếu phần mềm bị rò rỉ bộ nhớ thì cả thiết bị ngừng hoạt "
+        "động"
     ),
     "boot the kernel with cgroup_enable=memory": ("khởi động nhân Linux với tham số cgroup_enable=memory"),
     "boot the kernel without cgroup_disable=memory": (

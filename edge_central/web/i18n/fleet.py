@@ -74,7 +74,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "standing-booting": ("Đang khởi động", "Starting"),
     "standing-unstable": ("Chập chờn", "Unstable"),
     "standing-offline": ("Mất liên lạc", "Offline"),
-    "standing-cut": ("Mất liên lạc cùng cả phường", "Gone with its ward"),
+    "standing-cut": ("Mất liên lạc (cả phường)", "Gone with its ward"),
     "standing-stopped": ("Đã dừng", "Stopped"),
     "standing-never": ("Chưa kết nối lần nào", "Never heard"),
     "camera-firmware": ("phiên bản firmware", "firmware"),

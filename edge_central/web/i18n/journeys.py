@@ -82,9 +82,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "journey-metres": ("{count} m", "{count} m"),
     "journey-stop": ("Có thể đã dừng lại", "It may have stopped"),
     "journey-stop-0": ("không", "no"),
-    "journey-stop-15": ("đến 15 phút", "up to 15 minutes"),
-    "journey-stop-60": ("đến 1 giờ", "up to 1 hour"),
-    "journey-stop-240": ("đến 4 giờ", "up to 4 hours"),
+    "journey-stop-15": ("tối đa 15 phút", "up to 15 minutes"),
+    "journey-stop-60": ("tối đa 1 giờ", "up to 1 hour"),
+    "journey-stop-240": ("tối đa 4 giờ", "up to 4 hours"),
     "journey-colour": ("Màu cần tìm", "Only the colour"),
     "journey-colour-hint": (
         "Cứ năm lượt thì có khoảng một lượt bị xác định sai màu hoặc không xác định được màu, nên hãy chọn "

@@ -49,8 +49,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "report-closed": ("Đã kết thúc xử lý", "Closed"),
     "report-open": ("Chưa xử lý xong", "Open"),
     "report-times": ("Thời gian xử lý", "Times"),
-    "report-half": ("Một nửa số báo động trong vòng", "Half of the alarms within"),
-    "report-ninety": ("90% số báo động trong vòng", "90% of the alarms within"),
+    "report-half": ("Một nửa số báo động: không quá", "Half of the alarms within"),
+    "report-ninety": ("90% số báo động: không quá", "90% of the alarms within"),
     "report-times-mean": (
         "Tính từ lúc trung tâm nhận được báo động.",
         "Measured from the arrival of the alarm at the centre.",

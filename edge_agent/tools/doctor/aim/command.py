@@ -49,7 +49,8 @@ FIREWALL = {
     },
     FirewallOpening.ALREADY: {
         "en": "Port {port} is open in the firewall for another run: if the page stops opening, start again.",
-        "vi": "Tường lửa đã mở cổng {port} cho một lần chạy khác: nếu trang không mở được nữa, hãy chạy lại.",
+        "vi": "Cổng {port} trên tường lửa đang mở cho một lần chạy khác của lệnh này: nếu sau đó không "
+        "mở được trang, hãy chạy lại lệnh.",
     },
     FirewallOpening.REFUSED: {
         "en": "The firewall could not be opened: if the page does not open, type the command with sudo.",
