@@ -21,6 +21,7 @@ from training.augment import PAD, Window, vary, window
 from training.dataset import CLASSES, Boxes, DataError, Image, Item, Source
 from training.losses import Truth, loss
 from training.network import WIDTH, Detector
+from training.paste import Pieces
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,15 @@ class Pictures:
                 self._chances[kind] = of_kind / of_kind.sum()
         kinds = np.array([MIDDLES[kind] for kind in self._chances])
         self._kinds = kinds / kinds.sum()
+        self._pieces = self._cut_pieces()
+
+    def _cut_pieces(self) -> Pieces:
+        pieces, rng = Pieces(), np.random.default_rng(0)
+        for number, item in enumerate(self._items):
+            if not self._unlabelled[number]:
+                image = _decoded(self._bytes[number], item.path)
+                pieces.cut(image, self._boxes_of(number, image), rng)
+        return pieces
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Image, Truth]:
         """Draw a square window; if a picture is lower, a part of another one is added below it."""
@@ -92,7 +102,7 @@ class Pictures:
             boxes.append(cut.boxes + np.array([0, top, 0, top, 0], np.float32))
             unlabelled += [(kind, float(top), float(bottom)) for kind in self._unlabelled[number]]
             top = bottom
-        varied = vary(Window(image, np.concatenate(boxes)), rng)
+        varied = vary(self._pieces.paste(Window(image, np.concatenate(boxes)), rng), rng)
         return varied.image, Truth(torch.from_numpy(varied.boxes), unlabelled)
 
     def _cut(self, width: int, height: int, rng: np.random.Generator) -> tuple[int, Window]:

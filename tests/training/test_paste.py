@@ -1,0 +1,69 @@
+"""Objects pasted into training windows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from training.augment import Window
+from training.dataset import IGNORE
+from training.paste import COVERS, Pieces
+
+STREET = np.full((270, 480, 3), 120, np.uint8)
+PERSON = np.array([(40, 60, 60, 110, 0)], np.float32)
+NO_BOXES = np.zeros((0, 5), np.float32)
+
+
+def pieces_of(*boxes: tuple[float, float, float, float, int]) -> Pieces:
+    """Pieces of one picture in which the first box is white."""
+    image = STREET.copy()
+    x1, y1, x2, y2, _ = boxes[0]
+    image[int(y1) : int(y2), int(x1) : int(x2)] = 255
+    found = Pieces()
+    found.cut(image, np.array(boxes, np.float32), np.random.default_rng(0))
+    return found
+
+
+def windows(pieces: Pieces, boxes: np.ndarray = NO_BOXES) -> list[Window]:
+    rng = np.random.default_rng(1)
+    return [pieces.paste(Window(np.full((320, 320, 3), 100, np.uint8), boxes), rng) for _ in range(100)]
+
+
+def test_a_box_is_where_its_object_was_pasted() -> None:
+    found = windows(pieces_of((40, 60, 60, 110, 0)))
+    assert sum(len(each.boxes) for each in found) > 50
+    for each in found:
+        for x1, y1, x2, y2, kind in each.boxes.round().astype(int).tolist():
+            assert kind == 0
+            middle = each.image[(y1 + y2) // 2, (x1 + x2) // 2]
+            assert middle.min() > 115, "brighter than the window"
+            assert 0 <= x1 < x2 <= 320
+            assert 0 <= y1 < y2 <= 320
+
+
+def test_background_is_pasted_without_a_box() -> None:
+    changed = [each for each in windows(pieces_of((40, 60, 60, 110, 0))) if (each.image != 100).any()]
+    assert any(not len(each.boxes) for each in changed)
+
+
+def test_what_is_covered_cut_off_or_small_is_not_cut() -> None:
+    covered = (40, 60, 60, 110, 0), (45, 60, 65, 110, 1)
+    ignored = (40, 60, 60, 110, 0), (30, 50, 90, 130, IGNORE)
+    for boxes in (covered, ignored, ((0, 60, 20, 110, 0),), ((40, 60, 50, 80, 0),), ((40, 60, 160, 120, 2),)):
+        assert all((each.image == 100).all() for each in windows(pieces_of(*boxes))), boxes
+
+
+def test_an_object_of_the_window_stays_visible() -> None:
+    there = np.array([(100, 100, 220, 220, 2)], np.float32)
+    for each in windows(pieces_of((40, 60, 60, 110, 0)), there):
+        for x1, y1, x2, y2, _ in each.boxes[1:]:
+            shared = max(0.0, min(x2, 220) - max(x1, 100)) * max(0.0, min(y2, 220) - max(y1, 100))
+            assert shared <= COVERS * 120 * 120
+
+
+def test_a_window_is_not_changed_in_place() -> None:
+    original = Window(np.full((320, 320, 3), 100, np.uint8), PERSON)
+    pieces, rng = pieces_of((40, 60, 60, 110, 0)), np.random.default_rng(1)
+    for _ in range(20):
+        pieces.paste(original, rng)
+    assert (original.image == 100).all()
+    assert len(original.boxes) == 1

@@ -1,0 +1,148 @@
+"""Pastes objects of some training pictures into windows of others.
+
+The sets have few pedestrians; each of them then appears in front of many backgrounds. After Dwibedi et al.
+(Cut, Paste and Learn, 2017) and Ghiasi et al. (Simple Copy-Paste, 2021). The sets have boxes and no masks, so
+a piece fades out towards its edges instead. Pieces of background are pasted too: otherwise the edge of a
+piece would be a sign of an object.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.augment import Floats, Window
+from training.dataset import IGNORE, Boxes, Image
+
+CHANCE = 0.5  # probability that pieces are pasted into a window
+MOST = 4  # pieces in a window
+PERSON, TWO_WHEELER, BACKGROUND = 0, 1, 2
+SHARES = (0.6, 0.2, 0.2)
+"""Shares of persons, two-wheelers and background among the pieces."""
+LEAST_HEIGHT = 24.0  # pixels of an object in its own picture
+HEIGHTS = (14.0, 130.0)  # pixels of an object in the window
+LARGEST = 1.3  # scale of a piece
+ALONE = 0.1
+"""Share of an object that another box may cover; the piece would show both."""
+MARGIN = 0.12  # of the box on each side, in which the piece fades out
+COVERS = 0.25
+"""Share of an object in the window that a piece may cover; its label stays."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    image: Image  # with its margin
+    kind: int  # PERSON, TWO_WHEELER or BACKGROUND
+
+
+class Pieces:
+    """Pieces of training pictures."""
+
+    def __init__(self) -> None:
+        self._pieces: tuple[list[Piece], ...] = ([], [], [])
+
+    def cut(self, image: Image, boxes: Boxes, rng: np.random.Generator) -> None:
+        """Cut the persons and two-wheelers of a picture that nothing covers, and background of their sizes.
+
+        All classes must be labelled in the picture: what has no box is background.
+        """
+        height, width = image.shape[:2]
+        for number, box in enumerate(boxes):
+            x1, y1, x2, y2, kind = box
+            inside = min(x1, y1) >= 2 and x2 <= width - 2 and y2 <= height - 2
+            if kind > TWO_WHEELER or y2 - y1 < LEAST_HEIGHT or not inside:
+                continue
+            if _meet(np.delete(boxes, number, 0), box).max(initial=0) > ALONE * _areas(box):
+                continue
+            self._pieces[int(kind)].append(Piece(_cut(image, box), int(kind)))
+            other = _elsewhere(box, width, height, rng)
+            if _meet(boxes, other).max(initial=0) == 0:
+                self._pieces[BACKGROUND].append(Piece(_cut(image, other), BACKGROUND))
+
+    def paste(self, cut: Window, rng: np.random.Generator) -> Window:
+        """Return the window with up to ``MOST`` pieces and their boxes, or unchanged."""
+        if rng.random() >= CHANCE:
+            return cut
+        pasted = Window(cut.image.copy(), cut.boxes)
+        for _ in range(int(rng.integers(1, MOST + 1))):
+            pieces = self._pieces[int(rng.choice(len(SHARES), p=SHARES))]
+            if pieces:
+                pasted = _pasted(pasted, pieces[int(rng.integers(len(pieces)))], rng)
+        return pasted
+
+
+def _pasted(into: Window, piece: Piece, rng: np.random.Generator) -> Window:
+    """Paste the piece at a random place and size. Writes into ``into.image``."""
+    image, boxes = into.image, into.boxes
+    own_height = piece.image.shape[0] / (1 + 2 * MARGIN)
+    scale = min(LARGEST, float(np.exp(rng.uniform(*np.log(HEIGHTS)))) / own_height)
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    scaled = cv2.resize(piece.image, None, fx=scale, fy=scale, interpolation=how)
+    if rng.random() < 0.5:
+        scaled = scaled[:, ::-1]
+    high, wide = scaled.shape[:2]
+    if high >= image.shape[0] or wide >= image.shape[1] or min(high, wide) < 6:
+        return into
+    x, y = int(rng.integers(0, image.shape[1] - wide)), int(rng.integers(0, image.shape[0] - high))
+    fades = MARGIN / (1 + 2 * MARGIN)
+    corners = x + wide * fades, y + high * fades, x + wide * (1 - fades), y + high * (1 - fades)
+    box = np.array([*corners, piece.kind], np.float32)
+    if (_meet(boxes, box) > COVERS * _areas(boxes)).any():
+        return into
+    below = image[y : y + high, x : x + wide].astype(np.float32)
+    mask = _fading(high, wide)
+    blended = _adapted(scaled.astype(np.float32), below, rng) * mask + below * (1 - mask)
+    image[y : y + high, x : x + wide] = blended.clip(0, 255).astype(np.uint8)
+    return into if piece.kind == BACKGROUND else Window(image, np.vstack([boxes, box]))
+
+
+def _adapted(piece: Floats, below: Floats, rng: np.random.Generator) -> Floats:
+    """Move contrast and brightness of a piece towards those of its place, as haze and shadow do."""
+    ratio = float(np.clip((below.std() + 8) / (piece.std() + 8), 0.4, 1.2))
+    mean = piece.mean()
+    contrast = 1 + (ratio - 1) * rng.uniform(0, 0.8)
+    return np.asarray(
+        (piece - mean) * contrast + mean + (below.mean() - mean) * rng.uniform(0, 0.7), np.float32
+    )
+
+
+def _fading(high: int, wide: int) -> Floats:
+    """[high, wide, 1]: 1 in the box, down to 0 at the outer edges of the margin."""
+    rows, columns = _ramp(high), _ramp(wide)
+    return np.asarray((rows[:, None] * columns[None])[..., None], np.float32)
+
+
+def _ramp(length: int) -> Floats:
+    edge = max(1.0, 1.3 * length * MARGIN / (1 + 2 * MARGIN))
+    steps = np.arange(length, dtype=np.float32) + 0.5
+    return np.asarray(np.minimum(np.minimum(steps, length - steps) / edge, 1.0), np.float32)
+
+
+def _cut(image: Image, box: Floats) -> Image:
+    """Return the part of the picture in the box, with its margin."""
+    height, width = image.shape[:2]
+    across, along = (box[2] - box[0]) * MARGIN, (box[3] - box[1]) * MARGIN
+    left, right = max(0, round(box[0] - across)), min(width, round(box[2] + across))
+    top, bottom = max(0, round(box[1] - along)), min(height, round(box[3] + along))
+    return image[top:bottom, left:right].copy()
+
+
+def _elsewhere(box: Floats, width: int, height: int, rng: np.random.Generator) -> Floats:
+    """Return a box of the same size at a random place."""
+    wide, high = box[2] - box[0], box[3] - box[1]
+    x, y = rng.uniform(0, max(1.0, width - wide)), rng.uniform(0, max(1.0, height - high))
+    return np.array([x, y, x + wide, y + high, IGNORE], np.float32)
+
+
+def _meet(boxes: Boxes, box: Floats) -> Floats:
+    """Pixels that each of ``boxes`` shares with ``box``."""
+    edges = np.minimum(boxes[:, 2:4], box[2:4]) - np.maximum(boxes[:, :2], box[:2])
+    return np.asarray(edges.clip(0).prod(axis=1), np.float32)
+
+
+def _areas(boxes: Floats) -> NDArray[np.float32]:
+    """Pixels of each box, at least 1."""
+    return np.asarray(((boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])).clip(1), np.float32)
