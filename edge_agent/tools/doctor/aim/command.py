@@ -49,7 +49,7 @@ FIREWALL = {
     },
     FirewallOpening.ALREADY: {
         "en": "Port {port} is open in the firewall for another run: if the page stops opening, start again.",
-        "vi": "Cổng {port} trên tường lửa đang mở cho một lần chạy khác của lệnh này: nếu sau đó không "
+        "vi": "Cổng {port} trên tường lửa đã mở cho một lần chạy khác của lệnh này: nếu sau đó không "
         "mở được trang, hãy chạy lại lệnh.",
     },
     FirewallOpening.REFUSED: {
