@@ -23,7 +23,8 @@ from edge_agent.config.fields.schema_types import (
     SectionValues,
     either_of,
 )
-from edge_agent.config.texts.messages import message, phrase
+from edge_agent.config.texts.messages import message
+from edge_agent.config.texts.phrases import phrase
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from edge_agent.config.fields.schema_types import (
     either_of,
     quoted,
 )
-from edge_agent.config.texts.messages import message, phrase
+from edge_agent.config.texts.messages import message
+from edge_agent.config.texts.phrases import phrase
 from edge_agent.core.secrets import Secret
 
 _BOOL = re.compile(r"(yes|no|on|off|true|false)", re.IGNORECASE)

@@ -7,7 +7,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.config.texts.messages import message, phrase
+from edge_agent.config.texts.messages import message
+from edge_agent.config.texts.phrases import phrase
 
 MAX_SECRET_BYTES = 4096
 

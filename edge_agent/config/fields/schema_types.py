@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.files import ConfigFiles
-from edge_agent.config.texts.messages import message, phrase
+from edge_agent.config.texts.messages import message
+from edge_agent.config.texts.phrases import phrase
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import ConfigProblem
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.files import reason
 from edge_agent.config.fields.schema_types import ReadContext
-from edge_agent.config.texts.messages import message, phrase
+from edge_agent.config.texts.messages import message
+from edge_agent.config.texts.phrases import phrase
 
 
 def read_mapping(path: Path, reading: ReadContext, shape: str) -> tree.Mapping | None:

@@ -17,7 +17,8 @@ from edge_agent.config.fields.schema_types import (
     nearest,
     quoted,
 )
-from edge_agent.config.texts.messages import message, phrase
+from edge_agent.config.texts.messages import message
+from edge_agent.config.texts.phrases import phrase
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _OF_VIETNAM = dict.fromkeys(

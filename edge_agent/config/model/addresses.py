@@ -22,7 +22,8 @@ from edge_agent.config.fields.schema_types import (
     did_you_mean,
     either_of,
 )
-from edge_agent.config.texts.messages import message, phrase
+from edge_agent.config.texts.messages import message
+from edge_agent.config.texts.phrases import phrase
 from edge_agent.core.secrets import Credentials, Secret, masked
 
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(

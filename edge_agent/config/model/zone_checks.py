@@ -16,7 +16,8 @@ from edge_agent.config.fields.shapes import length_of, polygon_contains
 from edge_agent.config.model.rule_kinds import RULE, WrittenRule
 from edge_agent.config.model.rules import AnyRule, WrongWayRule
 from edge_agent.config.model.zones import LINE, ZONE, Line, Zone
-from edge_agent.config.texts.messages import message, phrase
+from edge_agent.config.texts.messages import message
+from edge_agent.config.texts.phrases import phrase
 from edge_agent.core.geometry import Point, Polygon
 
 BORDER = 0.02

@@ -116,7 +116,7 @@ def split_topic(line: bytes) -> tuple[bytes, bytes]:
 
 
 def is_of_an_event(topic: bytes, payload: bytes) -> bool:
-    """Return whether this is an event, or was one before somebody altered it.
+    """Return whether this is an event, or an event that has been altered.
 
     So an altered event is reported even if it cannot be parsed. If an attacker removes all marks, the event
     is missing, and the verification reports a missing link.

@@ -139,7 +139,7 @@ ACCEPTED = {"en": "accepted", "vi": "chấp nhận"}
 
 
 def label_of(check: str, lang: Lang) -> str:
-    """Return the name of a check in ``lang``: ``cam-2/picture`` becomes ``cam-2, hình ảnh``."""
+    """Return the name of a check in ``lang``: ``cam-2/picture`` becomes ``cam-2, chất lượng hình``."""
     head, _, part = check.partition("/")
     if lang == "vi":
         head, part = _vietnamese_head(head), _VI_PARTS.get(part, part)
