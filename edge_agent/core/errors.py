@@ -130,6 +130,8 @@ OS_REASONS = {
     errno.EEXIST: "tên này đã có",
     errno.EISDIR: "đây là thư mục, không phải tệp",
     errno.ENOTDIR: "một phần của đường dẫn không phải là thư mục",
+    errno.ENAMETOOLONG: "tên tệp quá dài",
+    errno.ELOOP: "liên kết tượng trưng vòng quá nhiều lần",
     errno.ENOSPC: "ổ đĩa đã đầy",
     errno.EROFS: "ổ đĩa đang ở chế độ chỉ đọc",
     errno.EIO: "có lỗi khi đọc hoặc ghi ổ đĩa",

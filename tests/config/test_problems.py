@@ -12,6 +12,7 @@ import pytest
 
 from edge_agent.config.check import run_check
 from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_OK
+from edge_agent.core.languages import in_lang
 from tests.config.mistakes import DOUBTS, MISTAKES, NOT_DOUBTFUL, SNIPPETS
 from tests.config.places import MINIMAL, problems_of, warnings_of, with_camera, write
 
@@ -187,6 +188,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_a_directory_is_not_a_file(tmp_path: Path) -> None:
     (problem,) = problems_of(tmp_path)
     assert problem.message == "cannot read this file: is a directory"
+    assert in_lang(problem.message, "vi") == "không đọc được tệp này: đây là thư mục, không phải tệp"
 
 
 def test_a_link_that_leads_to_itself(tmp_path: Path) -> None:

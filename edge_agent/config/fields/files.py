@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from edge_agent.config.texts.messages import message
 from edge_agent.config.texts.phrases import phrase
+from edge_agent.core.errors import OS_REASONS
+from edge_agent.core.languages import Bilingual
 
 MAX_SECRET_BYTES = 4096
 
@@ -117,4 +120,8 @@ class ConfigFiles:
 
 def reason(error: OSError) -> str:
     """Return the system's reason in lower case: ``no such file``, ``permission denied``."""
-    return phrase((error.strerror or type(error).__name__).lower().removesuffix(" or directory"))
+    english = (error.strerror or type(error).__name__).lower().removesuffix(" or directory")
+    vietnamese = OS_REASONS.get(error.errno or 0)
+    if error.errno in (errno.ENOENT, errno.EACCES) or vietnamese is None:
+        return phrase(english)
+    return Bilingual(english, vietnamese)

@@ -191,4 +191,9 @@ def store_report(state_dir: Path, document: Doctor, page: bytes) -> None:
         path.with_suffix(".json").write_bytes(encode_json(document))
         delete_oldest(path for path in folder.glob("*.html") if not path.name.endswith(SIGNED))
     except OSError as error:
-        print(f"no copy is kept in {folder}: {(error.strerror or str(error)).lower()}", file=sys.stderr)
+        reason = os_reason(error)
+        text = Bilingual(
+            f"no copy is kept in {folder}: {reason.lower()}",
+            f"không lưu được bản sao trong {folder}: {in_lang(reason, 'vi')}",
+        )
+        print(in_lang(text, document.lang), file=sys.stderr)
