@@ -1,4 +1,4 @@
-"""A detector with the answers of a test, and black pictures."""
+"""A detector with the answers of a test, and grey pictures."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def camera(id: str = "cam-1", fps: float = 5.0, masks: tuple[Polygon, ...] = ())
 
 def frame(mono: float = 0.0, picture: parts.PlainPicture | None = None, camera_id: str = "cam-1") -> Frame:
     moment = datetime(2026, 11, 24, tzinfo=UTC)
-    return Frame(camera_id, 1, mono, moment, picture or parts.PlainPicture(level=0))
+    return Frame(camera_id, 1, mono, moment, picture or parts.PlainPicture(level=100))
 
 
 def motion(*boxes: Box, scene: Scene = Scene.STEADY) -> Motion:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from edge_agent.capture.decode.picture import ArrayPicture
 from edge_agent.core.errors import DetectorError
 from edge_agent.core.model import FULL_PICTURE, NO_INFERENCES, Box, Detection, Scene
 from edge_agent.detection.budget import InferenceBudget
@@ -171,6 +172,13 @@ def test_a_picture_is_not_changed_in_place() -> None:
     before = dark.copy()
     brightened(dark)
     assert np.array_equal(dark, before)
+
+
+def test_an_object_in_enlarged_noise_is_dropped() -> None:
+    walker, nothing = Box(0.48, 0.40, 0.54, 0.64), Box(0.7, 0.6, 0.9, 0.8)
+    dark = replace(frame(), picture=ArrayPicture(yard(1, 14)))
+    found = stage(seeing(detection(walker), detection(nothing))).detect(dark, motion(walker), [])
+    assert [one.box for one in found.detections] == [walker]
 
 
 def test_the_smallest_picture_has_a_brightness() -> None:
