@@ -105,12 +105,17 @@ def size_ratio(a: Box, b: Box) -> float:
     return large / small if small > 0 else inf
 
 
+SURE = 0.9
+"""Affinity from which on a sighting may be far from the track, and of another size."""
+SAME_PLACE_IOU = 0.4  # least IoU of a track and a sighting of less affinity
+
+
 def affinity(group: str | None, other: str | None) -> float:
     """Return how likely two groups are one object, 0..1: models confuse groups. ``None`` fits every group."""
     if group is None or other is None or group == other:
         return 1.0
     if {group, other} == {PERSON, TWO_WHEELER}:
-        return 0.9
+        return SURE
     return 0.6
 
 
@@ -125,6 +130,8 @@ def pair_cost(track: Box, sighting: Box, like: float, reach: float) -> float:
         return FORBIDDEN  # the case of nearly all pairs, so it is tested first
     iou, within = track.iou(sighting), shared / max(min(track.area, sighting.area), 1e-12)
     ratio = size_ratio(track, sighting)
+    if like < SURE and iou < SAME_PLACE_IOU:
+        return FORBIDDEN  # a model that confuses these groups still draws the same box
     overlaps = (iou >= 0.15 or within >= 0.7) and ratio <= 6.0
     if not overlaps and (apart > reach or ratio > 2.5):
         return FORBIDDEN

@@ -10,7 +10,7 @@ from collections.abc import Sequence, Set
 
 from edge_agent.core.model import PERSON, Box, Detection, Frame, Inferences, Motion, Track, Tracks, TrackState
 from edge_agent.tracking import lifecycle
-from edge_agent.tracking.association import FORBIDDEN, Foreground, affinity, assign, pair_cost
+from edge_agent.tracking.association import FORBIDDEN, Foreground, affinity, assign, pair_cost, size_ratio
 from edge_agent.tracking.sightings import Apart, Sighting, sightings
 from edge_agent.tracking.tracked_object import TrackedObject, check_parked, store_patch
 
@@ -27,6 +27,8 @@ SAME_IOU, SAME_INSIDE = 0.45, 0.75  # above one of these, a sighting is a duplic
 MAX_TRACKS = 200
 """Largest number of tracks at once. Like ``MAX_DETECTIONS``, it limits the time that a frame can take."""
 MAX_STEP_S = 2.0  # a longer gap between frames counts as this long
+
+PARKED_RATIO = 2.5  # largest ratio of the areas of a parked track and its sighting
 
 _Beside = dict[int, list[TrackedObject]]
 
@@ -197,11 +199,11 @@ class Tracker:
             return
         sighted = {id(tracked) for tracked in self._objects if tracked.seen_now}
         for tracked in self._objects:
-            # Motion inside a track that was just seen does not support another track.
+            # Motion inside a moving track that was just seen does not support another track.
             explained = (
                 _hiding(tracked, beside)
                 if tracked.seen_now
-                else [other.box for other in beside[tracked.number] if id(other) in sighted]
+                else [one.box for one in beside[tracked.number] if id(one) in sighted and not one.parked]
             )
             if not foreground.supports(tracked.box, explained):
                 continue
@@ -210,10 +212,10 @@ class Tracker:
             if tracked.seen_now or tracked.parked or tracked.misses >= MOTION_MISSES:
                 continue
             tracked.support(now)
-            if not inferred:
-                region = foreground.region_of(tracked.box, [o.box for o in self._objects if o is not tracked])
-                if region is not None:
-                    tracked.position.correct(region, REGION_NOISE, size_blend=0.0)
+            others = [one.box for one in self._objects if one is not tracked and not one.stands(now)]
+            region = foreground.region_of(tracked.box, others)
+            if region is not None:
+                tracked.position.correct(region, REGION_NOISE, size_blend=0.0)
 
     def _ended(self, tracked: TrackedObject) -> Track:
         tracked.state, tracked.seen_now = TrackState.ENDED, False
@@ -230,6 +232,8 @@ def _cost(sighting: Sighting, tracked: TrackedObject, near: float) -> float:
     at_its_place = tracked.parked and (tracked.absent_since is None or tracked.is_covered)
     if at_its_place and tracked.box.iou(sighting.box) < 0.3 and sighting.box.inside(tracked.box) < 0.7:
         return FORBIDDEN  # it is an object that passes the parked one, however near it is
+    if tracked.parked and size_ratio(tracked.box, sighting.box) > PARKED_RATIO:
+        return FORBIDDEN  # what stands keeps its size
     like = affinity(tracked.vote.group, sighting.group)
     reach = min(near + tracked.position.uncertainty, MAX_REACH) if like >= 0.9 else 0.0
     return pair_cost(tracked.box, sighting.box, like, reach)

@@ -181,6 +181,51 @@ def test_a_sign_that_the_model_always_calls_a_person_is_never_confirmed_while_pe
     assert_one_track_each(run, *people)
 
 
+def garage(at: float = 0.5) -> Thing:
+    """A building that the model always calls a vehicle."""
+    return Thing("vehicle", line(at, 0.5, 0.0, 0.0), size=(0.2, 0.6), moves=False)
+
+
+def test_a_walker_whom_the_model_misses_does_not_become_the_garage_behind() -> None:
+    def but_there(thing: Thing, box: Box, look: int) -> Sequence[Detection]:
+        return [] if 18 <= look < 21 else by_name(thing, box, look)
+
+    def only_then(thing: Thing, box: Box, look: int) -> Sequence[Detection]:
+        return by_name(thing, box, look) if 18 <= look < 21 else []
+
+    building = garage()
+    building.naming = only_then
+    walker = Thing("person", line(0.1, 0.55, 0.1, 0.0), size=(0.08, 0.4), naming=but_there)
+    run = World(building, walker).play(8)
+    assert len(run.ids_on(walker)) == 1
+    assert max(track.box.width for step in run.tracks for track in step.confirmed) < 0.12
+
+
+def test_motion_leads_a_walker_who_turns_unseen_in_front_of_a_garage() -> None:
+    def until_he_turns(thing: Thing, box: Box, look: int) -> Sequence[Detection]:
+        return by_name(thing, box, look) if not 15 <= look < 19 else []
+
+    turns = along((0, 0.2, 0.55), (3, 0.5, 0.55), (3.4, 0.5, 0.55), (5, 0.34, 0.55))
+    walker = Thing("person", turns, size=(0.08, 0.3), naming=until_he_turns)
+    run = World(garage(), walker).play(5)
+    [led] = [track for track in run.at(3.6).confirmed if track.group == "person"]
+    assert led.seen_now
+    assert abs(led.box.centre[0] - 0.48) < 0.02
+
+
+def test_what_stands_does_not_become_a_much_larger_box_around_it() -> None:
+    def with_all_around(thing: Thing, box: Box, look: int) -> Sequence[Detection]:
+        around = Box(0.3, 0.1, 0.95, 0.9)
+        return [Detection("vehicle", 0.8, box if look < 12 else around)] if look not in (12, 13) else []
+
+    building = garage()
+    building.naming = with_all_around
+    unseen = Thing("person", line(0.1, 0.5, 0.2, 0.0, start=1.0), size=(0.2, 0.5), naming=lambda *_: [])
+    run = World(building, unseen).play(5)
+    parked = next(t for t in run.at(1.8).confirmed if t.parked_before)
+    assert all(t.parked_before for step in run.tracks for t in step.confirmed if t.id == parked.id)
+
+
 def test_a_weak_track_does_not_take_the_object_that_passes_it() -> None:
     """The model weakly calls a flickering sign a vehicle; when a car comes, it detects both in one box."""
     sign = Thing("vehicle", line(0.5, 0.5, 0.0, 0.0), size=(0.2, 0.12))
