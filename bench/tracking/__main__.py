@@ -141,11 +141,15 @@ def _others(data: Path, setup: Setup, cache: Path, skips: Sequence[int]) -> None
 
 
 def _other(clip: Counted, setup: Setup, cache: Path, skip: int) -> tuple[int, int, Costs]:
-    """Score one clip: confirmed tracks of its group and of others, and their cost."""
+    """Score one clip: confirmed tracks of its group and of others, and their cost.
+
+    Objects that stood there before are not counted: they make no event (rules/objects.py).
+    """
     groups: dict[str, str] = {}
 
     def watch(frame: Frame, insight: FrameResult) -> None:
-        groups.update((track.id, str(track.group)) for track in insight.tracks.confirmed)
+        arrived = (track for track in insight.tracks.confirmed if not track.parked_before)
+        groups.update((track.id, str(track.group)) for track in arrived)
 
     frames = analysed(VideoFile(scaled(clip.path, cache), CAMERA_ID), setup.fps, skip)
     costs = run(frames, setup, watch)
