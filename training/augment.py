@@ -110,24 +110,34 @@ def vary(cut: Window, rng: np.random.Generator) -> Window:
         image = _rain(image, rng)
     if rng.random() < 0.5:
         image = image + rng.standard_normal((*image.shape[:2], 1), np.float32) * rng.uniform(0, 8)
-    if rng.random() < 0.3:
-        image = np.asarray(cv2.GaussianBlur(image, (3, 3), 0), np.float32)
+    if rng.random() < 0.35:
+        image = _blurred(image, rng)
     done = np.ascontiguousarray(image.clip(0, 255)).astype(np.uint8)
     if rng.random() < 0.3:
-        coded = cv2.imencode(".jpg", done, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 70))])[1]
+        coded = cv2.imencode(".jpg", done, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 70))])[1]
         done = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
     return Window(done, boxes)
 
 
+def _blurred(image: Floats, rng: np.random.Generator) -> Floats:
+    """Slightly out of focus, or one time in three enlarged from fewer pixels, as weak cameras do."""
+    if rng.random() < 0.67:
+        return np.asarray(cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.6, 1.2))), np.float32)
+    share = float(rng.uniform(0.45, 0.8))
+    small = cv2.resize(image, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+    size = (image.shape[1], image.shape[0])
+    return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_CUBIC), np.float32)
+
+
 def _by_day(image: Floats, rng: np.random.Generator) -> Floats:
-    """Brighter or darker; one time in four through haze, fog or a wet lens, which leave part of the contrast.
+    """Brighter or darker; three times in ten through haze, fog or a wet lens, with part of the contrast.
 
     A foggy street of the held-out places has its grey values (1 to 99 %) within 90 of 255.
     """
     image = image * rng.uniform(0.6, 1.4) + rng.uniform(-30, 30)
-    if rng.random() < 0.25:
+    if rng.random() < 0.3:
         veil = rng.uniform(90, 220)
-        image = np.asarray(veil + (image.clip(0, 255) - veil) * rng.uniform(0.25, 0.8), np.float32)
+        image = np.asarray(veil + (image.clip(0, 255) - veil) * rng.uniform(0.2, 0.8), np.float32)
     return image
 
 
