@@ -27,7 +27,7 @@
 # make examples  messages of real runs into docs/reference/examples/, about 12 minutes, because one run waits for a broker
 # make check  format, lint, types, import rules
 # make train-smoke   trains a toy detector on drawn pictures, through every step; PyTorch is 900 MB
-# make train  DATA=folder TEACHER=file  the detector that ships, in two hours: training/README.md; MINUTES, MODEL=file, FROM=checkpoint
+# make train  DATA=folder TEACHER=file  the detector that ships, in two hours: training/README.md; MINUTES, PROCESSES, MODEL=file, FROM=checkpoint
 # make bench  compares the agent with motion and ffmpeg, and measures single stages: docs/performance.md
 #             QUICK=1: under 5 minutes  ONLY=quiet,latency: some parts
 # make measure-board  measures the board that it runs on, for its profile: firmware_profiles/README.md
@@ -192,12 +192,13 @@ train-smoke: setup $(VENV)/.training
 
 TAUGHT ?= build/taught
 FROM ?= training/street.pt
+PROCESSES ?= $(shell nproc)
 MODEL_FILE = $(or $(MODEL),model.tflite)
 train: setup $(VENV)/.training
 	@test -n "$(DATA)" || { echo "say DATA=folder: training/README.md" >&2; exit 2; }
 	$(BIN)/python -m training prepare "$(DATA)"
 	test -z "$(TEACHER)" || $(BIN)/python -m training teach "$(DATA)" --teacher "$(TEACHER)" --taught "$(TAUGHT)"
-	$(BIN)/python -m training train "$(DATA)" --taught "$(TAUGHT)" --minutes $(or $(MINUTES),90) $(if $(FROM),--from "$(FROM)")
+	$(BIN)/python -m training train "$(DATA)" --taught "$(TAUGHT)" --minutes $(or $(MINUTES),90) --processes $(PROCESSES) $(if $(FROM),--from "$(FROM)")
 	$(BIN)/python -m training export "$(DATA)" --model "$(MODEL_FILE)"
 	$(BIN)/python -m training card "$(DATA)" --taught "$(TAUGHT)" --model "$(MODEL_FILE)"
 

@@ -93,7 +93,9 @@ def _parser() -> argparse.ArgumentParser:
         "--from", dest="start", type=Path, metavar="FILE", help="checkpoint to begin with; default: none"
     )
     train.add_argument("--all", action="store_true", help="hold out nothing: for the weights that ship")
-    train.add_argument("--threads", type=int, default=1, help="default: %(default)s")
+    train.add_argument(
+        "--processes", type=int, default=1, help="one for each core, 700 MB each (default: %(default)s)"
+    )
     for command in (export, evaluate, card):
         command.add_argument("--model", type=Path, default=Path("model.tflite"), help="default: %(default)s")
     export.add_argument(
@@ -153,16 +155,12 @@ def _teach(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from training.train import RATE_AFTER, Pictures, Plan, Training
+    from training.train import RATE_AFTER, Plan, train
 
-    train, held = _items(args)
+    chosen, held = _items(args)
     rate = RATE_AFTER if args.start else Plan.rate
-    training = Training(Plan(args.steps, args.width, args.minutes, rate=rate, threads=args.threads))
-    if args.weights.exists():
-        training.load(args.weights)
-    elif args.start:
-        training.begin_from(args.start)
-    training.run(Pictures([*train, *held] if args.all else train, read_sources()), args.weights)
+    plan = Plan(args.steps, args.width, args.minutes, rate=rate, processes=args.processes)
+    train(plan, [*chosen, *held] if args.all else chosen, read_sources(), args.weights, args.start)
 
 
 def _export(args: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ from training.collection import SET, SOURCE, Frame
 from training.dataset import Item, Source
 from training.export import export, load_average
 from training.predict import fit
-from training.train import Pictures, Plan, Training, checkpoint
+from training.train import Plan, checkpoint, train
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Wish:
     minutes: float
     steps: int  # instead of minutes when above 0
     width: int
-    threads: int
+    processes: int
     size: tuple[int, int]
 
 
@@ -53,14 +53,8 @@ def adapt(
     if weights.exists() and not same:
         log.info("train: what is trained on has changed since %s was begun: training begins again", weights)
         weights.unlink()
-    training = _training(wish)
-    if weights.exists():
-        training.load(weights)
-    elif wish.start is not None:
-        training.begin_from(wish.start)
     mark.write_text(_digest(wish, items), encoding="ascii")
-    if training.done < 1:
-        training.run(Pictures(items, _mixed(frames, open_data, sources)), weights)
+    train(_plan(wish), items, _mixed(frames, open_data, sources), weights, wish.start)
 
 
 def make_model(wish: Wish, items: Sequence[Item], weights: Path, model: Path) -> None:
@@ -74,14 +68,14 @@ def make_model(wish: Wish, items: Sequence[Item], weights: Path, model: Path) ->
     made.replace(model)
 
 
-def _training(wish: Wish) -> Training:
+def _plan(wish: Wish) -> Plan:
     width = wish.width
     if wish.start:
         with checkpoint(wish.start) as kept:
             width = kept["plan"]["width"]
     rate = RATE_AFTER if wish.start else Plan.rate
     minutes = 0.0 if wish.steps else wish.minutes
-    return Training(Plan(wish.steps, width, minutes, rate=rate, threads=wish.threads))
+    return Plan(wish.steps, width, minutes, rate=rate, processes=wish.processes)
 
 
 def _mixed(

@@ -209,7 +209,7 @@ class Job:
 
         logging.basicConfig(level=logging.INFO, format="train: %(message)s", stream=sys.stdout)
         args = self._args
-        wish = Wish(args.start, args.minutes, args.steps, args.width, args.threads, self._size)
+        wish = Wish(args.start, args.minutes, args.steps, args.width, args.processes, self._size)
         print(f"train: {len(train)} frames of the collection, {len(open_data)} open pictures", flush=True)
         adapt(wish, train, open_data, sources, self._weights)
         if self._model.exists() and not self._is_model_made():

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from training import processes
 from training.augment import PAD, Window, vary, window
 from training.dataset import CLASSES, Boxes, DataError, Image, Item, Source
 from training.losses import Truth, loss
@@ -54,7 +55,7 @@ class Plan:
     size: int = 320  # pixels of a window
     rate: float = 2e-3
     seed: int = 0
-    threads: int = 1
+    processes: int = 1  # each computes `batch` windows of a step
 
 
 class Pictures:
@@ -128,12 +129,11 @@ class Training:
 
     def __init__(self, plan: Plan) -> None:
         torch.manual_seed(plan.seed)
-        torch.set_num_threads(plan.threads)
+        torch.set_num_threads(1)
         self.plan = plan
         self.network = Detector(plan.width).to(memory_format=torch.channels_last)
         self.average = {name: value.clone() for name, value in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(self.network.parameters(), plan.rate, weight_decay=0.02)
-        self.rng = np.random.default_rng(plan.seed)
         self.step = 0
         self.spent_s = 0.0
         self._short = _multiplies_bfloat16()
@@ -153,7 +153,6 @@ class Training:
                 "network": self.network.state_dict(),
                 "average": self.average,
                 "optimiser": self.optimiser.state_dict(),
-                "rng": self.rng.bit_generator.state,
                 "step": self.step,
                 "spent_s": self.spent_s,
             },
@@ -171,7 +170,6 @@ class Training:
             self.network.load_state_dict(kept["network"])
             self.average = kept["average"]
             self.optimiser.load_state_dict(kept["optimiser"])
-            self.rng.bit_generator.state = kept["rng"]
             self.step, self.spent_s = kept["step"], kept["spent_s"]
 
     def begin_from(self, path: Path) -> None:
@@ -181,7 +179,10 @@ class Training:
             self.average = {name: value.clone() for name, value in kept["average"].items()}
 
     def run(self, pictures: Pictures, checkpoint: Path) -> None:
-        """Train to the end of the plan. Blocks; prints the remaining time from time to time."""
+        """Train to the end of the plan. Blocks; prints the remaining time from time to time.
+
+        With several processes the first one saves.
+        """
         shown = saved = time.monotonic()
         recent: list[float] = []
         while self.done < 1:
@@ -193,14 +194,15 @@ class Training:
                 left_s = self.spent_s / self.done * (1 - self.done)
                 log.info("step %d, loss %.3f, %s left", self.step, np.mean(recent[-100:]), _span(left_s))
                 shown = now
-            if now - saved >= SAVE_EVERY_S or self.done == 1:
+            if processes.number() == 0 and (now - saved >= SAVE_EVERY_S or self.done == 1):
                 self.save(checkpoint)
                 saved = now
 
     def advance(self, pictures: Pictures) -> float:
         """Run one step and return its loss."""
         plan = self.plan
-        drawn = [pictures.draw(plan.size, self.rng) for _ in range(plan.batch)]
+        rng = np.random.default_rng([plan.seed, processes.number(), self.step])
+        drawn = [pictures.draw(plan.size, rng) for _ in range(plan.batch)]
         for group in self.optimiser.param_groups:
             group["lr"] = _rate(plan.rate, self.step, self.done)
         batch = as_input([image for image, _ in drawn])
@@ -209,6 +211,7 @@ class Training:
         cost = loss(levels, [truth for _, truth in drawn])
         self.optimiser.zero_grad()
         cost.backward()
+        self.spent_s = processes.share(self.network, self.spent_s)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimiser.step()
         self.step += 1
@@ -223,6 +226,29 @@ class Training:
                 self.average[name].mul_(keep).add_(value, alpha=1 - keep)
             else:
                 self.average[name] = value.clone()
+
+
+def train(
+    plan: Plan, items: Sequence[Item], sources: dict[str, Source], weights: Path, start: Path | None
+) -> None:
+    """Train in the processes of the plan, until it is done. Raises DataError.
+
+    Continues the training in ``weights`` if that exists, else begins from the checkpoint ``start``, or with
+    random weights.
+    """
+    processes.run(plan.processes, _train_one, plan, items, sources, weights, start)
+
+
+def _train_one(
+    plan: Plan, items: Sequence[Item], sources: dict[str, Source], weights: Path, start: Path | None
+) -> None:
+    training = Training(plan)
+    if weights.exists():
+        training.load(weights)
+    elif start is not None:
+        training.begin_from(start)
+    if training.done < 1:
+        training.run(Pictures(items, sources), weights)
 
 
 @contextlib.contextmanager

@@ -105,7 +105,10 @@ def _add_training(learn: CommandParser) -> None:
         help="channels of the first layer, for a network from random weights",
     )
     learn.add_argument(
-        "--threads", type=_within(int, 1, 256), default=1, help="processor threads for the training"
+        "--processes",
+        type=_within(int, 1, 256),
+        default=1,
+        help="processes that train: one for each core",
     )
     learn.add_argument(
         "--size", default="512x288", help="width and height of the model's input, multiples of 32"

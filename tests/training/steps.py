@@ -9,5 +9,5 @@ from training.__main__ import main
 SMALL = ["--width", "8"]
 
 
-def train(data: Path, weights: Path, steps: int) -> int:
-    return main(["train", str(data), "--weights", str(weights), "--steps", str(steps), *SMALL])
+def train(data: Path, weights: Path, steps: int, *options: str) -> int:
+    return main(["train", str(data), "--weights", str(weights), "--steps", str(steps), *SMALL, *options])
