@@ -66,7 +66,8 @@ class Scorer:
         """Objects of ``truth`` that are marked for at least ``least_s`` have to be found.
 
         Tracks of the group whose foot never came below ``lowest_foot`` (0..1 of the height) are too far
-        away to have been marked and so are not false.
+        away to have been marked and so are not false; nor are objects that stood there before, which make no
+        event.
         """
         self._truth = truth
         self._group = group
@@ -98,7 +99,8 @@ class Scorer:
         taken = {t.id for t in pairs.values()}
         self._on_marked |= taken
         for track in tracks:
-            if track.group == self._group and track.box.y2 >= self._lowest_foot:
+            arrived = not track.parked_before
+            if arrived and track.group == self._group and track.box.y2 >= self._lowest_foot:
                 self._near.add(track.id)
                 if track.id not in taken:
                     self._score.false_boxes += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,11 @@ def test_late_missed_and_false_tracks_are_counted_as_such() -> None:
     assert (score.found, score.in_time) == (1, 0)
     assert score.missed == [2]
     assert score.false == ["ghost"]
+
+
+def test_an_object_that_stood_there_before_makes_no_event_and_is_not_false() -> None:
+    parked = replace(track("parked", Box(0.3, 0.1, 0.4, 0.3)), parked_before=True)
+    assert scored(lambda n: (parked,)).false == []
 
 
 def test_the_wrong_group_does_not_count_as_found() -> None:
