@@ -17,6 +17,8 @@ SAME_OBJECT_IOU = 0.6  # two boxes of one frame above this IoU are one object, w
 SAME_GROUP_IOU = 0.45  # two boxes of one group above this IoU are one object
 PART_INSIDE = 0.6  # two boxes of two-wheelers are one object if this share of one is inside the other
 WHOLE_INSIDE = 0.85  # the same share for two boxes of vehicles, or of two-wheelers with their riders
+NEAR_HEIGHT = 0.5  # of the picture; a person of this height may be detected in parts
+PART_HEIGHT = 0.75  # a part of a person has less than this share of the height
 CLEARLY_WEAKER = 0.7  # a duplicate has less than this share of the score; two people score about the same
 TALL = 1.35  # height over width in pixels; no vehicle with four wheels looks so narrow
 TALL_VEHICLE_WEIGHT = 0.25
@@ -49,6 +51,7 @@ def sightings(detections: Sequence[Detection], aspect: float, apart: Apart) -> l
     machines, people, vehicles = (
         _distinct([d for d in known if d.group == group]) for group in (TWO_WHEELER, PERSON, VEHICLE)
     )
+    people = _whole_people(people)
     riders_of = _pair(machines, people, apart)
     taken = {id(rider) for _, riders in riders_of for rider in riders}
     seen = [_mounted(machine, riders) for machine, riders in riders_of]
@@ -104,6 +107,24 @@ def _same(a: Detection, b: Detection) -> bool:
     # larger box is around two objects. Not tested for people, because one person may overlap another.
     least = PART_INSIDE if _is_machine(a) else WHOLE_INSIDE
     return a.group != PERSON and max(a.box.inside(b.box), b.box.inside(a.box)) > least
+
+
+def _whole_people(people: Sequence[Detection]) -> list[Detection]:
+    """Return ``people`` without heads and legs of a person near the camera, who gets their score.
+
+    A model detects a person of half the picture's height in parts, too, often with a higher score.
+    """
+    found = []
+    for one in people:
+        parts = [d.score for d in people if _is_part_of(d.box, one.box)]
+        if not any(_is_part_of(one.box, other.box) for other in people):
+            found.append(replace(one, score=max([one.score, *parts])))
+    return found
+
+
+def _is_part_of(part: Box, whole: Box) -> bool:
+    is_near = whole.height > NEAR_HEIGHT
+    return is_near and part.height < PART_HEIGHT * whole.height and part.inside(whole) > WHOLE_INSIDE
 
 
 def _is_machine(d: Detection) -> bool:

@@ -55,6 +55,17 @@ def test_a_person_before_another_is_a_second_one() -> None:
     assert len(seen(Detection("person", 0.8, RIDER), Detection("person", 0.6, child))) == 2
 
 
+def test_head_and_leg_of_a_person_near_the_camera_are_no_persons() -> None:
+    whole, head, leg = Box(0.51, 0.1, 0.69, 0.92), Box(0.55, 0.11, 0.63, 0.41), Box(0.58, 0.72, 0.62, 0.92)
+    found = [Detection("person", score, box) for score, box in ((0.34, whole), (0.43, head), (0.4, leg))]
+    assert [(one.box, one.score) for one in seen(*found)] == [(whole, 0.43)]
+
+
+def test_two_people_near_the_camera_are_two() -> None:
+    front, behind = Box(0.4, 0.1, 0.6, 0.9), Box(0.45, 0.1, 0.52, 0.72)
+    assert len(seen(Detection("person", 0.6, front), Detection("person", 0.5, behind))) == 2
+
+
 @pytest.mark.parametrize("group", ["vehicle", "two-wheeler"])
 def test_a_box_around_an_object_and_its_neighbour_is_no_second_object(group: str) -> None:
     around = Box(0.30, 0.28, 0.47, 0.57)  # nearly as sure as the object itself
