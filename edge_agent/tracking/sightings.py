@@ -109,17 +109,18 @@ def _same(a: Detection, b: Detection) -> bool:
     return a.group != PERSON and max(a.box.inside(b.box), b.box.inside(a.box)) > least
 
 
-def _whole_people(people: Sequence[Detection]) -> list[Detection]:
+def _whole_people(people: list[Detection]) -> list[Detection]:
     """Return ``people`` without heads and legs of a person near the camera, who gets their score.
 
     A model detects a person of half the picture's height in parts, too, often with a higher score.
     """
-    found = []
-    for one in people:
-        parts = [d.score for d in people if _is_part_of(d.box, one.box)]
-        if not any(_is_part_of(one.box, other.box) for other in people):
-            found.append(replace(one, score=max([one.score, *parts])))
-    return found
+    near = [d for d in people if d.box.height > NEAR_HEIGHT]
+    if not near:
+        return people
+    whole = [d for d in people if not any(_is_part_of(d.box, other.box) for other in near)]
+    return [
+        replace(d, score=max(p.score for p in people if p is d or _is_part_of(p.box, d.box))) for d in whole
+    ]
 
 
 def _is_part_of(part: Box, whole: Box) -> bool:

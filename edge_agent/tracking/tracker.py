@@ -10,7 +10,15 @@ from collections.abc import Sequence, Set
 
 from edge_agent.core.model import PERSON, Box, Detection, Frame, Inferences, Motion, Track, Tracks, TrackState
 from edge_agent.tracking import lifecycle
-from edge_agent.tracking.association import FORBIDDEN, Foreground, affinity, assign, pair_cost, size_ratio
+from edge_agent.tracking.association import (
+    FORBIDDEN,
+    SURE,
+    Foreground,
+    affinity,
+    assign,
+    pair_cost,
+    size_ratio,
+)
 from edge_agent.tracking.sightings import Apart, Sighting, sightings
 from edge_agent.tracking.tracked_object import TrackedObject, check_parked, store_patch
 
@@ -27,7 +35,6 @@ SAME_IOU, SAME_INSIDE = 0.45, 0.75  # above one of these, a sighting is a duplic
 MAX_TRACKS = 200
 """Largest number of tracks at once. Like ``MAX_DETECTIONS``, it limits the time that a frame can take."""
 MAX_STEP_S = 2.0  # a longer gap between frames counts as this long
-
 PARKED_RATIO = 2.5  # largest ratio of the areas of a parked track and its sighting
 
 _Beside = dict[int, list[TrackedObject]]
@@ -69,7 +76,7 @@ class Tracker:
         self._apply_sightings(seen, foreground, now)
         beside = _overlapping(self._objects)
         self._count_misses(inferences.inferred, beside, now)
-        self._support(foreground, bool(inferences.inferred), beside, now)
+        self._support(foreground, beside, now)
         for tracked in self._objects:
             if tracked.parked and not tracked.seen_now:
                 check_parked(tracked, self._objects, frame.picture.luma(), now)
@@ -193,8 +200,8 @@ class Tracker:
         best = max(self._objects, key=lambda tracked: tracked.box.iou(box), default=None)
         return best if best is not None and best.box.iou(box) > 0.35 else None
 
-    def _support(self, foreground: Foreground, inferred: bool, beside: _Beside, now: float) -> None:
-        """Support moving tracks by motion; between inferences, a region that touches only one corrects it."""
+    def _support(self, foreground: Foreground, beside: _Beside, now: float) -> None:
+        """Support moving tracks by motion; a region that touches only one of them, unseen, corrects it."""
         if not foreground.trusted:
             return
         sighted = {id(tracked) for tracked in self._objects if tracked.seen_now}
@@ -235,7 +242,7 @@ def _cost(sighting: Sighting, tracked: TrackedObject, near: float) -> float:
     if tracked.parked and size_ratio(tracked.box, sighting.box) > PARKED_RATIO:
         return FORBIDDEN  # what stands keeps its size
     like = affinity(tracked.vote.group, sighting.group)
-    reach = min(near + tracked.position.uncertainty, MAX_REACH) if like >= 0.9 else 0.0
+    reach = min(near + tracked.position.uncertainty, MAX_REACH) if like >= SURE else 0.0
     return pair_cost(tracked.box, sighting.box, like, reach)
 
 
