@@ -112,3 +112,16 @@ def test_a_camera_that_only_the_agent_gets_is_no_fault(tmp_path: Path) -> None:
     lost = CameraHealth(state="offline", cause="refused", since=since)
     looks = [CameraCheck(gate, SystemClock(), agent).run() for agent in (held, lost, None)]
     assert [look[0].finding for look in looks] == ["camera-held", "camera-refused", "camera-refused"]
+
+
+@pytest.mark.parametrize(
+    ("url", "finding"),
+    [
+        ("http://127.0.0.1:1/video", "camera-refused-http"),
+        ("rtsp://no-such-camera.invalid/s", "camera-no-name"),
+        ("/tmp", "camera-no-file"),
+    ],
+)
+def test_a_mistake_in_the_url_gets_its_own_advice(tmp_path: Path, url: str, finding: str) -> None:
+    (gate,) = load(write_config(tmp_path, cameras=[{"id": "gate", "url": url}])).cameras
+    assert CameraCheck(gate, SystemClock(), None).run()[0].finding == finding

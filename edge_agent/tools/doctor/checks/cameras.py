@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.capture.failures import Fault
 from edge_agent.capture.source import Opener, open_source
 from edge_agent.capture.stream_probe import StreamProbe, probe_stream
 from edge_agent.config.model.boards import Capacity
@@ -20,6 +19,7 @@ from edge_agent.core.errors import CaptureError
 from edge_agent.core.facts import TAMPER
 from edge_agent.core.languages import Bilingual, named_in_both
 from edge_agent.core.model import Cause
+from edge_agent.core.problems import problem_of
 from edge_agent.host.health.camera_firmware import old_firmware
 from edge_agent.host.health.decode_load import DecodedStream, decode_load, fully_decoded
 from edge_agent.host.local_api.status_words import STATUS
@@ -41,6 +41,13 @@ SMALL_WIDTH = 480
 KEYFRAME_S = 2.5  # 2 s is required; the rest is for cameras that round the interval
 ENOUGH_RATE = 0.9  # share of the configured rate that is enough: 4.9 counts as 5
 DEFAULT_CAPACITY = Capacity(8, 640, 360, 10, ("h264",), 80)  # for a board without its own profile
+
+_BY_PROBLEM = {
+    "login-basic-only": "camera-basic-only",
+    "host-no-name": "camera-no-name",
+    "url-no-file": "camera-no-file",
+}
+"""Findings that say more than the cause of an error, by its problem."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,12 +105,10 @@ class CameraCheck:
         except CaptureError as error:
             # Some cameras and devices serve only one client; that client is the agent.
             busy = self._by_agent("camera-held") if error.cause is Cause.REFUSED else None
-            if error.detail == Fault.BASIC_ONLY.detail:
-                return [CheckResult(camera.id, "camera-basic-only")]
+            if busy:
+                return [busy, *self._still()]
             values: dict[str, Figure] = {"detail": error.detail, "logins": shlex.quote(str(self._logins))}
-            return (
-                [busy, *self._still()] if busy else [CheckResult(camera.id, f"camera-{error.cause}", values)]
-            )
+            return [CheckResult(camera.id, _finding(error, camera.url), values)]
         quality = measure_quality(probe.picture, camera)
         self.measurement = CameraMeasurement(
             _measured(camera.id, probe, quality), thumbnail(probe.picture, camera)
@@ -134,6 +139,13 @@ class CameraCheck:
             "rate": agent.packet_fps,
         }
         return CheckResult(self._camera.id, finding, figures)
+
+
+def _finding(error: CaptureError, url: str) -> str:
+    if error.cause is Cause.REFUSED and url.startswith("http"):
+        return "camera-refused-http"
+    problem = problem_of(error.detail)
+    return _BY_PROBLEM.get(problem.code if problem else "", f"camera-{error.cause}")
 
 
 def advised_figures(advised: Capacity) -> dict[str, Figure]:

@@ -54,6 +54,24 @@ CAMERAS: dict[str, Wording] = {
         "switch RTSP on in the camera, check the port, close other viewers",
         "bật RTSP trên camera, kiểm tra cổng trong cấu hình, tắt bớt kết nối xem",
     ),
+    "camera-refused-http": red(
+        "refused: {detail}",
+        "camera từ chối kết nối",
+        "check address and port in the url; is the camera's web server switched on?",
+        "kiểm tra địa chỉ và cổng trong mục url; máy chủ web (HTTP) của camera đã bật chưa?",
+    ),
+    "camera-no-name": red(
+        "not reached: {detail}",
+        "không tìm được địa chỉ IP ứng với tên trong mục url",
+        "check the name in the url for mistakes, or write the camera's IP address",
+        "kiểm tra lỗi gõ của tên trong mục url, hoặc ghi địa chỉ IP của camera",
+    ),
+    "camera-no-file": red(
+        "it cannot be used: {detail}",
+        "không dùng được: {detail}",
+        "write the camera's address in the url, or the name of a video file",
+        "ghi địa chỉ của camera, hoặc tên của một tệp video, vào mục url",
+    ),
     "camera-unauthorized": red(
         "{detail}",
         "{detail}",
