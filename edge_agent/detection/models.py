@@ -247,7 +247,10 @@ def _run_fetch(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def _list(args: argparse.Namespace, out: TextIO) -> int:
-    models = [*_catalogue_models(args.dest), *_other_models(args.dest)]
+    from edge_agent.detection.choose import SHIPPED  # imports the runtime, which no other action needs
+
+    shipped = _model_facts(SHIPPED.stem, SHIPPED.stat().st_size, "Apache-2.0", "ships with the agent")
+    models = [shipped, *_catalogue_models(args.dest), *_other_models(args.dest)]
     if args.json:
         print(printable_json(models, indent=2), file=out)
         return 0

@@ -43,7 +43,7 @@ def test_the_models_with_their_size_and_state(tmp_path: Path, capsys: Printed) -
     (tmp_path / "own.tflite").write_bytes(bytes(1000))
     models = printed(capsys, EX_OK, "models", "list", "--dest", str(tmp_path))
     assert models[-1] == {"name": "own", "size_bytes": 1000, "licence": None, "state": "not in the catalogue"}
-    assert {each["state"] for each in models[:-1]} == {"not installed"}
+    assert [each["state"] for each in models[:-1]] == ["ships with the agent", *["not installed"] * 2]
 
 
 def test_the_names_of_the_messages(capsys: Printed) -> None:

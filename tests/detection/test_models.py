@@ -206,6 +206,7 @@ def test_list_says_what_is_installed_and_what_is_not(tmp_path: Path) -> None:
     (tmp_path / CATALOGUE[0].file).write_bytes(b"something else")
     (tmp_path / "own.tflite").write_bytes(bytes(2_000_000))
     text = run("list", tmp_path)
+    assert text.startswith("street  0.9 MB  Apache-2.0  ships with the agent\n")
     assert f"{CATALOGUE[0].stem}  1.9 MB  Apache-2.0  another file" in text
     assert f"{CATALOGUE[1].stem}  4.2 MB  Apache-2.0  not installed" in text
     assert "own  2.0 MB  not in the catalogue" in text
