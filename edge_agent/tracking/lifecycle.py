@@ -6,6 +6,8 @@ trade-off.
 
 from __future__ import annotations
 
+from math import log, sqrt
+
 from edge_agent.core.model import PERSON, VEHICLE, Box, TrackState
 from edge_agent.tracking.tracked_object import TrackedObject
 
@@ -13,11 +15,15 @@ from edge_agent.tracking.tracked_object import TrackedObject
 MIN_HIT_SHARE = 0.34  # share of a track's inferences that see it; small models see a rider in half of them
 GOOD_VEHICLE = 0.5  # best score; reflections are often called car, but only with low scores
 MOVED, MOVED_HITS = 0.5, 2  # path in object sizes, and sightings; a false box stays, or jumps and disappears
-NUDGED, NUDGED_HITS, NUDGED_FRAMES = 0.15, 3, 2  # for a shorter path: also frames with motion in the box
+NUDGED_HITS, NUDGED_FRAMES = 3, 2  # for a shorter path: also frames with motion in the box
+JITTER = 0.1
+"""Standard deviation of the boxes of an object that stands, in own sizes. The largest of n deviations is
+about sqrt(2 ln n) times that (0.15 for 3, 0.28 for 50): a shorter path is no movement."""
 HUGE = 0.25  # share of the picture; an insect near the lens is at least this large
 HUGE_HITS, HUGE_SHARE, HUGE_AGE_S = 3, 0.6, 1.0
 STANDING_HITS, STANDING_AGE_S, STANDING_SCORE, STANDING_SHARE = 3, 1.0, 0.35, 0.7
 STANDING_PERSON_HITS, STANDING_PERSON_AGE_S, STANDING_PERSON_SCORE, STANDING_PERSON_FRAMES = 4, 8.0, 0.5, 5
+STANDING_PERSON_MOVES = 0.25  # share of frames with motion; at a traffic light it is below 0.1
 
 # Endings. Larger numbers: more patience with occlusions, later end events.
 TENTATIVE_S = 1.5
@@ -49,7 +55,9 @@ def has_moved(tracked: TrackedObject, now: float) -> bool:
         return steady and now - tracked.created_mono >= HUGE_AGE_S and tracked.moved_frames >= HUGE_HITS
     if tracked.path >= MOVED and vote.count >= MOVED_HITS:
         return True
-    return tracked.path >= NUDGED and vote.count >= NUDGED_HITS and tracked.moved_frames >= NUDGED_FRAMES
+    if vote.count < NUDGED_HITS or tracked.moved_frames < NUDGED_FRAMES:
+        return False
+    return tracked.path >= JITTER * sqrt(2 * log(vote.count))
 
 
 def is_standing(tracked: TrackedObject, now: float) -> bool:
@@ -63,7 +71,7 @@ def is_standing(tracked: TrackedObject, now: float) -> bool:
     if vote.group != PERSON:
         return vote.count >= STANDING_HITS and age >= STANDING_AGE_S and vote.score >= STANDING_SCORE
     return (
-        tracked.moved_frames >= STANDING_PERSON_FRAMES
+        tracked.moved_frames >= max(STANDING_PERSON_FRAMES, STANDING_PERSON_MOVES * tracked.covered)
         and vote.count >= STANDING_PERSON_HITS
         and age >= STANDING_PERSON_AGE_S
         and vote.score >= STANDING_PERSON_SCORE

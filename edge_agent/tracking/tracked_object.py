@@ -121,6 +121,8 @@ class KalmanBox:
 STILL_S = 3.0  # an object that stays within STILL_DISTANCE for this long is parked
 STANDS_S = 1.0  # an object that stays within STILL_DISTANCE for this long stands
 STILL_DISTANCE, LEFT_DISTANCE = 0.2, 0.3  # own sizes; a parked object moves on beyond the second one
+FIRST_REFRESH_S = 1.0  # how often the patch of an object where it was first seen is renewed
+AT_ORIGIN = 0.1  # own sizes; an object that is farther from where it was first seen has left that place
 SAME_OUTLINE = 2.0  # area ratio above which the object is entering the picture, which is no movement
 
 
@@ -147,6 +149,8 @@ class TrackedObject:
         self._place, self._place_mono = box, now  # its present place, and since when
         self.parked = False
         self.parked_before = False
+        self.first_patch: AppearancePatch | None = None  # its appearance where it was first seen
+        self.first_patch_mono: float | None = None
         self.patch: AppearancePatch | None = None  # its appearance while it is parked
         self.patch_mono = now  # when the patch was stored
         self.absent_since: float | None = None  # parked, but its patch has not matched since then
@@ -213,6 +217,20 @@ class TrackedObject:
         """Record that the parked object moves again."""
         self.parked, self.parked_before, self.patch = False, False, None
         self.absent_since, self.is_covered = None, False
+
+    def store_first_patch(self, luma: Gray, now: float) -> None:
+        """Store how the object looks where it was first seen, and again every second while it is there: a
+        traffic light changes."""
+        is_fresh = self.first_patch_mono is not None and now - self.first_patch_mono < FIRST_REFRESH_S
+        if is_fresh or distance(self._origin, self.box) > AT_ORIGIN:
+            return
+        patch = AppearancePatch(luma, self._origin)
+        self.first_patch, self.first_patch_mono = (patch if patch.is_distinct else None), now
+
+    def left_first_place(self, luma: Gray) -> bool:
+        """Return whether the place where the object was first seen looks different now, or is too plain to
+        tell. What stands still and is detected with changing boxes has not left it."""
+        return self.first_patch is None or not self.first_patch.matches(luma)
 
     def stands(self, now: float) -> bool:
         """Return whether the object is parked or has kept its place for ``STANDS_S``."""

@@ -7,6 +7,7 @@ ones, which continue tracks but start none. Reading order: ``Tracker.update``, t
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
+from typing import TYPE_CHECKING
 
 from edge_agent.core.model import PERSON, Box, Detection, Frame, Inferences, Motion, Track, Tracks, TrackState
 from edge_agent.tracking import lifecycle
@@ -22,6 +23,9 @@ from edge_agent.tracking.association import (
 from edge_agent.tracking.sightings import Apart, Sighting, sightings
 from edge_agent.tracking.tracked_object import TrackedObject, check_parked, store_patch
 
+if TYPE_CHECKING:
+    from edge_agent.core.model import Gray
+
 BEGIN_SCORE, BEGIN_SCORE_STILL = 0.3, 0.5
 """Least score to start a track, with motion and without. Lower: earlier tracks, but more false ones."""
 COVERS = 0.9  # an inference covers a box if this share of it is inside the crop
@@ -35,6 +39,7 @@ SAME_IOU, SAME_INSIDE = 0.45, 0.75  # above one of these, a sighting is a duplic
 MAX_TRACKS = 200
 """Largest number of tracks at once. Like ``MAX_DETECTIONS``, it limits the time that a frame can take."""
 MAX_STEP_S = 2.0  # a longer gap between frames counts as this long
+SIGN_IOU = 0.6  # least IoU of a track that stands and its sighting
 PARKED_RATIO = 2.5  # largest ratio of the areas of a parked track and its sighting
 
 _Beside = dict[int, list[TrackedObject]]
@@ -84,12 +89,8 @@ class Tracker:
                 store_patch(tracked, frame.picture.luma(), now)
         for tracked in self._objects:
             tracked.note_place(now)
-            sighted = not tracked.confirmed and tracked.sighted_mono == now
-            if sighted and lifecycle.is_credible(tracked, self._min_score):
-                tracked.confirmed = lifecycle.has_moved(tracked, now)
-                if not tracked.confirmed and lifecycle.is_standing(tracked, now):
-                    tracked.confirmed = tracked.parked = True
-                    tracked.parked_before = tracked.vote.group != PERSON
+            if not tracked.confirmed and tracked.sighted_mono == now:
+                self._judge(tracked, frame.picture.luma(), now)
             tracked.state = lifecycle.state_of(tracked, now, dt)
         over = [
             tracked
@@ -135,7 +136,10 @@ class Tracker:
         weak = [s for s in seen if s.score < BEGIN_SCORE and id(s) in moving]
         weak_still = [s for s in seen if s.score < BEGIN_SCORE_STILL and id(s) not in moving]
         # Confirmed tracks first: a weak track of a sign must not get an object that passes the sign.
-        left, free = self._assign(strong, [t for t in self._objects if t.confirmed], moving, now)
+        of_signs = self._of_signs(strong, now)
+        passing = [s for s in strong if id(s) not in of_signs]
+        left, free = self._assign(passing, [t for t in self._objects if t.confirmed], moving, now)
+        left += [s for s in strong if id(s) in of_signs]
         left, others = self._assign(left, [t for t in self._objects if not t.confirmed], moving, now)
         left, free = self._assign(left, [*free, *others], moving, now, LEAP_REACH)
         _, free = self._assign(weak, free, moving, now)
@@ -149,6 +153,20 @@ class Tracker:
                 self._objects.append(tracked)
                 tracked.see(sighting, id(sighting) in moving, now)
 
+    def _of_signs(self, seen: Sequence[Sighting], now: float) -> set[int]:
+        """Return which sightings, by ``id``, are of an unconfirmed track that stands, rather than of a
+        confirmed one that passes it."""
+        signs = [tracked.box for tracked in self._objects if not tracked.confirmed and tracked.stands(now)]
+        if not signs:
+            return set()
+        passing = [tracked.box for tracked in self._objects if tracked.confirmed]
+        return {
+            id(s)
+            for s in seen
+            if any(s.box.iou(box) > SIGN_IOU for box in signs)
+            and all(s.box.iou(box) < SAME_IOU for box in passing)
+        }
+
     def _assign(
         self,
         seen: Sequence[Sighting],
@@ -160,7 +178,12 @@ class Tracker:
         """Assign sightings to the tracks ``free``; return the sightings and tracks that are left."""
         near = _in_reach([s.box for s in seen], [tracked.box for tracked in free])
         costs = [
-            [_cost(s, one, reach) if close else FORBIDDEN for one, close in zip(free, row, strict=True)]
+            [
+                _cost(s, one, reach, near_only=id(s) not in moving and not one.stands(now))
+                if close
+                else FORBIDDEN
+                for one, close in zip(free, row, strict=True)
+            ]
             for s, row in zip(seen, near, strict=True)
         ]
         pairs = dict(assign(costs))
@@ -224,6 +247,16 @@ class Tracker:
             if region is not None:
                 tracked.position.correct(region, REGION_NOISE, size_blend=0.0)
 
+    def _judge(self, tracked: TrackedObject, luma: Gray, now: float) -> None:
+        """Confirm a track that was sighted now if it has moved, or has stood there since before the start."""
+        tracked.store_first_patch(luma, now)
+        if not lifecycle.is_credible(tracked, self._min_score):
+            return
+        tracked.confirmed = lifecycle.has_moved(tracked, now) and tracked.left_first_place(luma)
+        if not tracked.confirmed and lifecycle.is_standing(tracked, now):
+            tracked.confirmed = tracked.parked = True
+            tracked.parked_before = tracked.vote.group != PERSON
+
     def _ended(self, tracked: TrackedObject) -> Track:
         tracked.state, tracked.seen_now = TrackState.ENDED, False
         return self._snapshot(tracked, 0.0)
@@ -235,7 +268,9 @@ class Tracker:
         return f"{self._prefix}-{tracked.number}"
 
 
-def _cost(sighting: Sighting, tracked: TrackedObject, near: float) -> float:
+def _cost(sighting: Sighting, tracked: TrackedObject, near: float, near_only: bool) -> float:
+    if near_only and tracked.box.iou(sighting.box) < 0.3:
+        return FORBIDDEN  # a moving object does not jump onto something in which nothing moves
     at_its_place = tracked.parked and (tracked.absent_since is None or tracked.is_covered)
     if at_its_place and tracked.box.iou(sighting.box) < 0.3 and sighting.box.inside(tracked.box) < 0.7:
         return FORBIDDEN  # it is an object that passes the parked one, however near it is

@@ -181,6 +181,38 @@ def test_a_sign_that_the_model_always_calls_a_person_is_never_confirmed_while_pe
     assert_one_track_each(run, *people)
 
 
+def test_what_stands_is_not_confirmed_as_moving_by_boxes_that_jump() -> None:
+    """As with a traffic light, whose lamps change: there is motion in its box, too."""
+
+    def jumping(thing: Thing, box: Box, look: int) -> Sequence[Detection]:
+        return [Detection("vehicle", 0.8, box.shifted(0.3 * box.width * (look * 7 % 5 - 2), 0.0))]
+
+    light = Thing("vehicle", line(0.5, 0.4, 0.0, 0.0), size=(0.05, 0.15), naming=jumping)
+    run = World(light).play(20)
+    assert all(track.parked_before for step in run.tracks for track in step.confirmed)
+
+
+def test_a_person_who_moves_in_few_frames_only_is_not_confirmed_as_standing() -> None:
+    light = Thing("person", line(0.5, 0.4, 0.0, 0.0), size=(0.05, 0.15), moves=False)
+    flashes = [
+        Thing("lamp", line(0.5, 0.4, 0.0, 0.0, start=n, end=n + 0.1), size=(0.04, 0.1), naming=lambda *_: [])
+        for n in range(2, 40, 2)
+    ]
+    assert World(light, *flashes).play(40).confirmed_ids == set()
+
+
+@pytest.mark.parametrize("first", [0, 16], ids=["seen all the time", "seen when the walker is gone"])
+def test_a_walker_who_is_gone_does_not_become_the_sign_beside_the_place(first: int) -> None:
+    def from_then_on(thing: Thing, box: Box, look: int) -> Sequence[Detection]:
+        return by_name(thing, box, look) if look >= first else []
+
+    sign = Thing("person", line(0.53, 0.5, 0.0, 0.0), size=(0.05, 0.2), naming=from_then_on, moves=False)
+    walker = Thing("person", line(0.1, 0.5, 0.12, 0.0, end=3.1), size=(0.06, 0.2))
+    run = World(walker, sign).play(9)
+    assert len(run.ids_on(walker)) == 1
+    assert run.last.confirmed == ()
+
+
 def garage(at: float = 0.5) -> Thing:
     """A building that the model always calls a vehicle."""
     return Thing("vehicle", line(at, 0.5, 0.0, 0.0), size=(0.2, 0.6), moves=False)
