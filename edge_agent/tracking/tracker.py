@@ -179,7 +179,7 @@ class Tracker:
         near = _in_reach([s.box for s in seen], [tracked.box for tracked in free])
         costs = [
             [
-                _cost(s, one, reach, near_only=id(s) not in moving and not one.stands(now))
+                _cost(s, one, reach, near_only=_is_doubtful(s, one, id(s) in moving, now))
                 if close
                 else FORBIDDEN
                 for one, close in zip(free, row, strict=True)
@@ -268,9 +268,18 @@ class Tracker:
         return f"{self._prefix}-{tracked.number}"
 
 
+def _is_doubtful(sighting: Sighting, tracked: TrackedObject, moves: bool, now: float) -> bool:
+    """Return whether only an overlap makes the sighting credible as one of this track: nothing moves in it,
+    or it shows another group where the track was lost."""
+    if tracked.stands(now):
+        return False
+    was_lost = now - tracked.seen_mono > lifecycle.LOST_AFTER_S
+    return not moves or (was_lost and sighting.group != tracked.vote.group)
+
+
 def _cost(sighting: Sighting, tracked: TrackedObject, near: float, near_only: bool) -> float:
     if near_only and tracked.box.iou(sighting.box) < 0.3:
-        return FORBIDDEN  # a moving object does not jump onto something in which nothing moves
+        return FORBIDDEN
     at_its_place = tracked.parked and (tracked.absent_since is None or tracked.is_covered)
     if at_its_place and tracked.box.iou(sighting.box) < 0.3 and sighting.box.inside(tracked.box) < 0.7:
         return FORBIDDEN  # it is an object that passes the parked one, however near it is

@@ -213,6 +213,14 @@ def test_a_walker_who_is_gone_does_not_become_the_sign_beside_the_place(first: i
     assert run.last.confirmed == ()
 
 
+def test_a_rider_who_is_gone_does_not_become_a_person_in_a_moving_tree() -> None:
+    rider = Thing("two-wheeler", line(0.1, 0.5, 0.12, 0.0, end=3.1), size=(0.06, 0.2))
+    tree = Thing("person", line(0.55, 0.6, 0.0, 0.0, start=3.6), size=(0.05, 0.2))
+    run = World(rider, tree).play(7)
+    assert len(run.ids_on(rider)) == 1
+    assert run.last.confirmed == ()
+
+
 def garage(at: float = 0.5) -> Thing:
     """A building that the model always calls a vehicle."""
     return Thing("vehicle", line(at, 0.5, 0.0, 0.0), size=(0.2, 0.6), moves=False)
