@@ -10,16 +10,9 @@ from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING
 
 from edge_agent.core.model import PERSON, Box, Detection, Frame, Inferences, Motion, Track, Tracks, TrackState
-from edge_agent.tracking import lifecycle
-from edge_agent.tracking.association import (
-    FORBIDDEN,
-    SURE,
-    Foreground,
-    affinity,
-    assign,
-    pair_cost,
-    size_ratio,
-)
+from edge_agent.tracking import lifecycle, matching
+from edge_agent.tracking.association import Foreground, assign
+from edge_agent.tracking.matching import LEAP_REACH, NEAR_REACH, SAME_INSIDE
 from edge_agent.tracking.sightings import Apart, Sighting, sightings
 from edge_agent.tracking.tracked_object import TrackedObject, check_parked, store_patch
 
@@ -31,16 +24,11 @@ BEGIN_SCORE, BEGIN_SCORE_STILL = 0.3, 0.5
 COVERS = 0.9  # an inference covers a box if this share of it is inside the crop
 MIN_SHARE = 0.03  # least side of an object as a share of the crop's: 12 of 416 pixels; below it is chance
 NEARER = 0.05  # an object is in front of another if its foot is lower by this share of the other's height
-NEAR_REACH, LEAP_REACH, MAX_REACH = 0.4, 1.0, 1.6
-"""Largest distance from a prediction, in own sizes: in the first assignment; in the second; in any case."""
 MOTION_MISSES = 4  # after this many misses in a row, motion alone no longer supports a track
 REGION_NOISE = 0.2**2  # variance of a motion region's centre, own sizes squared; a region includes the shadow
-SAME_IOU, SAME_INSIDE = 0.45, 0.75  # above one of these, a sighting is a duplicate of a track with a sighting
 MAX_TRACKS = 200
 """Largest number of tracks at once. Like ``MAX_DETECTIONS``, it limits the time that a frame can take."""
 MAX_STEP_S = 2.0  # a longer gap between frames counts as this long
-SIGN_IOU = 0.6  # least IoU of a track that stands and its sighting
-PARKED_RATIO = 2.5  # largest ratio of the areas of a parked track and its sighting
 
 _Beside = dict[int, list[TrackedObject]]
 
@@ -136,7 +124,7 @@ class Tracker:
         weak = [s for s in seen if s.score < BEGIN_SCORE and id(s) in moving]
         weak_still = [s for s in seen if s.score < BEGIN_SCORE_STILL and id(s) not in moving]
         # Confirmed tracks first: a weak track of a sign must not get an object that passes the sign.
-        of_signs = self._of_signs(strong, now)
+        of_signs = matching.of_signs(strong, self._objects, now)
         passing = [s for s in strong if id(s) not in of_signs]
         left, free = self._assign(passing, [t for t in self._objects if t.confirmed], moving, now)
         left += [s for s in strong if id(s) in of_signs]
@@ -146,26 +134,12 @@ class Tracker:
         self._assign(weak_still, [tracked for tracked in free if tracked.stands(now)], moving, now)
         sighted = [tracked for tracked in self._objects if tracked.seen_now]
         for sighting in left:
-            is_known = any(_is_same(sighting, tracked) for tracked in sighted)
+            is_known = any(matching.is_same(sighting, tracked) for tracked in sighted)
             if len(self._objects) < MAX_TRACKS and not is_known:
                 tracked = TrackedObject(self._next_number, sighting.box, now)
                 self._next_number += 1
                 self._objects.append(tracked)
                 tracked.see(sighting, id(sighting) in moving, now)
-
-    def _of_signs(self, seen: Sequence[Sighting], now: float) -> set[int]:
-        """Return which sightings, by ``id``, are of an unconfirmed track that stands, rather than of a
-        confirmed one that passes it."""
-        signs = [tracked.box for tracked in self._objects if not tracked.confirmed and tracked.stands(now)]
-        if not signs:
-            return set()
-        passing = [tracked.box for tracked in self._objects if tracked.confirmed]
-        return {
-            id(s)
-            for s in seen
-            if any(s.box.iou(box) > SIGN_IOU for box in signs)
-            and all(s.box.iou(box) < SAME_IOU for box in passing)
-        }
 
     def _assign(
         self,
@@ -176,16 +150,7 @@ class Tracker:
         reach: float = NEAR_REACH,
     ) -> tuple[list[Sighting], list[TrackedObject]]:
         """Assign sightings to the tracks ``free``; return the sightings and tracks that are left."""
-        near = _in_reach([s.box for s in seen], [tracked.box for tracked in free])
-        costs = [
-            [
-                _cost(s, one, reach, near_only=_is_doubtful(s, one, id(s) in moving, now))
-                if close
-                else FORBIDDEN
-                for one, close in zip(free, row, strict=True)
-            ]
-            for s, row in zip(seen, near, strict=True)
-        ]
+        costs = matching.costs(seen, free, moving, now, reach)
         pairs = dict(assign(costs))
         for row, column in pairs.items():
             free[column].see(seen[row], id(seen[row]) in moving, now)
@@ -268,28 +233,6 @@ class Tracker:
         return f"{self._prefix}-{tracked.number}"
 
 
-def _is_doubtful(sighting: Sighting, tracked: TrackedObject, moves: bool, now: float) -> bool:
-    """Return whether only an overlap makes the sighting credible as one of this track: nothing moves in it,
-    or it shows another group where the track was lost."""
-    if tracked.stands(now):
-        return False
-    was_lost = now - tracked.seen_mono > lifecycle.LOST_AFTER_S
-    return not moves or (was_lost and sighting.group != tracked.vote.group)
-
-
-def _cost(sighting: Sighting, tracked: TrackedObject, near: float, near_only: bool) -> float:
-    if near_only and tracked.box.iou(sighting.box) < 0.3:
-        return FORBIDDEN
-    at_its_place = tracked.parked and (tracked.absent_since is None or tracked.is_covered)
-    if at_its_place and tracked.box.iou(sighting.box) < 0.3 and sighting.box.inside(tracked.box) < 0.7:
-        return FORBIDDEN  # it is an object that passes the parked one, however near it is
-    if tracked.parked and size_ratio(tracked.box, sighting.box) > PARKED_RATIO:
-        return FORBIDDEN  # what stands keeps its size
-    like = affinity(tracked.vote.group, sighting.group)
-    reach = min(near + tracked.position.uncertainty, MAX_REACH) if like >= SURE else 0.0
-    return pair_cost(tracked.box, sighting.box, like, reach)
-
-
 def _overlapping(objects: Sequence[TrackedObject]) -> _Beside:
     """Return, by the number of each object, the other objects with boxes that overlap its box."""
     beside: _Beside = {tracked.number: [] for tracked in objects}
@@ -308,24 +251,6 @@ def _hiding(tracked: TrackedObject, beside: _Beside) -> list[Box]:
     least = 0.1 * box.area
     others = [other.box for other in beside[tracked.number]]
     return [other for other in others if other.y2 > limit and other.intersection(box) > least]
-
-
-def _in_reach(boxes: Sequence[Box], others: Sequence[Box]) -> list[list[bool]]:
-    """Return, for each box a row, which ``others`` are near enough for a pair: in a full street few are."""
-    far = MAX_REACH
-    places = [(o.x1 + o.x2, o.y1 + o.y2, far * (o.x2 - o.x1), far * (o.y2 - o.y1)) for o in others]
-    rows = []
-    for box in boxes:
-        at_x, at_y = box.x1 + box.x2, box.y1 + box.y2
-        wide, high = far * (box.x2 - box.x1), far * (box.y2 - box.y1)
-        rows.append([abs(at_x - x) <= wide + w and abs(at_y - y) <= high + h for x, y, w, h in places])
-    return rows
-
-
-def _is_same(sighting: Sighting, tracked: TrackedObject) -> bool:
-    """Return whether the sighting is a duplicate of ``tracked``, which already has one in this frame."""
-    box = tracked.box
-    return sighting.box.iou(box) > SAME_IOU or sighting.box.inside(box) > SAME_INSIDE
 
 
 def _is_part(tracked: TrackedObject, beside: _Beside, now: float) -> bool:

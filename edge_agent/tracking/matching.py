@@ -1,0 +1,94 @@
+"""Which sightings may be of which track, and at what cost.
+
+The cost is that of ``association.pair_cost``; here are the reasons why a pair is impossible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+
+from edge_agent.core.model import Box
+from edge_agent.tracking.association import FORBIDDEN, SURE, affinity, pair_cost, size_ratio
+from edge_agent.tracking.lifecycle import LOST_AFTER_S
+from edge_agent.tracking.sightings import Sighting
+from edge_agent.tracking.tracked_object import TrackedObject
+
+NEAR_REACH, LEAP_REACH, MAX_REACH = 0.4, 1.0, 1.6
+"""Largest distance from a prediction, in own sizes: in the first assignment; in the second; in any case."""
+SAME_IOU, SAME_INSIDE = 0.45, 0.75  # above one of these, a sighting is a duplicate of a track with a sighting
+SIGN_IOU = 0.6  # least IoU of a track that stands and its sighting
+OVERLAP_IOU = 0.3  # least IoU of a track and a sighting that is credible only if they overlap
+PARKED_INSIDE = 0.7  # the same for a parked track: or this share of the sighting inside it
+PARKED_RATIO = 2.5  # largest ratio of the areas of a parked track and its sighting
+
+
+def costs(
+    seen: Sequence[Sighting], tracks: Sequence[TrackedObject], moving: Set[int], now: float, reach: float
+) -> list[list[float]]:
+    """Return the cost of each pair, a row for each sighting; ``FORBIDDEN`` if they cannot belong together.
+
+    ``moving``: the sightings, by ``id``, in which something moves; ``reach``: largest distance from a
+    prediction, in own sizes, without that by its uncertainty.
+    """
+    near = _in_reach([s.box for s in seen], [tracked.box for tracked in tracks])
+    return [
+        [
+            _cost(s, one, reach, _is_doubtful(s, one, id(s) in moving, now)) if close else FORBIDDEN
+            for one, close in zip(tracks, row, strict=True)
+        ]
+        for s, row in zip(seen, near, strict=True)
+    ]
+
+
+def of_signs(seen: Sequence[Sighting], tracks: Sequence[TrackedObject], now: float) -> set[int]:
+    """Return which sightings, by ``id``, are of an unconfirmed track that stands, rather than of a confirmed
+    one that passes it."""
+    signs = [tracked.box for tracked in tracks if not tracked.confirmed and tracked.stands(now)]
+    if not signs:
+        return set()
+    passing = [tracked.box for tracked in tracks if tracked.confirmed]
+    return {
+        id(s)
+        for s in seen
+        if any(s.box.iou(box) > SIGN_IOU for box in signs)
+        and all(s.box.iou(box) < SAME_IOU for box in passing)
+    }
+
+
+def is_same(sighting: Sighting, tracked: TrackedObject) -> bool:
+    """Return whether the sighting is a duplicate of ``tracked``, which already has one in this frame."""
+    box = tracked.box
+    return sighting.box.iou(box) > SAME_IOU or sighting.box.inside(box) > SAME_INSIDE
+
+
+def _is_doubtful(sighting: Sighting, tracked: TrackedObject, moves: bool, now: float) -> bool:
+    """Return whether only an overlap makes the sighting credible as one of this track: nothing moves in it,
+    or it shows another group where the track was lost."""
+    if tracked.stands(now):
+        return False
+    was_lost = now - tracked.seen_mono > LOST_AFTER_S
+    return not moves or (was_lost and sighting.group != tracked.vote.group)
+
+
+def _cost(sighting: Sighting, tracked: TrackedObject, near: float, doubtful: bool) -> float:
+    at_its_place = tracked.parked and (tracked.absent_since is None or tracked.is_covered)
+    overlaps = not (doubtful or at_its_place) or tracked.box.iou(sighting.box) >= OVERLAP_IOU
+    if not overlaps and (doubtful or sighting.box.inside(tracked.box) < PARKED_INSIDE):
+        return FORBIDDEN  # it passes the parked object, however near it is
+    if tracked.parked and size_ratio(tracked.box, sighting.box) > PARKED_RATIO:
+        return FORBIDDEN  # what stands keeps its size
+    like = affinity(tracked.vote.group, sighting.group)
+    reach = min(near + tracked.position.uncertainty, MAX_REACH) if like >= SURE else 0.0
+    return pair_cost(tracked.box, sighting.box, like, reach)
+
+
+def _in_reach(boxes: Sequence[Box], others: Sequence[Box]) -> list[list[bool]]:
+    """Return, for each box a row, which ``others`` are near enough for a pair: in a full street few are."""
+    far = MAX_REACH
+    places = [(o.x1 + o.x2, o.y1 + o.y2, far * (o.x2 - o.x1), far * (o.y2 - o.y1)) for o in others]
+    rows = []
+    for box in boxes:
+        at_x, at_y = box.x1 + box.x2, box.y1 + box.y2
+        wide, high = far * (box.x2 - box.x1), far * (box.y2 - box.y1)
+        rows.append([abs(at_x - x) <= wide + w and abs(at_y - y) <= high + h for x, y, w, h in places])
+    return rows
