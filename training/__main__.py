@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (export, evaluate, card):
         command.add_argument("--model", type=Path, default=Path("model.tflite"), help="default: %(default)s")
     export.add_argument(
-        "--size", type=_size, default=(512, 288), help="of the input, multiples of 32 (default: 512x288)"
+        "--size", type=_size, default=(544, 320), help="of the input, multiples of 32 (default: 544x320)"
     )
     for command in (evaluate, card):
         command.add_argument(
@@ -116,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
 def _size(text: str) -> tuple[int, int]:
     width, _, height = text.partition("x")
     if not {width, height} <= {str(side) for side in range(32, 2049, 32)}:
-        raise argparse.ArgumentTypeError("two multiples of 32 up to 2048, like 512x288")
+        raise argparse.ArgumentTypeError("two multiples of 32 up to 2048, like 544x320")
     return int(width), int(height)
 
 

@@ -310,5 +310,5 @@ class Job:
 def _size(text: str) -> tuple[int, int]:
     width, _, height = text.partition("x")
     if not {width, height} <= {str(side) for side in range(32, 2049, 32)}:
-        raise UsageError(f"--size {text}: two multiples of 32 up to 2048, like 512x288")
+        raise UsageError(f"--size {text}: two multiples of 32 up to 2048, like 544x320")
     return int(width), int(height)

@@ -111,7 +111,7 @@ def _add_training(learn: CommandParser) -> None:
         help="processes that train: one for each core",
     )
     learn.add_argument(
-        "--size", default="512x288", help="width and height of the model's input, multiples of 32"
+        "--size", default="544x320", help="width and height of the model's input, multiples of 32"
     )
 
 
