@@ -118,7 +118,7 @@ def test_options_that_do_not_fit_are_refused_before_anything_is_done(
         ("--threshold", "-1"),
         ("--minutes", "inf"),
         ("--steps", "-5"),
-        ("--threads", "0"),
+        ("--processes", "0"),
         ("--width", "many"),
     ],
 )
