@@ -21,7 +21,15 @@ from edge_agent.core.problems import ProblemText, problem_text
 from edge_agent.detection.detector import InputFit, ModelInfo
 from edge_agent.detection.model_decoders import PicoDetDecoder, SsdDecoder, StreetDecoder, YoloxDecoder
 from edge_agent.detection.model_file import forget_read_pages, mapped_name, private_copy, read_labels
-from edge_agent.detection.tensors import Candidates, InputTable, ModelDecoder, Tensor, TensorInfo, describe
+from edge_agent.detection.tensors import (
+    PAD,
+    Candidates,
+    InputTable,
+    ModelDecoder,
+    Tensor,
+    TensorInfo,
+    describe,
+)
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Colour
@@ -33,7 +41,6 @@ _SMALLEST_BYTES = 1024
 _LARGEST_BYTES = 256 * 1024 * 1024  # more than any model that a gateway can run several times a second
 _SAME_OBJECT_IOU = 0.5
 _MAX_CANDIDATES = 300  # the best ones; even a picture full of riders has no more objects
-_PAD = 114  # the pad value with which YOLOX and the models of training/ are trained
 _NMS_OFFSET = 2.0  # in input widths; two-wheelers are shifted by it, so that they suppress no riders
 
 _ODD_TENSORS = (ArithmeticError, LookupError, TypeError, ValueError, cv2.error)
@@ -68,9 +75,7 @@ class LiteRtDetector:
         self._wanted = np.array([label in self.labels for label in self._labels])
         self._two_wheeled = np.array([GROUP_OF_LABEL.get(label) == TWO_WHEELER for label in self._labels])
         width, height = self.input_size = self._decoder.input.size
-        self._input = np.full((height, width, 3), _PAD, np.uint8)
-        self._filled = InputFit(width, height)
-        self.detect(self._input.copy())  # the first inference allocates: do it now, not on a frame
+        self.detect(np.full((height, width, 3), PAD, np.uint8))  # the first inference allocates: do it now
         forget_read_pages(mapped)  # the runtime has its own packed copy of the weights
 
     def fit(self, size: tuple[int, int]) -> InputFit:
@@ -79,29 +84,13 @@ class LiteRtDetector:
 
     def detect(self, pixels: Colour) -> list[Detection]:
         fit = self.fit((pixels.shape[1], pixels.shape[0]))
-        outputs = self._runtime.run(self._decoder.input, self._padded(pixels, fit))
+        outputs = self._runtime.run(self._decoder.input, _fitted(pixels, fit))
         try:
             with np.errstate(all="ignore"):  # NaN boxes are removed later
                 return self._named(self._decoder.decode(outputs, self._floor), fit)
         except _ODD_TENSORS as error:
             reason = problem_text("detector-output", file=str(self._path), error=_first_line(error))
             raise DetectorError(reason) from error
-
-    def _padded(self, pixels: Colour, fit: InputFit) -> Tensor:
-        """Return the input buffer with padded ``pixels``; ``pixels`` themselves if they fill the input."""
-        if pixels.shape == self._input.shape:
-            return pixels
-        if self._filled != fit:
-            self._input[:] = _PAD
-            self._filled = fit
-        filled = self._input[: fit.height, : fit.width]
-        if pixels.shape == filled.shape:
-            filled[:] = pixels
-        else:
-            # Area averaging costs 7 times as much; down to half the size linear sampling skips no pixel.
-            how = cv2.INTER_AREA if pixels.shape[1] > 2 * fit.width else cv2.INTER_LINEAR
-            cv2.resize(pixels, (fit.width, fit.height), dst=filled, interpolation=how)
-        return self._input
 
     def _named(self, found: Candidates, fit: InputFit) -> list[Detection]:
         """Return one detection for each object of a wanted class, with boxes in 0..1 of the picture."""
@@ -182,16 +171,25 @@ class LiteRtRuntime:
             log.warning("detector: %s", self.degraded)
             return None
 
-    def run(self, table: InputTable, padded: Tensor) -> list[Tensor]:
+    def run(self, table: InputTable, pixels: Tensor) -> list[Tensor]:
         """Run one inference. The outputs are copies, in the model's order. Raises DetectorError."""
         try:
             # The interpreter refuses to run while a view of its input is alive.
-            table.write(padded, self._input())
+            table.write(pixels, self._input())
             self._interpreter.invoke()
             return [self._interpreter.get_tensor(o.index) for o in self.outputs]
         except (*_ODD_TENSORS, RuntimeError) as error:
             reason = problem_text("detector-inference", file=str(self._path), error=_first_line(error))
             raise DetectorError(reason) from error
+
+
+def _fitted(pixels: Colour, fit: InputFit) -> Tensor:
+    """Return ``pixels`` in the size of ``fit``; themselves if they have it."""
+    if pixels.shape[:2] == (fit.height, fit.width):
+        return pixels
+    # Area averaging costs 7 times as much; down to half the size linear sampling skips no pixel.
+    how = cv2.INTER_AREA if pixels.shape[1] > 2 * fit.width else cv2.INTER_LINEAR
+    return cv2.resize(pixels, (fit.width, fit.height), interpolation=how)
 
 
 def _interpreter(module: Any, path: Path, threads: int, delegates: list[Any] | None) -> Any:

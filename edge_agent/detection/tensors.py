@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edge_agent.core.printable import printable
 
 MAX_DESCRIBED = 12  # tensors
+PAD = 114  # grey level around a picture, with which YOLOX and the models of training/ are trained
 
 Tensor = NDArray[Any]
 Floats = NDArray[np.float32]
@@ -71,15 +72,21 @@ class InputTable:
         levels = np.arange(256, dtype=np.float32)[:, None, None]
         wanted = (levels - np.array(mean, np.float32)) / np.array(std, np.float32)
         self._table = info.stored(np.asarray(wanted, np.float32))  # [256, 1, 1 or 3]
+        self._pad = self._table[PAD, 0]
 
     def write(self, picture: Tensor, tensor: Tensor) -> None:
-        """Write ``picture`` (input height, input width, 3; uint8; BGR) into ``tensor``, in place."""
+        """Write ``picture`` (height, width, 3; uint8; BGR; at most as large as the input) into ``tensor``, in
+        place, at the top left; the rest becomes grey. The runtime overwrites its input: all of it is written.
+        """
+        height, width = picture.shape[:2]
+        rows = tensor[0].transpose(1, 2, 0) if self.planar else tensor[0]  # [height, width, 3]
+        rows[height:] = rows[:height, width:] = self._pad
         if self._rgb:
             picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-        if self.planar:
-            np.copyto(tensor[0], cv2.LUT(picture, self._table).transpose(2, 0, 1))
+        if not self.planar and width == rows.shape[1]:
+            cv2.LUT(picture, self._table, dst=rows[:height])
         else:
-            cv2.LUT(picture, self._table, dst=tensor[0])
+            rows[:height, :width] = cv2.LUT(picture, self._table)
 
 
 @dataclass(frozen=True, slots=True)

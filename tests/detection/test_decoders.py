@@ -9,7 +9,7 @@ import pytest
 from edge_agent.core.model import Box
 from edge_agent.detection.detector import InputFit
 from edge_agent.detection.model_decoders import PicoDetDecoder, SsdDecoder, StreetDecoder, YoloxDecoder
-from edge_agent.detection.tensors import ModelDecoder, TensorInfo, describe
+from edge_agent.detection.tensors import PAD, InputTable, ModelDecoder, TensorInfo, describe
 
 LABELS = ("person", "bicycle", "car")
 FLOOR = 0.5
@@ -282,3 +282,16 @@ def test_a_picture_keeps_its_aspect(
     size: tuple[int, int], input_size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
     assert InputFit.letterbox(size, input_size) == InputFit(*expected)
+
+
+@pytest.mark.parametrize("planar", [False, True])
+@pytest.mark.parametrize("size", [(4, 6), (3, 6), (4, 2)], ids=["as large", "lower", "narrower"])
+def test_a_smaller_picture_is_at_the_top_left_and_the_rest_grey(size: tuple[int, int], planar: bool) -> None:
+    shape = (1, 3, 4, 6) if planar else (1, 4, 6, 3)
+    tensor = np.full(shape, 9.0, np.float32)  # what the last inference left
+    picture = np.arange(size[0] * size[1] * 3, dtype=np.uint8).reshape(*size, 3)
+    InputTable(info("input", *shape)).write(picture, tensor)
+    rows = tensor[0].transpose(1, 2, 0) if planar else tensor[0]
+    assert np.array_equal(rows[: size[0], : size[1]], picture)
+    assert (rows[size[0] :] == PAD).all()
+    assert (rows[:, size[1] :] == PAD).all()
