@@ -192,7 +192,7 @@ train-smoke: setup $(VENV)/.training
 
 TAUGHT ?= build/taught
 FROM ?= training/street.pt
-PROCESSES ?= $(shell nproc)
+PROCESSES ?= 2
 MODEL_FILE = $(or $(MODEL),model.tflite)
 train: setup $(VENV)/.training
 	@test -n "$(DATA)" || { echo "say DATA=folder: training/README.md" >&2; exit 2; }
