@@ -26,7 +26,7 @@ def sub_streams(folder: Path) -> dict[str, Path]:
     if not data:
         walker = walking_clip(folder / "walker.mp4")
         # The rendered place has no sharp detail, but a lens in focus has.
-        clip = _sub_stream(walker, folder / "cam.mp4", ",drawgrid=w=40:h=30:t=1:c=black@0.5")
+        clip = _sub_stream(walker, folder / "cam.mp4", ",drawgrid=w=80:h=60:t=1:c=black@0.5")
         return {"/cam-1": clip, "/cam-2": clip}
     return {
         f"/cam-{number}": _sub_stream(Path(data, "video", name), folder / f"cam-{number}.mp4")
