@@ -62,8 +62,10 @@ def is_same(sighting: Sighting, tracked: TrackedObject) -> bool:
 
 
 def _is_doubtful(sighting: Sighting, tracked: TrackedObject, moves: bool, now: float) -> bool:
-    """Return whether only an overlap makes the sighting credible as one of this track: nothing moves in it,
-    or it shows another group where the track was lost."""
+    """Return whether the sighting must overlap the track to be assigned to it.
+
+    So it must if nothing moves in it, or if the track was lost and the sighting is of another group.
+    """
     if tracked.stands(now):
         return False
     was_lost = now - tracked.seen_mono > LOST_AFTER_S
@@ -74,7 +76,7 @@ def _cost(sighting: Sighting, tracked: TrackedObject, near: float, doubtful: boo
     at_its_place = tracked.parked and (tracked.absent_since is None or tracked.is_covered)
     overlaps = not (doubtful or at_its_place) or tracked.box.iou(sighting.box) >= OVERLAP_IOU
     if not overlaps and (doubtful or sighting.box.inside(tracked.box) < PARKED_INSIDE):
-        return FORBIDDEN  # it passes the parked object, however near it is
+        return FORBIDDEN  # another object, however near: it passes the parked one, or is a sign or a tree
     if tracked.parked and size_ratio(tracked.box, sighting.box) > PARKED_RATIO:
         return FORBIDDEN  # what stands keeps its size
     like = affinity(tracked.vote.group, sighting.group)

@@ -189,7 +189,7 @@ class Tracker:
         return best if best is not None and best.box.iou(box) > 0.35 else None
 
     def _support(self, foreground: Foreground, beside: _Beside, now: float) -> None:
-        """Support moving tracks by motion; a region that touches only one of them, unseen, corrects it."""
+        """Support moving tracks by motion. A region that touches only one track, unseen now, corrects it."""
         if not foreground.trusted:
             return
         sighted = {id(tracked) for tracked in self._objects if tracked.seen_now}
