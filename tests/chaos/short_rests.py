@@ -16,8 +16,8 @@ from edge_agent.mqtt.publisher.window import CircuitBreaker, deferral_s
 from edge_agent.mqtt.session.broker_session import ReconnectSchedule
 
 
-def short_breaker(after: int, every_s: float) -> CircuitBreaker:
-    return CircuitBreaker(after, min(every_s, 1.0))
+def short_breaker(after: int, every_s: float, pause_s: float = 0.0) -> CircuitBreaker:
+    return CircuitBreaker(after, min(every_s, 1.0), min(pause_s, 0.1))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from edge_agent.mqtt.publisher.part_queue import (
     WHOLE_WITHIN_S,
     PartQueue,
 )
+from edge_agent.mqtt.publisher.window import FAILURE_PAUSE_S
 from tests.mqtt.slow_line import copy_packets
 from tests.mqtt.test_confirmed import GATEWAY, Box, box_at, draft
 from tests.outbox.parts import HandClock, deliver_all, outbox_in, picture
@@ -161,10 +162,32 @@ def test_without_a_centre_that_takes_parts_what_fits_goes_whole(site: Site, take
     site.add(picture("large", MAX_MESSAGE_BYTES), picture("too-large", MAX_MESSAGE_BYTES + 1))
     assert site.next() == "large"
     site.parts.media_delivered("large")
-    assert site.next() is None
+    assert site.next() == (None if taken is False else "too-large.1")
     assert site.stored == 1, "the other waits for a centre that takes it"
     site.parts.taken = True
     site.clock.advance(UNTAKEN_S + 1)
+    assert site.next() == "too-large.1"
+
+
+def test_before_the_first_confirmation_one_part_asks_whether_the_centre_takes_parts(site: Site) -> None:
+    """As after a restart without a new event."""
+    site.parts.taken = None
+    site.add(picture("too-large", MAX_MESSAGE_BYTES + 1))
+    assert site.next() == "too-large.1"
+    site.parts.media_deferred("too-large.1", site.clock.monotonic() + 60)
+    assert site.next() is None
+    site.parts.taken = True
+    site.parts.media_delivered("too-large.1")
+    assert site.next() == "too-large.2"
+
+
+def test_parts_that_fail_together_hold_the_others_back_for_a_moment_only(site: Site) -> None:
+    """As while the centre has not yet returned to a broker that was restarted."""
+    site.add(picture("too-large", MAX_MESSAGE_BYTES + 1))
+    for _ in range(4):
+        site.parts.breaker.failed(site.clock.monotonic())
+    assert site.next() is None
+    site.clock.advance(FAILURE_PAUSE_S)
     assert site.next() == "too-large.1"
 
 
@@ -187,6 +210,7 @@ def test_refused_parts_hold_back_no_picture_and_what_fits_goes_whole(site: Site)
     site.add(FILE, picture("too-large", MAX_MESSAGE_BYTES + 1))
     for _ in range(2):
         site.parts.breaker.failed(site.clock.monotonic())
+        site.clock.advance(FAILURE_PAUSE_S)
     assert site.next() == "file"
     site.parts.media_delivered("file")
     site.add(picture("alarm"))

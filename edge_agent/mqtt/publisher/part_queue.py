@@ -18,7 +18,7 @@ from typing import Protocol
 
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import MAX_MESSAGE_BYTES, FilePart, Media
-from edge_agent.mqtt.publisher.window import CircuitBreaker
+from edge_agent.mqtt.publisher.window import FAILURE_PAUSE_S, CircuitBreaker
 from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.topics import GatewayTopics
 
@@ -131,7 +131,7 @@ class PartQueue:
         """``confirmed``: whether the centre confirms parts and files; if not, the broker's PUBACK counts."""
         self.taken: bool | None = None
         """Whether the centre takes parts, by its newest confirmation; None: not known yet."""
-        self.breaker = CircuitBreaker(after=2, every_s=UNTAKEN_S)
+        self.breaker = CircuitBreaker(after=2, every_s=UNTAKEN_S, pause_s=FAILURE_PAUSE_S)
         """Parts only: what happens to them must not hold back pictures."""
         self._outbox = outbox
         self._clock = clock
@@ -221,8 +221,9 @@ class PartQueue:
                 self._end_file()
                 return None
             file.begin_round()
-        # In confirmed mode no part is sent before the centre has said that it accepts parts.
-        return file.next(now) if self.taken or not self._confirmed else None
+        if self._confirmed and self.taken is None and file.deferred(now):
+            return None  # one part asks whether the centre takes parts; its confirmation says so
+        return file.next(now)
 
     def _end_file(self) -> None:
         if self._file is not None:

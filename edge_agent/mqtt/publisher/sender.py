@@ -15,6 +15,7 @@ from edge_agent.mqtt.publisher.delivery_confirmation import ConfirmPort, Deliver
 from edge_agent.mqtt.publisher.part_queue import MediaPort, PartQueue, media_message
 from edge_agent.mqtt.publisher.self_test import SelfTest
 from edge_agent.mqtt.publisher.window import (
+    FAILURE_PAUSE_S,
     NO_SUBSCRIBER,
     PACKET_TOO_LARGE,
     SUCCESS,
@@ -117,7 +118,7 @@ class Sender:
         self._confirmation = confirmation
         self._self_test = self_test
         self._event_breaker = CircuitBreaker(after=WINDOW, every_s=60.0)
-        self._media_breaker = CircuitBreaker(after=2, every_s=900.0)
+        self._media_breaker = CircuitBreaker(after=2, every_s=900.0, pause_s=FAILURE_PAUSE_S)
         self._connection: BrokerConnection | None = None
         self._maximum_packet_bytes: int | None = None
         self._own: deque[tuple[str, MqttMessage]] = deque()  # state and birth that wait for room

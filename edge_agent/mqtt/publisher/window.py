@@ -23,6 +23,8 @@ IGNORED_AFTER_S = 20.0
 SLOWEST_BYTES_S = 1_000  # a slower link counts as dead: 200 kB may take 200 s
 
 FIRST_DEFERRAL_S, MAX_DEFERRAL_S = 60.0, 900.0
+FAILURE_PAUSE_S = 10.0
+"""Wait after a picture or part fails: after a restart a broker has no subscriber until the centre is back."""
 
 SUCCESS, NO_SUBSCRIBER = 0x00, 0x10
 PACKET_TOO_LARGE, TOPIC_INVALID = 0x95, 0x90
@@ -144,12 +146,15 @@ class CircuitBreaker:
     """Holds messages back while the broker accepts none, so that a backlog is not sent again and again over a
     paid link.
 
-    After ``after`` failures in a row, one message every ``every_s`` is tried until one succeeds.
+    After ``after`` failures in a row, one message every ``every_s`` is tried until one succeeds. After each
+    earlier failure nothing is tried for ``pause_s``, and further failures in that time do not count: they
+    have the same cause.
     """
 
-    def __init__(self, after: int, every_s: float) -> None:
+    def __init__(self, after: int, every_s: float, pause_s: float = 0.0) -> None:
         self._after = after
         self._every_s = every_s
+        self._pause_s = pause_s
         self._failures = 0
         self._next_try_mono = 0.0
 
@@ -159,12 +164,14 @@ class CircuitBreaker:
         return self._failures >= self._after
 
     def failed(self, now_mono: float) -> None:
+        if not self.is_open and now_mono < self._next_try_mono:
+            return
         self._failures += 1
-        if self.is_open:
-            self._next_try_mono = now_mono + self._every_s
+        self._next_try_mono = now_mono + (self._every_s if self.is_open else self._pause_s)
 
     def succeeded(self) -> None:
         self._failures = 0
+        self._next_try_mono = 0.0
 
     def try_now(self) -> None:
         """Allow the next try at once, because the receiver may work again."""
@@ -172,6 +179,8 @@ class CircuitBreaker:
 
     def allowed(self, free: int, in_flight: int, now_mono: float) -> int:
         """Return how many messages may be sent now: ``free``, or at most one while the breaker is open."""
+        if now_mono < self._next_try_mono:
+            return 0
         if not self.is_open:
             return free
-        return min(1, free) if in_flight == 0 and now_mono >= self._next_try_mono else 0
+        return min(1, free) if in_flight == 0 else 0
