@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import cv2
 import msgspec
 import numpy as np
 
+from edge_agent.detection.darkness import brightened, only_visible
 from edge_agent.detection.litert import LiteRtDetector
 from training.dataset import CLASSES, Image, Item, Source
 from training.evaluate import LOWEST, Counted, Detect, Result, evaluate
@@ -56,7 +58,10 @@ def detector(path: Path) -> Detect:
 
     def detect(image: Image, threshold: float) -> Floats:
         size = np.array([image.shape[1], image.shape[0]] * 2, np.float32)
-        found = [one for one in model.detect(image) if one.score >= threshold]
+        fit = model.fit((image.shape[1], image.shape[0]))
+        small = np.asarray(cv2.resize(image, (fit.width, fit.height), interpolation=cv2.INTER_AREA), np.uint8)
+        bright = brightened(small)
+        found = [one for one in only_visible(model.detect(bright), small, bright) if one.score >= threshold]
         rows = [
             (one.box.x1, one.box.y1, one.box.x2, one.box.y2, one.score, LABELS[one.label]) for one in found
         ]

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.core.model import Box
+from edge_agent.detection.darkness import brightened, is_visible
 from training.augment import PAD
 from training.dataset import DataError, Image
 
@@ -25,18 +27,29 @@ MOST = 300
 
 @dataclass(frozen=True)
 class Fitted:
+    """A picture in a model's input."""
+
     image: Image
     scale: float  # pixels of the model's input for one of the picture
+    dark: Image | None  # the scaled picture before it was brightened; None: it was not dark
+
+    def shows(self, box: Floats) -> bool:
+        """Return whether the box (x1, y1, x2, y2 in pixels of the input) shows more than brightened noise."""
+        if self.dark is None:
+            return True
+        height, width = self.dark.shape[:2]
+        return is_visible(self.dark, Box(*(box / (width, height, width, height)).tolist()))
 
 
 def fit(image: Image, width: int, height: int) -> Fitted:
-    """The picture scaled into the input, at the top left, the rest grey."""
+    """The picture scaled into the input, at the top left, the rest grey; brightened if it is dark."""
     scale = min(width / image.shape[1], height / image.shape[0])
     size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
     out = np.full((height, width, 3), PAD[0], np.uint8)
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    out[: size[1], : size[0]] = cv2.resize(image, size, interpolation=how)
-    return Fitted(out, scale)
+    scaled = np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
+    out[: size[1], : size[0]] = bright = brightened(scaled)
+    return Fitted(out, scale, None if bright is scaled else scaled)
 
 
 def described(path: Path) -> tuple[int, int, list[int]]:
@@ -69,9 +82,10 @@ class Model:
             decode(levels[2 * n], levels[2 * n + 1], stride, threshold)
             for n, stride in enumerate(self.strides)
         ]
-        boxes = np.concatenate(found)
+        boxes = suppress(np.concatenate(found), threshold)
+        boxes = boxes[np.array([fitted.shows(box) for box in boxes[:, :4]], bool)]
         boxes[:, :4] /= fitted.scale
-        return suppress(boxes, threshold)
+        return np.asarray(boxes, np.float32)
 
     def milliseconds(self, runs: int = 30) -> float:
         """CPU time of one inference, median."""

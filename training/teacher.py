@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_agent.detection.darkness import brightened, only_visible
 from edge_agent.detection.litert import LiteRtDetector
 from training.checked import NO_BOXES, are_of
 from training.dataset import CLASSES, IGNORE, Boxes, Image, Item, Source
@@ -63,7 +64,9 @@ class Teacher:
 
     def _in_tile(self, image: Image, left: int, top: int, right: int, bottom: int) -> Floats:
         width, height = right - left, bottom - top
-        found = self._detector.detect(np.ascontiguousarray(image[top:bottom, left:right]))
+        part = np.ascontiguousarray(image[top:bottom, left:right])
+        bright = brightened(part)
+        found = only_visible(self._detector.detect(bright), part, bright)
         rows = [
             (
                 one.box.x1 * width,

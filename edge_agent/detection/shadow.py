@@ -20,6 +20,7 @@ from edge_agent.config.model.settings import Camera
 from edge_agent.core.geometry import contains
 from edge_agent.core.model import GROUP_OF_LABEL, Detection, Frame
 from edge_agent.detection.budget import InferenceBudget
+from edge_agent.detection.darkness import brightened, only_visible
 from edge_agent.detection.detector import ObjectDetector
 from edge_agent.wire import ShadowCamera, ShadowGroup, ShadowReport
 
@@ -110,7 +111,8 @@ class Shadow:
         """Run the new model and compare. On the detector's thread."""
         began_mono = time.monotonic()
         try:
-            found = self._detector.detect(pixels)
+            bright = brightened(pixels)
+            found = only_visible(self._detector.detect(bright), pixels, bright)
         except Exception:  # a model that fails must not end detection
             self.failed_in_a_row += 1
             log.exception("%s: the model in shadow mode failed", camera.id)

@@ -80,3 +80,11 @@ def track(box: Box, priority: float = 1.0, id: str = "t1", label: str | None = N
 
 def detection(box: Box, label: str = "person", score: float = 0.9) -> Detection:
     return Detection(label, score, box)
+
+
+def yard(level: int, of_walker: int) -> Pixels:
+    """A flat noisy picture with a walker in the middle, levels of grey."""
+    rng = np.random.default_rng(1)
+    pixels = rng.integers(max(0, level - 2), level + 3, (288, 512, 3), np.uint8)
+    pixels[120:180, 250:270] = of_walker
+    return pixels

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from edge_agent.capture.decode.picture import ArrayPicture
 from edge_agent.core.errors import DetectorError
 from edge_agent.core.load_limits import WorkloadLimiter, WorkloadLimits
 from edge_agent.core.model import Box, Detection
 from edge_agent.detection.budget import InferenceBudget
 from edge_agent.detection.shadow import InferenceMonitor, Shadow, compare
-from edge_agent.detection.worker import DetectorWorker
+from edge_agent.detection.stage import ObjectDetectionStage
+from edge_agent.detection.worker import DetectorWorker, InlineInference
 from edge_agent.wire import ShadowGroup, ShadowReport
-from tests.detection.fakes import FakeDetector, Pixels, camera, detection, frame
+from tests.detection.fakes import FakeDetector, Pixels, camera, detection, frame, motion, yard
 from tests.detection.test_worker import CROP, Gate
 
 LEFT, RIGHT = Box(0.1, 0.1, 0.3, 0.5), Box(0.6, 0.1, 0.8, 0.5)
@@ -58,6 +62,28 @@ def shadow(detector: FakeDetector, share: float = 1.0, limiter: WorkloadLimiter 
 
     before = ShadowReport(in_force_sha256=None)
     return Shadow(detector, share=share, sure=0.5, budget=budget, run_when_idle=at_once, before=before)
+
+
+def test_the_model_in_force_agrees_with_itself_in_the_dark() -> None:
+    """Both get the same brightened picture, and what only noise shows counts for neither."""
+    walker, nothing = Box(0.48, 0.40, 0.54, 0.64), Box(0.7, 0.6, 0.9, 0.8)
+    given: list[Pixels] = []
+
+    def answer(pixels: Pixels) -> list[Detection]:
+        given.append(pixels)
+        return [detection(walker), detection(nothing)]
+
+    detector = FakeDetector(answer)
+    monitor = InferenceMonitor(0.5)
+    monitor.shadow = tried = shadow(detector)
+    budget = InferenceBudget(500.0, ("cam-1",))
+    dark = replace(frame(3.0), picture=ArrayPicture(yard(1, 14)))
+    ObjectDetectionStage(camera(), InlineInference(detector), budget, monitor).detect(
+        dark, motion(walker), []
+    )
+    assert len(given) == 2
+    assert np.array_equal(given[0], given[1])
+    assert tried.report(None).cameras["cam-1"].groups == {"person": ShadowGroup(both=1)}
 
 
 def test_a_share_of_the_frames_is_compared_by_group_outside_of_the_masks() -> None:

@@ -2,21 +2,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
 from edge_agent.capture.decode.picture import ArrayPicture
 from edge_agent.core.errors import DetectorError
 from edge_agent.core.model import FULL_PICTURE, NO_INFERENCES, Box, Detection, Scene
 from edge_agent.detection.budget import InferenceBudget
-from edge_agent.detection.stage import DARK, ObjectDetectionStage, brightened
+from edge_agent.detection.stage import ObjectDetectionStage
 from edge_agent.detection.worker import InlineInference
-from tests.detection.fakes import FakeDetector, Pixels, camera, detection, frame, motion, track
-
-if TYPE_CHECKING:
-    from edge_agent.core.model import Colour
+from tests.detection.fakes import FakeDetector, Pixels, camera, detection, frame, motion, track, yard
 
 MIDDLE = Box(0.25, 0.25, 0.75, 0.75)
 RIDER = Box(0.4, 0.4, 0.5, 0.6)
@@ -138,48 +133,8 @@ def test_what_stands_in_a_mask_is_dropped() -> None:
     assert [d.box for d in inferences.detections] == [RIDER.shifted(0.3, 0)]
 
 
-def yard(level: int, of_walker: int) -> Colour:
-    """A flat noisy picture with a walker in the middle, levels of grey."""
-    rng = np.random.default_rng(1)
-    pixels = rng.integers(max(0, level - 2), level + 3, (288, 512, 3), np.uint8)
-    pixels[120:180, 250:270] = of_walker
-    return pixels
-
-
-def contrast(pixels: Colour) -> float:
-    return float(abs(pixels[140:160, 255:265].mean() - pixels[120:180, 200:230].mean()))
-
-
-def test_a_walker_in_an_unlit_yard_stands_out() -> None:
-    dark = yard(2, 14)
-    assert contrast(brightened(dark)) > 2 * contrast(dark)
-
-
-@pytest.mark.parametrize("level", [DARK + 10, 120])
-def test_pictures_with_light_stay_as_they_are(level: int) -> None:
-    pixels = yard(level, 200)
-    assert brightened(pixels) is pixels
-
-
-def test_lamps_in_a_part_of_the_picture_do_not_make_it_light() -> None:
-    pixels = yard(4, 16)
-    pixels[:, :80] = 250
-    assert contrast(brightened(pixels)) > 2 * contrast(pixels)
-
-
-def test_a_picture_is_not_changed_in_place() -> None:
-    dark = yard(2, 14)
-    before = dark.copy()
-    brightened(dark)
-    assert np.array_equal(dark, before)
-
-
 def test_an_object_in_enlarged_noise_is_dropped() -> None:
     walker, nothing = Box(0.48, 0.40, 0.54, 0.64), Box(0.7, 0.6, 0.9, 0.8)
     dark = replace(frame(), picture=ArrayPicture(yard(1, 14)))
     found = stage(seeing(detection(walker), detection(nothing))).detect(dark, motion(walker), [])
     assert [one.box for one in found.detections] == [walker]
-
-
-def test_the_smallest_picture_has_a_brightness() -> None:
-    assert brightened(np.zeros((1, 1, 3), np.uint8)).shape == (1, 1, 3)
