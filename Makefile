@@ -27,7 +27,7 @@
 # make examples  messages of real runs into docs/reference/examples/, about 12 minutes, because one run waits for a broker
 # make check  format, lint, types, import rules
 # make train-smoke   trains a toy detector on drawn pictures, through every step; PyTorch is 900 MB
-# make train  DATA=folder TEACHER=file  the detector that ships, in two hours: training/README.md; MINUTES, PROCESSES, MODEL=file, FROM=checkpoint
+# make train  DATA=folder TEACHER=file  trains the detector that ships further, in two hours: training/README.md; MINUTES, PROCESSES, MODEL=file, FROM=checkpoint
 # make bench  compares the agent with motion and ffmpeg, and measures single stages: docs/performance.md
 #             QUICK=1: under 5 minutes  ONLY=quiet,latency: some parts
 # make measure-board  measures the board that it runs on, for its profile: firmware_profiles/README.md
@@ -197,10 +197,12 @@ MODEL_FILE = $(or $(MODEL),model.tflite)
 train: setup $(VENV)/.training
 	@test -n "$(DATA)" || { echo "say DATA=folder: training/README.md" >&2; exit 2; }
 	$(BIN)/python -m training prepare "$(DATA)"
+	@test -n "$(TEACHER)$(wildcard $(TAUGHT))" || echo "without TEACHER=file the model does not learn people whom the sets do not label"
 	test -z "$(TEACHER)" || $(BIN)/python -m training teach "$(DATA)" --teacher "$(TEACHER)" --taught "$(TAUGHT)"
 	$(BIN)/python -m training train "$(DATA)" --taught "$(TAUGHT)" --minutes $(or $(MINUTES),90) --processes $(PROCESSES) $(if $(FROM),--from "$(FROM)")
-	$(BIN)/python -m training export "$(DATA)" --model "$(MODEL_FILE)"
-	$(BIN)/python -m training card "$(DATA)" --taught "$(TAUGHT)" --model "$(MODEL_FILE)"
+	$(BIN)/python -m training export "$(DATA)" --taught "$(TAUGHT)" --model "$(MODEL_FILE)"
+	$(BIN)/python -m training card "$(DATA)" --taught "$(TAUGHT)" --model "$(MODEL_FILE)" \
+		--card "$(basename $(MODEL_FILE)).md" --notice "$(basename $(MODEL_FILE)).NOTICE"
 
 bench: setup $(VENV)/.bench
 	@SUDO="$(SUDO)" tests/testbed/install.sh

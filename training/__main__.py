@@ -33,6 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except DataError as error:
         print(f"training: {error}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:
+        print(f"training: {error.name} is missing: pip install -e '.[training]'", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -43,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         "prepare", help="check the pictures against their manifest and show what is there", allow_abbrev=False
     )
     teach = commands.add_parser(
-        "teach", help="let a teacher label what the sets leave unlabelled; takes hours", allow_abbrev=False
+        "teach", help="let a teacher label what the sets leave unlabelled; 10 minutes", allow_abbrev=False
     )
     train = commands.add_parser(
         "train",
@@ -92,7 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--from", dest="start", type=Path, metavar="FILE", help="checkpoint to begin with; default: none"
     )
-    train.add_argument("--all", action="store_true", help="hold out nothing: for the weights that ship")
+    train.add_argument(
+        "--all", action="store_true", help="hold out nothing: the result cannot be measured on these data"
+    )
     train.add_argument(
         "--processes", type=int, default=1, help="one for each core, 700 MB each (default: %(default)s)"
     )
@@ -103,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     for command in (evaluate, card):
         command.add_argument(
-            "--threshold", type=float, default=0.3, help="least score (default: %(default)s)"
+            "--threshold", type=float, default=0.4, help="least score (default: %(default)s)"
         )
     evaluate.add_argument(
         "--overlap", type=float, default=0.5, help="IoU from which a box is right (default: %(default)s)"

@@ -48,13 +48,14 @@ def adapt(
 ) -> None:
     """Continue training from ``weights``, or begin. Blocks for the requested minutes. Raises DataError."""
     items = [*frames, *open_data]
-    mark = weights.with_suffix(".trained-on")
-    same = mark.exists() and mark.read_text(encoding="ascii") == _digest(wish, items)
+    plan, mark = _plan(wish), weights.with_suffix(".trained-on")
+    digest = _digest(plan, wish.start, items)
+    same = mark.exists() and mark.read_text(encoding="ascii") == digest
     if weights.exists() and not same:
         log.info("train: what is trained on has changed since %s was begun: training begins again", weights)
         weights.unlink()
-    mark.write_text(_digest(wish, items), encoding="ascii")
-    train(_plan(wish), items, _mixed(frames, open_data, sources), weights, wish.start)
+    mark.write_text(digest, encoding="ascii")
+    train(plan, items, _mixed(frames, open_data, sources), weights, wish.start)
 
 
 def make_model(wish: Wish, items: Sequence[Item], weights: Path, model: Path) -> None:
@@ -87,16 +88,20 @@ def _mixed(
     return {**sources, SET: replace(SOURCE, weight=own)}
 
 
-def _digest(wish: Wish, items: Sequence[Item]) -> str:
-    """Return a digest of the pictures, their labels and the plan."""
-    whole = hashlib.sha256(repr((wish.start, wish.minutes, wish.steps, wish.width)).encode())
-    for line in _lines(items):
+def _digest(plan: Plan, start: Path | None, items: Sequence[Item]) -> str:
+    """Return a digest of the plan, the weights to begin with, the pictures and their labels."""
+    whole = hashlib.sha256(repr(plan).encode())
+    for line in _lines(start, items):
         whole.update(line)
     return whole.hexdigest()
 
 
-def _lines(items: Sequence[Item]) -> Iterator[bytes]:
+def _lines(start: Path | None, items: Sequence[Item]) -> Iterator[bytes]:
+    if start is not None:
+        yield start.read_bytes()
     for item in items:
         yield f"{item.sha256} {item.set} {item.place}\n".encode()
         if isinstance(item, Frame):
             yield item.labels.read_bytes()
+        elif item.taught is not None:
+            yield item.taught.read_bytes()

@@ -1,4 +1,4 @@
-"""Training windows: a square around an object at a random size, with weather and noise of a street camera."""
+"""Training windows: a square around an object at a random size, with weather, text and noise of a camera."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.detection.darkness import brightened
 from training.dataset import Boxes, Image
 
 PAD = (114, 114, 114)
@@ -22,6 +23,14 @@ STRETCH = 1.2
 MOSTLY_INSIDE = 0.4
 """Share of a box that must be in the window; otherwise the object is not used in this window."""
 SMALLEST_AREA = 30.0  # pixels
+CHARACTERS = np.array(list("ABCDEFGHIKLMNOPRSTUVXZ0123456789   -:/"))
+FONTS = (
+    cv2.FONT_HERSHEY_SIMPLEX,
+    cv2.FONT_HERSHEY_PLAIN,
+    cv2.FONT_HERSHEY_DUPLEX,
+    cv2.FONT_HERSHEY_COMPLEX,
+    cv2.FONT_HERSHEY_TRIPLEX,
+)
 
 Floats = NDArray[np.float32]
 
@@ -97,12 +106,14 @@ def _area(boxes: Boxes) -> Floats:
 
 
 def vary(cut: Window, rng: np.random.Generator) -> Window:
-    """Mirror, light, noise, blur, rain, headlights and JPEG artefacts, each by chance."""
+    """Mirror, text, light, noise, blur, rain, headlights and JPEG artefacts, each by chance."""
     image, boxes = cut.image.astype(np.float32), cut.boxes.copy()
     size = image.shape[1]
     if rng.random() < 0.5:
-        image = image[:, ::-1]
+        image = np.ascontiguousarray(image[:, ::-1])
         boxes[:, [0, 2]] = size - boxes[:, [2, 0]]
+    if rng.random() < 0.25:
+        image = with_text(image, rng)
     if rng.random() < 0.2:  # infrared
         image = np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2)
     image = _at_night(image, rng) if rng.random() < 0.2 else _by_day(image, rng)
@@ -116,7 +127,27 @@ def vary(cut: Window, rng: np.random.Generator) -> Window:
     if rng.random() < 0.3:
         coded = cv2.imencode(".jpg", done, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 70))])[1]
         done = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
-    return Window(done, boxes)
+    return Window(brightened(done), boxes)  # as the agent does with a dark picture
+
+
+def with_text(image: Floats, rng: np.random.Generator) -> Floats:
+    """Draw up to three lines of text, as cameras write the time and their name over the picture. In place.
+
+    A detector trained without them takes dark things between letters for a person.
+    """
+    height, width = image.shape[:2]
+    font, scale = int(rng.choice(FONTS)), float(np.exp(rng.uniform(*np.log((0.35, 1.3)))))
+    thick = 1 + int(scale * rng.uniform(0, 2.5))
+    bright = int(rng.choice((255, 255, 230, 20)))
+    colour = (bright, bright, bright) if rng.random() < 0.8 else tuple(rng.choice((40, 230), 3).tolist())
+    outlined = rng.random() < 0.4
+    for _ in range(int(rng.integers(1, 4))):
+        words = "".join(rng.choice(CHARACTERS, int(rng.integers(4, 25))))
+        at = int(rng.integers(-width // 3, width)), int(rng.integers(0, height))
+        if outlined:
+            cv2.putText(image, words, at, font, scale, (255 - bright,) * 3, thick + 2, cv2.LINE_AA)
+        cv2.putText(image, words, at, font, scale, colour, thick, cv2.LINE_AA)
+    return image
 
 
 def _blurred(image: Floats, rng: np.random.Generator) -> Floats:

@@ -20,7 +20,7 @@ from training.dataset import IGNORE, Boxes, Image
 CHANCE = 0.5  # probability that pieces are pasted into a window
 MOST = 4  # pieces in a window
 PERSON, TWO_WHEELER, BACKGROUND = 0, 1, 2
-SHARES = (0.6, 0.2, 0.2)
+SHARES = (0.5, 0.25, 0.25)
 """Shares of persons, two-wheelers and background among the pieces."""
 LEAST_HEIGHT = 24.0  # pixels of an object in its own picture
 HEIGHTS = (14.0, 130.0)  # pixels of an object in the window
@@ -58,9 +58,9 @@ class Pieces:
             if _meet(np.delete(boxes, number, 0), box).max(initial=0) > ALONE * _areas(box):
                 continue
             self._pieces[int(kind)].append(Piece(_cut(image, box), int(kind)))
-            other = _elsewhere(box, width, height, rng)
-            if _meet(boxes, other).max(initial=0) == 0:
-                self._pieces[BACKGROUND].append(Piece(_cut(image, other), BACKGROUND))
+            other = _background(image, boxes, box, rng)
+            if other is not None:
+                self._pieces[BACKGROUND].append(Piece(other, BACKGROUND))
 
     def paste(self, cut: Window, rng: np.random.Generator) -> Window:
         """Return the window with up to ``MOST`` pieces and their boxes, or unchanged."""
@@ -130,11 +130,20 @@ def _cut(image: Image, box: Floats) -> Image:
     return image[top:bottom, left:right].copy()
 
 
-def _elsewhere(box: Floats, width: int, height: int, rng: np.random.Generator) -> Floats:
-    """Return a box of the same size at a random place."""
+def _background(image: Image, boxes: Boxes, box: Floats, rng: np.random.Generator) -> Image | None:
+    """Return a part of the picture without an object, of the box's size; None if no place was free.
+
+    Of up to eight places the one with the most contrast: a pole or a tree is more like a person than asphalt.
+    """
+    height, width = image.shape[:2]
     wide, high = box[2] - box[0], box[3] - box[1]
-    x, y = rng.uniform(0, max(1.0, width - wide)), rng.uniform(0, max(1.0, height - high))
-    return np.array([x, y, x + wide, y + high, IGNORE], np.float32)
+    free: list[Image] = []
+    for _ in range(int(rng.integers(1, 9))):
+        x, y = rng.uniform(0, max(1.0, width - wide)), rng.uniform(0, max(1.0, height - high))
+        place = np.array([x, y, x + wide, y + high, IGNORE], np.float32)
+        if _meet(boxes, place).max(initial=0) == 0:
+            free.append(_cut(image, place))
+    return max(free, key=lambda part: float(part.std()), default=None)
 
 
 def _meet(boxes: Boxes, box: Floats) -> Floats:

@@ -42,7 +42,7 @@ def draw(folder: Path, pictures: int, seed: int = 0) -> None:
 
 
 def _street(rng: np.random.Generator) -> tuple[Image, list[str]]:
-    image = np.asarray(rng.integers(90, 130, (SIZE[1], SIZE[0], 3)), np.uint8)
+    image = np.asarray(rng.integers(104, 116, (SIZE[1], SIZE[0], 3)), np.uint8)
     lines = []
     for kind, ((width, height), colour) in SHAPES.items():
         for _ in range(2):

@@ -25,14 +25,14 @@ class City:
     """Sizes in pixels and colours, BGR, of the classes; brightness of the street."""
 
     shapes: dict[int, tuple[tuple[int, int], tuple[int, int, int]]]
-    ground: tuple[int, int] = (90, 130)
+    ground: tuple[int, int] = (104, 116)
 
 
 FLAT = City({0: ((8, 24), (180, 60, 60)), 1: ((20, 24), (60, 180, 60)), 2: ((48, 28), (60, 60, 180))})
 STEEP = City(
-    {0: ((18, 36), (20, 200, 220)), 1: ((40, 36), (230, 30, 200)), 2: ((76, 50), (240, 240, 240))}, (30, 60)
+    {0: ((18, 36), (20, 200, 220)), 1: ((40, 36), (230, 30, 200)), 2: ((76, 50), (240, 240, 240))}, (74, 86)
 )
-"""Seen from a higher pole, and painted otherwise."""
+"""Seen from a higher pole, and painted otherwise. Not so dark that pictures are brightened for a model."""
 
 
 def draw(city: City, rng: np.random.Generator) -> Image:

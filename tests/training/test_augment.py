@@ -1,10 +1,10 @@
-"""Training windows: what is in the middle, and that little of a window is empty."""
+"""Training windows: what is in the middle, that little of a window is empty, and what varies."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from training.augment import PAD, window
+from training.augment import PAD, Window, vary, window, with_text
 
 BOXES = np.array([(40, 60, 60, 100, 0), (200, 100, 260, 140, 2)], np.float32)
 STREET = np.full((270, 480, 3), 200, np.uint8)
@@ -33,3 +33,19 @@ def test_boxes_move_with_what_they_are_around() -> None:
         for x1, y1, x2, y2, _ in cut.boxes.round().astype(int).tolist():
             if x2 - x1 > 4 and y2 - y1 > 4:
                 assert cut.image[y1 + 2 : y2 - 2, x1 + 2 : x2 - 2].max() < 60
+
+
+def test_text_over_a_picture_hides_little_of_it() -> None:
+    plain = np.full((160, 160, 3), 120, np.float32)
+    hidden = [(with_text(plain.copy(), np.random.default_rng(seed)) != 120).mean() for seed in range(40)]
+    assert 0.02 < np.mean(hidden) < 0.2
+    assert max(hidden) < 0.4
+
+
+def test_a_dark_window_is_equalised_as_in_the_agent() -> None:
+    ramp = np.tile(np.linspace(0, 24, 160).astype(np.uint8)[None, :, None], (160, 1, 3))
+    spans = []
+    for seed in range(30):
+        image = vary(Window(ramp, BOXES), np.random.default_rng(seed)).image
+        spans.append(np.ptp(np.percentile(image.reshape(-1, 3).mean(axis=1), (5, 95))))
+    assert np.median(spans) > 30, "of 24 grey levels"

@@ -100,6 +100,21 @@ def test_another_size_is_another_file_of_the_same_weights(
     assert (work / "weights.pt").stat().st_mtime_ns == before
 
 
+def test_another_checkpoint_of_the_same_name_begins_the_training_again(
+    first: First, second: Path, learnt: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    work, start = tmp_path / "learn", tmp_path / "start.pt"
+    shutil.copytree(learnt, work, ignore=shutil.ignore_patterns("releases"))
+    options = ["--step", "train", "--work", str(work), "--checkpoint", str(start), "--steps", "2"]
+    shutil.copyfile(first.model.with_name("weights.pt"), start)
+    assert learn(first, second, *options) == 0
+    caplog.clear()
+    shutil.copyfile(learnt / "weights.pt", start)
+    assert learn(first, second, *options) == 0
+    assert "training begins again" in caplog.text
+
+
 def test_a_model_that_forgot_what_it_knew_is_refused(
     first: First, second: Path, learnt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

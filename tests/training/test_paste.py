@@ -45,6 +45,21 @@ def test_background_is_pasted_without_a_box() -> None:
     assert any(not len(each.boxes) for each in changed)
 
 
+def test_background_with_contrast_is_preferred() -> None:
+    """A pole or a sign is more like a person than asphalt."""
+    image = STREET.copy()
+    image[:, 240:] = np.where(np.arange(240) % 8 < 4, 60, 180)[None, :, None]  # railings
+    pieces, rng = Pieces(), np.random.default_rng(0)
+    for _ in range(40):
+        pieces.cut(image, PERSON, rng)
+    backgrounds = [
+        each.image for each in windows(pieces) if not len(each.boxes) and (each.image != 100).any()
+    ]
+    assert len(backgrounds) > 2
+    striped = sum(np.ptp(each) > 60 for each in backgrounds)
+    assert striped > 0.7 * len(backgrounds), "half of the picture is asphalt"
+
+
 def test_what_is_covered_cut_off_or_small_is_not_cut() -> None:
     covered = (40, 60, 60, 110, 0), (45, 60, 65, 110, 1)
     ignored = (40, 60, 60, 110, 0), (30, 50, 90, 130, IGNORE)

@@ -5,17 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from tests.detection.fakes import yard
-from training.predict import fit
+from training.predict import Floats, fit
+
+
+def box(*edges: float) -> Floats:
+    return np.array(edges, np.float32)
 
 
 def test_a_dark_picture_is_brightened_and_only_its_noise_is_no_object() -> None:
-    dark = fit(yard(1, 14), 256, 160)
-    assert np.ptp(dark.image[60:90, 125:135].astype(int)) > 28, "twice the walker's contrast"
-    walker, nothing = np.float32([120, 55, 140, 95]), np.float32([180, 60, 230, 120])
-    assert (dark.shows(walker), dark.shows(nothing)) == (True, False)
+    pixels = yard(1, 14)
+    fitted = fit(pixels, 512, 320)
+    assert fitted.image[:288].std() > 2 * pixels.std()
+    assert fitted.shows(box(240, 110, 280, 190))
+    assert not fitted.shows(box(360, 170, 460, 230))
 
 
 def test_a_picture_with_light_stays_as_it_is() -> None:
-    light = fit(yard(120, 200), 512, 320)
-    assert (light.image[:288] == yard(120, 200)).all()
-    assert light.shows(np.float32([400, 200, 450, 250]))
+    fitted = fit(yard(120, 200), 512, 320)
+    assert (fitted.image[:288] == yard(120, 200)).all()
+    assert fitted.shows(box(360, 170, 460, 230))

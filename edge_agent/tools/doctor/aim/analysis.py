@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 TRACKED_PX = 10
-"""Least tracked size in pixels of a picture 640 wide; the model, at 512 wide, detects nothing smaller."""
+"""Least tracked size in pixels of a picture 640 wide; the model, at 544 wide, detects nothing smaller."""
 LABELLED_PX = 20  # least height that the model can label (docs/design/rules.md, zone-intrusion)
 RELIABLE_PX = 30
 """Least height of two-wheelers and vehicles for reliable rules (docs/design/rules.md, stopped-vehicle)."""
