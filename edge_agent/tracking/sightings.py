@@ -39,9 +39,13 @@ class Sighting:
 
 Apart = Callable[[Detection, Detection], bool]
 """Returns whether a person and a two-wheeler are separate, as when a person walks past a motorcycle."""
+Tracked = Callable[[Box], bool]
+"""Returns whether there is a track with about this box."""
 
 
-def sightings(detections: Sequence[Detection], aspect: float, apart: Apart) -> list[Sighting]:
+def sightings(
+    detections: Sequence[Detection], aspect: float, apart: Apart, tracked: Tracked
+) -> list[Sighting]:
     """Return the objects in one frame's ``detections`` (in any order), highest score first.
 
     ``aspect`` is the picture's height over its width. Invalid detections, those without a group, and the
@@ -51,7 +55,7 @@ def sightings(detections: Sequence[Detection], aspect: float, apart: Apart) -> l
     machines, people, vehicles = (
         _distinct([d for d in known if d.group == group]) for group in (TWO_WHEELER, PERSON, VEHICLE)
     )
-    people = _whole_people(people)
+    people = _whole_people(people, tracked)
     riders_of = _pair(machines, people, apart)
     taken = {id(rider) for _, riders in riders_of for rider in riders}
     seen = [_mounted(machine, riders) for machine, riders in riders_of]
@@ -109,18 +113,23 @@ def _same(a: Detection, b: Detection) -> bool:
     return a.group != PERSON and max(a.box.inside(b.box), b.box.inside(a.box)) > least
 
 
-def _whole_people(people: list[Detection]) -> list[Detection]:
+def _whole_people(people: list[Detection], tracked: Tracked) -> list[Detection]:
     """Return ``people`` without heads and legs of a person near the camera, who gets their score.
 
-    A model detects a person of half the picture's height in parts, too, often with a higher score.
+    A model detects a person of half the picture's height in parts, too, often with a higher score. But a
+    large box that scores less than a person inside it, where no object is tracked, is usually false.
     """
-    near = [d for d in people if d.box.height > NEAR_HEIGHT]
+    near = [d for d in people if d.box.height > NEAR_HEIGHT and (_is_best(d, people) or tracked(d.box))]
     if not near:
         return people
     whole = [d for d in people if not any(_is_part_of(d.box, other.box) for other in near)]
     return [
         replace(d, score=max(p.score for p in people if p is d or _is_part_of(p.box, d.box))) for d in whole
     ]
+
+
+def _is_best(whole: Detection, people: Sequence[Detection]) -> bool:
+    return not any(p.score > whole.score and _is_part_of(p.box, whole.box) for p in people)
 
 
 def _is_part_of(part: Box, whole: Box) -> bool:

@@ -65,7 +65,7 @@ class Tracker:
             tracked.seen_now = False
             tracked.position.predict(dt, moves=not tracked.parked)
         aspect = frame.picture.height / frame.picture.width
-        seen = sightings(inferences.detections, aspect, self._apart(foreground))
+        seen = sightings(inferences.detections, aspect, self._apart(foreground), self._is_tracked)
         self._apply_sightings(seen, foreground, now)
         beside = _overlapping(self._objects)
         self._count_misses(inferences.inferred, beside, now)
@@ -182,6 +182,9 @@ class Tracker:
             return of_person is not of_machine and not of_person.parked
 
         return apart
+
+    def _is_tracked(self, box: Box) -> bool:
+        return self._at(box) is not None
 
     def _at(self, box: Box) -> TrackedObject | None:
         """Return the track with the best matching box; None if its IoU with ``box`` is at most 0.35."""

@@ -22,7 +22,7 @@ WHEEL = Box(0.41, 0.47, 0.45, 0.56)
 
 
 def seen(*detections: Detection) -> list[Sighting]:
-    return sightings(detections, 9 / 16, lambda person, machine: False)
+    return sightings(detections, 9 / 16, lambda person, machine: False, lambda box: True)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,15 @@ def test_head_and_leg_of_a_person_near_the_camera_are_no_persons() -> None:
     whole, head, leg = Box(0.51, 0.1, 0.69, 0.92), Box(0.55, 0.11, 0.63, 0.41), Box(0.58, 0.72, 0.62, 0.92)
     found = [Detection("person", score, box) for score, box in ((0.34, whole), (0.43, head), (0.4, leg))]
     assert [(one.box, one.score) for one in seen(*found)] == [(whole, 0.43)]
+
+
+@pytest.mark.parametrize("tracked", [False, True])
+def test_a_large_weak_box_where_nothing_is_tracked_hides_no_person(tracked: bool) -> None:
+    """As around a man in a dark yard."""
+    large, man = Box(0.40, 0.12, 0.61, 0.82), Box(0.43, 0.44, 0.52, 0.76)
+    found = [Detection("person", 0.34, large), Detection("person", 0.44, man)]
+    boxes = [one.box for one in sightings(found, 9 / 16, lambda person, machine: False, lambda box: tracked)]
+    assert boxes == ([large] if tracked else [man, large])
 
 
 def test_two_people_near_the_camera_are_two() -> None:
