@@ -184,7 +184,9 @@ class Tracker:
         return apart
 
     def _is_tracked(self, box: Box) -> bool:
-        return self._at(box) is not None
+        """Return whether a confirmed track has about this box."""
+        tracked = self._at(box)
+        return tracked is not None and tracked.confirmed
 
     def _at(self, box: Box) -> TrackedObject | None:
         """Return the track with the best matching box; None if its IoU with ``box`` is at most 0.35."""
@@ -257,13 +259,23 @@ def _hiding(tracked: TrackedObject, beside: _Beside) -> list[Box]:
 
 
 def _is_part(tracked: TrackedObject, beside: _Beside, now: float) -> bool:
-    """Return whether a track is part of another: unconfirmed, now unseen, and inside a track seen now."""
+    """Return whether a track is part of another: unconfirmed, now unseen, and inside one that is seen now.
+
+    That track must be confirmed, or seen as often and as surely: a large weak box around an object that the
+    model misses for once is usually false.
+    """
     if tracked.confirmed or tracked.parked or tracked.sighted_mono == now:
         return False
     return any(
-        other.sighted_mono == now and tracked.box.inside(other.box) > SAME_INSIDE
+        other.sighted_mono == now
+        and tracked.box.inside(other.box) > SAME_INSIDE
+        and (other.confirmed or _is_as_sure(other, tracked))
         for other in beside[tracked.number]
     )
+
+
+def _is_as_sure(whole: TrackedObject, part: TrackedObject) -> bool:
+    return whole.vote.count >= part.vote.count and whole.vote.best_score >= part.vote.best_score
 
 
 def _shows(crop: Box, box: Box) -> bool:

@@ -9,7 +9,16 @@ from itertools import pairwise
 
 import pytest
 
-from edge_agent.core.model import FULL_PICTURE, NO_INFERENCES, Box, Detection, Motion, Scene, TrackState
+from edge_agent.core.model import (
+    FULL_PICTURE,
+    NO_INFERENCES,
+    Box,
+    Detection,
+    Inferences,
+    Motion,
+    Scene,
+    TrackState,
+)
 from edge_agent.tracking.tracker import Tracker
 from tests.testbed.traffic import along
 from tests.tracking.world import (
@@ -284,6 +293,24 @@ def test_what_was_first_seen_of_an_object_is_no_track_beside_it() -> None:
     part = Thing("two-wheeler", line(0.14, 0.5, 0.1, 0.0, end=0.3), size=(0.06, 0.1))
     car = Thing("vehicle", line(0.16, 0.5, 0.1, 0.0, start=0.4), size=(0.2, 0.2))
     assert len(World(part, car).play(1.0).last.active) == 1
+
+
+@pytest.mark.parametrize("label", ["person", "vehicle"])
+def test_large_weak_boxes_in_a_dark_yard_hide_no_walker(label: str) -> None:
+    """At the start, before motion is known, as the model sees them in enlarged noise: here and there."""
+    man = Thing("person", line(0.43, 0.6, 0.15, 0.0), size=(0.06, 0.3))
+    tracker, world = Tracker("cam-1", "b"), World(man)
+    for number in range(8):
+        box = man.box(number / 5)
+        assert box is not None
+        around = Detection(label, 0.34, Box(0.35, 0.1 + 0.01 * number, 0.75, 0.9))
+        found = (around,) if number == 3 else (Detection("person", 0.44, box), around)
+        motion = Motion((), Scene.LEARNING, 0.0, None)
+        tracks = tracker.update(world.frame(number / 5), motion, Inferences((FULL_PICTURE,), found))
+    (walker,) = tracks.confirmed
+    assert (walker.group, walker.inferences) == ("person", 7)
+    assert box is not None
+    assert walker.box.iou(box) > 0.5
 
 
 def test_weak_detections_keep_a_walker_and_begin_no_track() -> None:
