@@ -304,7 +304,7 @@ def test_large_weak_boxes_in_a_dark_yard_hide_no_walker(label: str) -> None:
         box = man.box(number / 5)
         assert box is not None
         around = Detection(label, 0.34, Box(0.35, 0.1 + 0.01 * number, 0.75, 0.9))
-        found = (around,) if number == 3 else (Detection("person", 0.44, box), around)
+        found = (around,) if number == 1 else (Detection("person", 0.44, box), around)
         motion = Motion((), Scene.LEARNING, 0.0, None)
         tracks = tracker.update(world.frame(number / 5), motion, Inferences((FULL_PICTURE,), found))
     (walker,) = tracks.confirmed
