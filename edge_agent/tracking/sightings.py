@@ -40,7 +40,7 @@ class Sighting:
 Apart = Callable[[Detection, Detection], bool]
 """Returns whether a person and a two-wheeler are separate, as when a person walks past a motorcycle."""
 Tracked = Callable[[Box], bool]
-"""Returns whether a confirmed track has about this box."""
+"""Returns whether a track that is probably an object has about this box."""
 
 
 def sightings(

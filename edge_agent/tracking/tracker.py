@@ -24,6 +24,7 @@ BEGIN_SCORE, BEGIN_SCORE_STILL = 0.3, 0.5
 COVERS = 0.9  # an inference covers a box if this share of it is inside the crop
 MIN_SHARE = 0.03  # least side of an object as a share of the crop's: 12 of 416 pixels; below it is chance
 NEARER = 0.05  # an object is in front of another if its foot is lower by this share of the other's height
+KNOWN_HITS = 3  # after this many sightings a large weak box belongs to the track at its place
 MOTION_MISSES = 4  # after this many misses in a row, motion alone no longer supports a track
 REGION_NOISE = 0.2**2  # variance of a motion region's centre, own sizes squared; a region includes the shadow
 MAX_TRACKS = 200
@@ -184,9 +185,9 @@ class Tracker:
         return apart
 
     def _is_tracked(self, box: Box) -> bool:
-        """Return whether a confirmed track has about this box."""
+        """Return whether a track that is confirmed, or was seen a few times, has about this box."""
         tracked = self._at(box)
-        return tracked is not None and tracked.confirmed
+        return tracked is not None and (tracked.confirmed or tracked.vote.count >= KNOWN_HITS)
 
     def _at(self, box: Box) -> TrackedObject | None:
         """Return the track with the best matching box; None if its IoU with ``box`` is at most 0.35."""

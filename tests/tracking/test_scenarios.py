@@ -297,14 +297,15 @@ def test_what_was_first_seen_of_an_object_is_no_track_beside_it() -> None:
 
 @pytest.mark.parametrize("label", ["person", "vehicle"])
 def test_large_weak_boxes_in_a_dark_yard_hide_no_walker(label: str) -> None:
-    """At the start, before motion is known, as the model sees them in enlarged noise: here and there."""
+    """At the start, before motion is known, as the model sees them in enlarged noise for a moment."""
     man = Thing("person", line(0.43, 0.6, 0.15, 0.0), size=(0.06, 0.3))
     tracker, world = Tracker("cam-1", "b"), World(man)
     for number in range(8):
         box = man.box(number / 5)
         assert box is not None
         around = Detection(label, 0.34, Box(0.35, 0.1 + 0.01 * number, 0.75, 0.9))
-        found = (around,) if number == 1 else (Detection("person", 0.44, box), around)
+        seen = () if number == 1 else (Detection("person", 0.44, box),)
+        found = (*seen, around) if number < 3 else seen
         motion = Motion((), Scene.LEARNING, 0.0, None)
         tracks = tracker.update(world.frame(number / 5), motion, Inferences((FULL_PICTURE,), found))
     (walker,) = tracks.confirmed
