@@ -71,6 +71,7 @@ FIRST_SPEED = 2.0**2  # variance of the speed before it is measured, (own sizes 
 ACCELERATION = 1.0  # own sizes squared a second cubed; larger: turns and stops are followed sooner
 SIZE_BLEND = 0.5  # share of a detection's size in the new size
 MIN_SIZE = 1e-6
+WEAK = 0.7  # a sighting is weak below this share of the mean score of its track
 
 
 class KalmanBox:
@@ -197,12 +198,24 @@ class TrackedObject:
     def _apply_outline(self, sighting: Sighting) -> None:
         seen, box = sighting.box, self.position.box
         if {self.vote.group, sighting.group} != {PERSON, TWO_WHEELER} or not self.vote.uses_coco_classes:
-            self.position.correct(seen)
+            noise = self._noise(sighting)
+            self.position.correct(seen, noise, SIZE_BLEND * MEASURED / noise)
         elif self.vote.group == PERSON and sighting.box.inside(box) < 0.75:
             self.position.box = box.union(seen)
         elif seen.area > 0.8 * box.area:
             self.position.correct(seen, size_blend=0.0)
         # Otherwise the box is only the rider or only the vehicle, and says nothing about the whole object.
+
+    def _noise(self, sighting: Sighting) -> float:
+        """Return the variance of the sighting's centre, own sizes squared.
+
+        A weak box of another size may contain something else beside the object, on one side of it.
+        """
+        if sighting.score >= WEAK * self.vote.score:
+            return MEASURED
+        box, seen = self.position.box, sighting.box
+        other_size = max(abs(seen.width / box.width - 1), abs(seen.height / box.height - 1))
+        return MEASURED + (other_size / 2) ** 2
 
     def note_place(self, now: float) -> None:
         """Update whether the object keeps its place, parks there, or moves on."""

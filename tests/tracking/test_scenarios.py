@@ -314,6 +314,17 @@ def test_large_weak_boxes_in_a_dark_yard_hide_no_walker(label: str) -> None:
     assert walker.box.iou(box) > 0.5
 
 
+def test_a_weak_box_around_more_than_the_walker_does_not_lead_the_track_astray() -> None:
+    def loose_once(thing: Thing, box: Box, look: int) -> Sequence[Detection]:
+        if look == 5:
+            return [Detection("person", 0.31, Box(box.x1 - 1.5 * box.width, box.y1, box.x2, box.y2))]
+        return [Detection("person", 0.6, box)]
+
+    walker = Thing("person", line(0.1, 0.5, 0.1, 0.0), naming=loose_once)
+    (track,) = World(walker).play(1.5).at(1.0).confirmed
+    assert track.velocity[0] == pytest.approx(0.1, abs=0.03)
+
+
 def test_weak_detections_keep_a_walker_and_begin_no_track() -> None:
     def fading(thing: Thing, box: Box, look: int) -> Sequence[Detection]:
         return [Detection("person", 0.6 if look < 6 else 0.15, box)]
