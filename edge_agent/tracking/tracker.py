@@ -195,7 +195,11 @@ class Tracker:
         return best if best is not None and best.box.iou(box) > 0.35 else None
 
     def _support(self, foreground: Foreground, beside: _Beside, now: float) -> None:
-        """Support moving tracks by motion. A region that touches only one track, unseen now, corrects it."""
+        """Support moving tracks by motion.
+
+        A region that touches only one track, which is unseen now, corrects and supports it, however small it
+        is: in the dark only a part of an object moves visibly.
+        """
         if not foreground.trusted:
             return
         sighted = {id(tracked) for tracked in self._objects if tracked.seen_now}
@@ -206,15 +210,15 @@ class Tracker:
                 if tracked.seen_now
                 else [one.box for one in beside[tracked.number] if id(one) in sighted and not one.parked]
             )
-            if not foreground.supports(tracked.box, explained):
-                continue
-            if not beside[tracked.number]:
+            moves = foreground.supports(tracked.box, explained)
+            if moves and not beside[tracked.number]:
                 tracked.moved_frames += 1
             if tracked.seen_now or tracked.parked or tracked.misses >= MOTION_MISSES:
                 continue
-            tracked.support(now)
             others = [one.box for one in self._objects if one is not tracked and not one.stands(now)]
             region = foreground.region_of(tracked.box, others)
+            if moves or region is not None:
+                tracked.support(now)
             if region is not None:
                 tracked.position.correct(region, REGION_NOISE, size_blend=0.0)
 

@@ -16,6 +16,7 @@ from edge_agent.core.model import (
     Detection,
     Inferences,
     Motion,
+    MotionRegion,
     Scene,
     TrackState,
 )
@@ -293,6 +294,19 @@ def test_what_was_first_seen_of_an_object_is_no_track_beside_it() -> None:
     part = Thing("two-wheeler", line(0.14, 0.5, 0.1, 0.0, end=0.3), size=(0.06, 0.1))
     car = Thing("vehicle", line(0.16, 0.5, 0.1, 0.0, start=0.4), size=(0.2, 0.2))
     assert len(World(part, car).play(1.0).last.active) == 1
+
+
+def test_a_little_motion_leads_a_walker_in_the_dark_to_the_next_sighting() -> None:
+    man = Thing("person", line(0.3, 0.6, 0.2, 0.0), size=(0.06, 0.3))
+    tracker, world = Tracker("cam-1", "b"), World(man)
+    for number in range(5):
+        box = man.box(number / 5)
+        assert box is not None
+        chest = Box(box.x1, 0.56, box.x1 + 0.045, 0.60)
+        motion = Motion((MotionRegion(chest, chest.area),), Scene.STEADY, 0.01)
+        found = (Detection("person", 0.6, box),) if number in (0, 4) else ()
+        tracks = tracker.update(world.frame(number / 5), motion, Inferences((FULL_PICTURE,), found))
+    assert [track.inferences for track in tracks.active] == [2]
 
 
 @pytest.mark.parametrize("label", ["person", "vehicle"])
