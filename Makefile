@@ -188,7 +188,7 @@ $(VENV)/.training: setup.cfg pyproject.toml
 
 # -W default: PyTorch and LiteRT raise their own warnings.
 train-smoke: setup $(VENV)/.training
-	$(BIN)/python -m pytest -W default tests/training
+	$(BIN)/python -m pytest -W default -n 2 --dist loadfile tests/training
 
 TAUGHT ?= build/taught
 FROM ?= training/street.pt
