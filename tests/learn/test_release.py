@@ -38,7 +38,7 @@ def by_camera(**voices: Voice) -> Detect:
     """Another one at each camera, told by the brightness of its street."""
 
     def detect(image: Image, threshold: float) -> Floats:
-        return voices["day" if np.median(image) > 70 else "dusk"](image)
+        return voices["day" if np.median(image) > 95 else "dusk"](image)
 
     return detect
 
