@@ -90,8 +90,6 @@ class Job:
         self._in_force: Path = args.in_force or SHIPPED
         self._size = _size(args.size)
         wanted = (args.step,) if args.step else STEPS
-        if not args.folder.is_dir():
-            raise UsageError(f"there is no folder {args.folder}")
         if not self._in_force.is_file():
             raise UsageError(f"--in-force: there is no file {self._in_force}")
         if "label" in wanted and len(self._voices) < 2:

@@ -16,7 +16,7 @@ from typing import TextIO, TypeVar
 import edge_agent
 from edge_agent.core.command_line.exit_codes import EX_NO_RELEASE, EX_UNAVAILABLE
 from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
-from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.errors import EdgeAgentError, UsageError
 from edge_agent.core.printable import printable, printable_json
 from edge_agent.model_release.manifest import SIGNED, BadManifest, check_files, open_manifest
 
@@ -162,6 +162,8 @@ def run_learn(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return EX_UNAVAILABLE
+    if not args.folder.is_dir():
+        raise UsageError(f"there is no folder {args.folder}")
     if find_spec("torch") is None and (args.step is None or args.step in TRAINS):
         print("edge-agent learn: PyTorch is missing: pip install -e '.[training]'", file=sys.stderr)
         return EX_UNAVAILABLE

@@ -131,8 +131,11 @@ def test_numbers_out_of_their_limits_are_refused(
     assert not (folder / "learn").exists()
 
 
-def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["learn", str(tmp_path / "frmaes"), "--step", "check"]) == 2
+@pytest.mark.parametrize("options", [["--step", "check"], []], ids=["check", "all, without PyTorch"])
+def test_a_folder_that_is_not_there_is_not_made(
+    tmp_path: Path, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["learn", str(tmp_path / "frmaes"), *options]) == 2
     assert "there is no folder" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 

@@ -71,6 +71,20 @@ def test_what_is_no_checkpoint_is_named(
     assert f"{weights} is no checkpoint of a training" in capsys.readouterr().err
 
 
+def test_prepare_counts_pictures_places_and_objects(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prepare", str(data)]) == 0
+    train_items, held = split(read_manifest(data, read_sources()))
+    lines = capsys.readouterr().out.splitlines()
+    for line, name, items in zip(lines, ("train", "held out"), (train_items, held), strict=True):
+        kinds = np.concatenate([item.boxes(1, 1)[:, 4] for item in items])
+        persons, two_wheelers, vehicles = ((kinds == kind).sum() for kind in range(3))
+        assert line == (
+            f"{name}: {len(items)} pictures of 1 places; "
+            f"{persons} person, {two_wheelers} two-wheeler, {vehicles} vehicle"
+        )
+        assert min(persons, two_wheelers, vehicles) > 0
+
+
 def test_a_damaged_picture_is_named(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(data, copy)
