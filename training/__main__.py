@@ -62,6 +62,13 @@ def _parser() -> argparse.ArgumentParser:
     card = commands.add_parser(
         "card", help="measure like evaluate, and write the model card and the notice", allow_abbrev=False
     )
+    draw = commands.add_parser(
+        "draw", help="draw persons, two-wheelers and things of a street, to paste", allow_abbrev=False
+    )
+    draw.set_defaults(run=_draw)
+    draw.add_argument("folder", type=Path, help="where the drawings go; those that exist are kept")
+    for option, count in (("--persons", 3000), ("--two-wheelers", 1500), ("--things", 800)):
+        draw.add_argument(option, type=int, default=count, help="default: %(default)s")
     runs = {
         prepare: _prepare,
         teach: _teach,
@@ -95,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--from", dest="start", type=Path, metavar="FILE", help="checkpoint to begin with; default: none"
     )
+    train.add_argument("--drawn", type=Path, metavar="FOLDER", help="drawings to paste into the windows")
     train.add_argument(
         "--all", action="store_true", help="hold out nothing: the result cannot be measured on these data"
     )
@@ -142,6 +150,18 @@ def _prepare(args: argparse.Namespace) -> None:
         print(f"{name}: {len(items)} pictures of {len({item.place for item in items})} places; {counts}")
 
 
+def _draw(args: argparse.Namespace) -> None:
+    from training.draw.drawings import Artist
+
+    args.folder.mkdir(parents=True, exist_ok=True)
+    artist = Artist()
+    wanted = {"person": args.persons, "two-wheeler": args.two_wheelers, "thing": args.things}
+    for kind, count in wanted.items():
+        for number in range(count):
+            artist.draw(kind, number, args.folder)
+        print(f"{count} drawings of a {kind} in {args.folder}", flush=True)
+
+
 def _teach(args: argparse.Namespace) -> None:
     from training.teacher import Teacher, teach
 
@@ -165,7 +185,9 @@ def _train(args: argparse.Namespace) -> None:
     chosen, held = _items(args)
     rate = RATE_AFTER if args.start else Plan.rate
     plan = Plan(args.steps, args.width, args.minutes, rate=rate, processes=args.processes)
-    train(plan, [*chosen, *held] if args.all else chosen, read_sources(), args.weights, args.start)
+    train(
+        plan, [*chosen, *held] if args.all else chosen, read_sources(), args.weights, args.start, args.drawn
+    )
 
 
 def _export(args: argparse.Namespace) -> None:

@@ -63,6 +63,9 @@ def notice(sources: dict[str, Source]) -> str:
         lines += [f"- {source.attribution}", f"  {source.licence}; {source.address}"]
     lines += [
         "",
+        "Drawn people, two-wheelers and things were pasted into the pictures (training/draw). The bodies are",
+        "of Anny (NAVER Corp., Apache-2.0; https://github.com/naver/anny), based on MakeHuman (CC0).",
+        "",
         "What a set leaves unlabelled was labelled by PicoDet-S (PaddlePaddle, Apache-2.0), trained on COCO.",
         "Its weights are not part of this software.",
     ]
@@ -102,6 +105,8 @@ def _data(train: Sequence[Item], held: Sequence[Item], sources: dict[str, Source
             f"| set | pictures | {' | '.join(CLASSES)} | light | licence |",
             "|---|---|---|---|---|---|---|",
             *rows,
+            "",
+            "Into half of the training windows objects of other pictures and drawn ones were pasted.",
             "",
             f"Measured on {len(held)} pictures of {places} places that were not used for training.",
             f"{checked} boxes of all places, doubtful labels and objects that the sets lack, were judged",

@@ -3,25 +3,30 @@
 The sets have few pedestrians; each of them then appears in front of many backgrounds. After Dwibedi et al.
 (Cut, Paste and Learn, 2017) and Ghiasi et al. (Simple Copy-Paste, 2021). The sets have boxes and no masks, so
 a piece fades out towards its edges instead. Pieces of background are pasted too: otherwise the edge of a
-piece would be a sign of an object.
+piece would be a sign of an object. Drawn objects (`training/drawn`) are pasted by their own masks.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from training.augment import Floats, Window
-from training.dataset import IGNORE, Boxes, Image
+from training.dataset import IGNORE, Boxes, DataError, Image
 
 CHANCE = 0.5  # probability that pieces are pasted into a window
 MOST = 4  # pieces in a window
 PERSON, TWO_WHEELER, BACKGROUND = 0, 1, 2
 SHARES = (0.5, 0.25, 0.25)
 """Shares of persons, two-wheelers and background among the pieces."""
+DRAWN = 0.5
+"""Share of the pieces of each kind that are drawn, if there are any."""
+SHARPEST = (0.0, 1.2)
+"""Standard deviation, in pixels, of the blur of a drawn piece, which is sharper than any camera's picture."""
 LEAST_HEIGHT = 24.0  # pixels of an object in its own picture
 HEIGHTS = (14.0, 130.0)  # pixels of an object in the window
 LARGEST = 1.3  # scale of a piece
@@ -34,15 +39,48 @@ COVERS = 0.25
 
 @dataclass(frozen=True)
 class Piece:
-    image: Image  # with its margin
+    image: Image  # [height, width, 3], with a margin
     kind: int  # PERSON, TWO_WHEELER or BACKGROUND
+    box: Floats  # left, top, right, bottom of the object in ``image``
+    alpha: Floats | None = None  # [height, width], 0..1; without it the piece fades out in its margin
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawn object, as the bytes of its file: decoded, 5,000 of them would take 400 MB."""
+
+    content: bytes  # PNG, BGRA; a shadow is black with a low alpha
+    kind: int
+    box: Floats
+
+    def piece(self) -> Piece:
+        """Decode it. Raises DataError for a damaged file."""
+        decoded = cv2.imdecode(np.frombuffer(self.content, np.uint8), cv2.IMREAD_UNCHANGED)
+        if decoded is None:
+            raise DataError("a drawing is damaged: remove the folder and draw again")
+        image, alpha = np.asarray(decoded[..., :3], np.uint8), decoded[..., 3].astype(np.float32)
+        return Piece(image, self.kind, self.box, np.asarray(alpha / 255, np.float32))
+
+
+def read_drawings(folder: Path) -> list[Drawing]:
+    """Read what ``python -m training draw`` wrote. Raises DataError for a folder without a drawing."""
+    kinds = {"person": PERSON, "two-wheeler": TWO_WHEELER, "thing": BACKGROUND}
+    found: list[Drawing] = []
+    for path in sorted(folder.glob("*-*_*_*_*_*.png")):
+        named, *corners = path.stem.split("_")
+        kind = kinds[named.rpartition("-")[0]]
+        found.append(Drawing(path.read_bytes(), kind, np.array(corners, np.float32)))
+    if not found:
+        raise DataError(f"there is no drawing in {folder}")
+    return found
 
 
 class Pieces:
-    """Pieces of training pictures."""
+    """Pieces of training pictures, and drawings."""
 
-    def __init__(self) -> None:
+    def __init__(self, drawings: list[Drawing] | None = None) -> None:
         self._pieces: tuple[list[Piece], ...] = ([], [], [])
+        self._drawings = tuple([each for each in drawings or [] if each.kind == kind] for kind in range(3))
 
     def cut(self, image: Image, boxes: Boxes, rng: np.random.Generator) -> None:
         """Cut the persons and two-wheelers of a picture that nothing covers, and background of their sizes.
@@ -57,10 +95,10 @@ class Pieces:
                 continue
             if _meet(np.delete(boxes, number, 0), box).max(initial=0) > ALONE * _areas(box):
                 continue
-            self._pieces[int(kind)].append(Piece(_cut(image, box), int(kind)))
+            self._pieces[int(kind)].append(_with_margin(_cut(image, box), int(kind)))
             other = _background(image, boxes, box, rng)
             if other is not None:
-                self._pieces[BACKGROUND].append(Piece(other, BACKGROUND))
+                self._pieces[BACKGROUND].append(_with_margin(other, BACKGROUND))
 
     def paste(self, cut: Window, rng: np.random.Generator) -> Window:
         """Return the window with up to ``MOST`` pieces and their boxes, or unchanged."""
@@ -68,8 +106,12 @@ class Pieces:
             return cut
         pasted = Window(cut.image.copy(), cut.boxes)
         for _ in range(int(rng.integers(1, MOST + 1))):
-            pieces = self._pieces[int(rng.choice(len(SHARES), p=SHARES))]
-            if pieces:
+            kind = int(rng.choice(len(SHARES), p=SHARES))
+            pieces, drawings = self._pieces[kind], self._drawings[kind]
+            if drawings and rng.random() < DRAWN:
+                drawing = drawings[int(rng.integers(len(drawings)))].piece()
+                pasted = _pasted(pasted, drawing, rng)
+            elif pieces:
                 pasted = _pasted(pasted, pieces[int(rng.integers(len(pieces)))], rng)
         return pasted
 
@@ -77,26 +119,42 @@ class Pieces:
 def _pasted(into: Window, piece: Piece, rng: np.random.Generator) -> Window:
     """Paste the piece at a random place and size. Writes into ``into.image``."""
     image, boxes = into.image, into.boxes
-    own_height = piece.image.shape[0] / (1 + 2 * MARGIN)
-    scale = min(LARGEST, float(np.exp(rng.uniform(*np.log(HEIGHTS)))) / own_height)
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    scaled = cv2.resize(piece.image, None, fx=scale, fy=scale, interpolation=how)
-    if rng.random() < 0.5:
-        scaled = scaled[:, ::-1]
+    scale = min(LARGEST, float(np.exp(rng.uniform(*np.log(HEIGHTS)))) / float(piece.box[3] - piece.box[1]))
+    scaled, mask, (left, top, right, bottom) = _scaled(piece, scale, rng)
     high, wide = scaled.shape[:2]
     if high >= image.shape[0] or wide >= image.shape[1] or min(high, wide) < 6:
         return into
     x, y = int(rng.integers(0, image.shape[1] - wide)), int(rng.integers(0, image.shape[0] - high))
-    fades = MARGIN / (1 + 2 * MARGIN)
-    corners = x + wide * fades, y + high * fades, x + wide * (1 - fades), y + high * (1 - fades)
-    box = np.array([*corners, piece.kind], np.float32)
+    box = np.array([x + left, y + top, x + right, y + bottom, piece.kind], np.float32)
     if (_meet(boxes, box) > COVERS * _areas(boxes)).any():
         return into
     below = image[y : y + high, x : x + wide].astype(np.float32)
-    mask = _fading(high, wide)
-    blended = _adapted(scaled.astype(np.float32), below, rng) * mask + below * (1 - mask)
+    blended = _adapted(scaled, below, rng) * mask + below * (1 - mask)
     image[y : y + high, x : x + wide] = blended.clip(0, 255).astype(np.uint8)
     return into if piece.kind == BACKGROUND else Window(image, np.vstack([boxes, box]))
+
+
+def _scaled(piece: Piece, scale: float, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+    """The piece at its size, mirrored by chance: picture, mask [height, width, 1] and the object's box."""
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    if piece.alpha is None:
+        image = np.asarray(cv2.resize(piece.image, None, fx=scale, fy=scale, interpolation=how), np.float32)
+        mask = _fading(*image.shape[:2])
+    else:  # what the mask hides must not bleed into the picture
+        alpha = piece.alpha[..., None]
+        both = cv2.resize(
+            np.dstack([piece.image * alpha, alpha]), None, fx=scale, fy=scale, interpolation=how
+        )
+        sigma = float(rng.uniform(*SHARPEST))
+        if sigma > 0.3:
+            both = cv2.GaussianBlur(both, (0, 0), sigma)
+        mask = np.asarray(both[..., 3:], np.float32)
+        image = np.asarray(both[..., :3] / np.maximum(mask, 0.01), np.float32)
+    box = piece.box * np.float32(scale)
+    if rng.random() < 0.5:
+        image, mask = image[:, ::-1], mask[:, ::-1]
+        box[[0, 2]] = image.shape[1] - box[[2, 0]]
+    return image, mask, box
 
 
 def _adapted(piece: Floats, below: Floats, rng: np.random.Generator) -> Floats:
@@ -119,6 +177,13 @@ def _ramp(length: int) -> Floats:
     edge = max(1.0, 1.3 * length * MARGIN / (1 + 2 * MARGIN))
     steps = np.arange(length, dtype=np.float32) + 0.5
     return np.asarray(np.minimum(np.minimum(steps, length - steps) / edge, 1.0), np.float32)
+
+
+def _with_margin(image: Image, kind: int) -> Piece:
+    high, wide = image.shape[:2]
+    fades = MARGIN / (1 + 2 * MARGIN)
+    box = np.array([wide * fades, high * fades, wide * (1 - fades), high * (1 - fades)], np.float32)
+    return Piece(image, kind, box)
 
 
 def _cut(image: Image, box: Floats) -> Image:

@@ -22,7 +22,7 @@ from training.augment import PAD, Window, vary, window
 from training.dataset import CLASSES, Boxes, DataError, Image, Item, Source
 from training.losses import Truth, loss
 from training.network import WIDTH, Detector
-from training.paste import Pieces
+from training.paste import Drawing, Pieces, read_drawings
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +61,8 @@ class Plan:
 class Pictures:
     """Draws training windows. Pictures stay encoded in memory; 4,000 of them take about 700 MB."""
 
-    def __init__(self, items: Sequence[Item], sources: dict[str, Source]) -> None:
-        """Read the training data. Raises DataError if there is none."""
+    def __init__(self, items: Sequence[Item], sources: dict[str, Source], drawn: Path | None = None) -> None:
+        """Read the training data and the folder of drawings. Raises DataError if there is none."""
         if not items:
             raise DataError("there is no picture to train on")
         self._items = items
@@ -80,10 +80,10 @@ class Pictures:
                 self._chances[kind] = of_kind / of_kind.sum()
         kinds = np.array([MIDDLES[kind] for kind in self._chances])
         self._kinds = kinds / kinds.sum()
-        self._pieces = self._cut_pieces()
+        self._pieces = self._cut_pieces(read_drawings(drawn) if drawn else [])
 
-    def _cut_pieces(self) -> Pieces:
-        pieces, rng = Pieces(), np.random.default_rng(0)
+    def _cut_pieces(self, drawings: list[Drawing]) -> Pieces:
+        pieces, rng = Pieces(drawings), np.random.default_rng(0)
         for number, item in enumerate(self._items):
             if not self._unlabelled[number]:
                 image = _decoded(self._bytes[number], item.path)
@@ -229,18 +229,28 @@ class Training:
 
 
 def train(
-    plan: Plan, items: Sequence[Item], sources: dict[str, Source], weights: Path, start: Path | None
+    plan: Plan,
+    items: Sequence[Item],
+    sources: dict[str, Source],
+    weights: Path,
+    start: Path | None,
+    drawn: Path | None = None,
 ) -> None:
     """Train in the processes of the plan, until it is done. Raises DataError.
 
     Continues the training in ``weights`` if that exists, else begins from the checkpoint ``start``, or with
     random weights.
     """
-    processes.run(plan.processes, _train_one, plan, items, sources, weights, start)
+    processes.run(plan.processes, _train_one, plan, items, sources, weights, start, drawn)
 
 
 def _train_one(
-    plan: Plan, items: Sequence[Item], sources: dict[str, Source], weights: Path, start: Path | None
+    plan: Plan,
+    items: Sequence[Item],
+    sources: dict[str, Source],
+    weights: Path,
+    start: Path | None,
+    drawn: Path | None = None,
 ) -> None:
     training = Training(plan)
     if weights.exists():
@@ -248,7 +258,7 @@ def _train_one(
     elif start is not None:
         training.begin_from(start)
     if training.done < 1:
-        training.run(Pictures(items, sources), weights)
+        training.run(Pictures(items, sources, drawn), weights)
 
 
 @contextlib.contextmanager

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import numpy as np
+import pytest
 
 from training.augment import Window
-from training.dataset import IGNORE
-from training.paste import COVERS, Pieces
+from training.dataset import IGNORE, DataError
+from training.paste import COVERS, TWO_WHEELER, Pieces, read_drawings
 
 STREET = np.full((270, 480, 3), 120, np.uint8)
 PERSON = np.array([(40, 60, 60, 110, 0)], np.float32)
@@ -82,3 +86,41 @@ def test_a_window_is_not_changed_in_place() -> None:
         pieces.paste(original, rng)
     assert (original.image == 100).all()
     assert len(original.boxes) == 1
+
+
+def drawing(folder: Path, name: str = "person-00007_10_5_30_65") -> Path:
+    """A white object of 20 by 60 pixels in a picture of 40 by 70, which is empty beside it."""
+    image = np.zeros((70, 40, 4), np.uint8)
+    image[5:65, 10:30] = 255
+    cv2.imwrite(str(folder / f"{name}.png"), image)
+    return folder
+
+
+def test_only_the_object_of_a_drawing_is_pasted(tmp_path: Path) -> None:
+    found = [each for each in windows(Pieces(read_drawings(drawing(tmp_path)))) if len(each.boxes)]
+    assert len(found) > 20
+    for each in found:
+        inside = np.zeros(each.image.shape[:2], bool)
+        for x1, y1, x2, y2, kind in each.boxes.tolist():
+            assert kind == 0
+            assert abs((y2 - y1) / (x2 - x1) - 3) < 0.2
+            assert each.image[int(y1 + y2) // 2, int(x1 + x2) // 2].min() > 115
+            margin = 7  # of the blur
+            inside[
+                max(0, int(y1) - margin) : int(y2) + margin, max(0, int(x1) - margin) : int(x2) + margin
+            ] = True
+        assert (each.image[~inside] == 100).all()
+
+
+def test_a_drawing_has_its_class_from_its_name(tmp_path: Path) -> None:
+    (only,) = read_drawings(drawing(tmp_path, "two-wheeler-00007_10_5_30_65"))
+    assert only.kind == TWO_WHEELER
+    assert only.box.tolist() == [10, 5, 30, 65]
+
+
+def test_a_folder_without_drawings_and_a_damaged_one_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no drawing in"):
+        read_drawings(tmp_path)
+    (tmp_path / "person-00000_0_0_1_1.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match="a drawing is damaged"):
+        read_drawings(tmp_path)[0].piece()

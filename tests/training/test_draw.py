@@ -1,0 +1,62 @@
+"""Drawn persons, two-wheelers and things: `python -m training draw`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from training.__main__ import main
+from training.dataset import Image
+from training.paste import BACKGROUND, PERSON, TWO_WHEELER, Drawing, Piece, read_drawings
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("drawn")
+    assert main(["draw", str(made), "--persons", "6", "--two-wheelers", "3", "--things", "8"]) == 0
+    return made
+
+
+@pytest.fixture(scope="module")
+def drawings(folder: Path) -> list[Drawing]:
+    return read_drawings(folder)
+
+
+def test_each_kind_is_drawn(drawings: list[Drawing]) -> None:
+    kinds = [each.kind for each in drawings]
+    assert (kinds.count(PERSON), kinds.count(TWO_WHEELER), kinds.count(BACKGROUND)) == (6, 3, 8)
+
+
+def test_a_box_is_as_large_as_what_is_opaque(drawings: list[Drawing]) -> None:
+    for each in drawings:
+        piece = each.piece()
+        assert piece.alpha is not None
+        coloured = piece.image.max(axis=2) > 8  # a shadow is black
+        rows, columns = np.where((piece.alpha > 0.9) & coloured)
+        edges = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        assert max(abs(edge - side) for edge, side in zip(edges, each.box, strict=True)) <= 6
+        assert 20 < each.box[3] - each.box[1] <= 151
+
+
+def test_persons_differ_in_pose_and_clothes(drawings: list[Drawing]) -> None:
+    persons = [each.piece() for each in drawings if each.kind == PERSON]
+    shapes = {tuple(each.box.tolist()) for each in persons}
+    colours = {tuple((_opaque(each).mean(axis=0) // 8).tolist()) for each in persons}
+    assert len(shapes) == len(colours) == 6
+
+
+def _opaque(piece: Piece) -> Image:
+    assert piece.alpha is not None
+    return piece.image[np.asarray(piece.alpha > 0.9, np.bool_)]
+
+
+def test_what_exists_is_kept_and_a_number_is_always_the_same_object(folder: Path, tmp_path: Path) -> None:
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert main(["draw", str(folder), "--persons", "6", "--two-wheelers", "3", "--things", "8"]) == 0
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    assert main(["draw", str(tmp_path), "--persons", "1", "--two-wheelers", "0", "--things", "0"]) == 0
+    (again,) = tmp_path.iterdir()
+    np.testing.assert_array_equal(cv2.imread(str(again), -1), cv2.imread(str(folder / again.name), -1))
