@@ -1,7 +1,6 @@
 """An unlit yard at night, in real footage: one man visits it three times.
 
-Measured: 3 tracks in five of six runs, one for each visit in four of them. In the others the second visit is
-missed, and in one of these the third is two tracks.
+Measured: one track for each visit in each of six runs. One run may differ on another processor.
 """
 
 from __future__ import annotations
@@ -20,9 +19,7 @@ VISITS = 3
 FPS = 5
 
 
-def test_a_man_is_about_one_track_at_each_visit_and_nothing_else_is_one(
-    test_data: Path, tmp_path: Path
-) -> None:
+def test_a_man_is_one_track_at_each_visit_and_nothing_else_is_one(test_data: Path, tmp_path: Path) -> None:
     clip = scaled(test_data / "video/night_person_ken2190.mp4", tmp_path)
     counts = []
     for skip in SKIPS:
@@ -35,4 +32,4 @@ def test_a_man_is_about_one_track_at_each_visit_and_nothing_else_is_one(
         run(frames, Setup(SHIPPED, fps=FPS, budget_ms_per_s=1e6), watch)
         assert set(groups.values()) == {"person"}
         counts.append(len(groups))
-    assert sorted(counts)[1:-1] == [VISITS] * 4
+    assert counts.count(VISITS) >= len(SKIPS) - 1, counts
