@@ -180,14 +180,13 @@ def _teach(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from training.train import RATE_AFTER, Plan, train
+    from training.train import RATE_AFTER, Material, Plan, train
 
     chosen, held = _items(args)
     rate = RATE_AFTER if args.start else Plan.rate
     plan = Plan(args.steps, args.width, args.minutes, rate=rate, processes=args.processes)
-    train(
-        plan, [*chosen, *held] if args.all else chosen, read_sources(), args.weights, args.start, args.drawn
-    )
+    material = Material([*chosen, *held] if args.all else chosen, read_sources(), args.drawn)
+    train(plan, material, args.weights, args.start)
 
 
 def _export(args: argparse.Namespace) -> None:

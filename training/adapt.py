@@ -14,7 +14,7 @@ from training.collection import SET, SOURCE, Frame
 from training.dataset import Item, Source
 from training.export import export, load_average
 from training.predict import fit
-from training.train import Plan, checkpoint, train
+from training.train import Material, Plan, checkpoint, train
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def adapt(
         log.info("train: what is trained on has changed since %s was begun: training begins again", weights)
         weights.unlink()
     mark.write_text(digest, encoding="ascii")
-    train(plan, items, _mixed(frames, open_data, sources), weights, wish.start)
+    train(plan, Material(items, _mixed(frames, open_data, sources)), weights, wish.start)
 
 
 def make_model(wish: Wish, items: Sequence[Item], weights: Path, model: Path) -> None:

@@ -58,11 +58,21 @@ class Plan:
     processes: int = 1  # each computes `batch` windows of a step
 
 
+@dataclass(frozen=True)
+class Material:
+    """What to train with."""
+
+    items: Sequence[Item]
+    sources: dict[str, Source]
+    drawn: Path | None = None  # folder of drawings to paste
+
+
 class Pictures:
     """Draws training windows. Pictures stay encoded in memory; 4,000 of them take about 700 MB."""
 
-    def __init__(self, items: Sequence[Item], sources: dict[str, Source], drawn: Path | None = None) -> None:
-        """Read the training data and the folder of drawings. Raises DataError if there is none."""
+    def __init__(self, material: Material) -> None:
+        """Read all of it. Raises DataError if there is no picture, or no drawing in the folder."""
+        items, sources = material.items, material.sources
         if not items:
             raise DataError("there is no picture to train on")
         self._items = items
@@ -80,7 +90,7 @@ class Pictures:
                 self._chances[kind] = of_kind / of_kind.sum()
         kinds = np.array([MIDDLES[kind] for kind in self._chances])
         self._kinds = kinds / kinds.sum()
-        self._pieces = self._cut_pieces(read_drawings(drawn) if drawn else [])
+        self._pieces = self._cut_pieces(read_drawings(material.drawn) if material.drawn else [])
 
     def _cut_pieces(self, drawings: list[Drawing]) -> Pieces:
         pieces, rng = Pieces(drawings), np.random.default_rng(0)
@@ -228,37 +238,23 @@ class Training:
                 self.average[name] = value.clone()
 
 
-def train(
-    plan: Plan,
-    items: Sequence[Item],
-    sources: dict[str, Source],
-    weights: Path,
-    start: Path | None,
-    drawn: Path | None = None,
-) -> None:
+def train(plan: Plan, material: Material, weights: Path, start: Path | None) -> None:
     """Train in the processes of the plan, until it is done. Raises DataError.
 
     Continues the training in ``weights`` if that exists, else begins from the checkpoint ``start``, or with
     random weights.
     """
-    processes.run(plan.processes, _train_one, plan, items, sources, weights, start, drawn)
+    processes.run(plan.processes, _train_one, plan, material, weights, start)
 
 
-def _train_one(
-    plan: Plan,
-    items: Sequence[Item],
-    sources: dict[str, Source],
-    weights: Path,
-    start: Path | None,
-    drawn: Path | None = None,
-) -> None:
+def _train_one(plan: Plan, material: Material, weights: Path, start: Path | None) -> None:
     training = Training(plan)
     if weights.exists():
         training.load(weights)
     elif start is not None:
         training.begin_from(start)
     if training.done < 1:
-        training.run(Pictures(items, sources, drawn), weights)
+        training.run(Pictures(material), weights)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.training.steps import train
 from training.__main__ import main
 from training.dataset import Image
 from training.paste import BACKGROUND, PERSON, TWO_WHEELER, Drawing, Piece, read_drawings
@@ -60,3 +61,11 @@ def test_what_exists_is_kept_and_a_number_is_always_the_same_object(folder: Path
     assert main(["draw", str(tmp_path), "--persons", "1", "--two-wheelers", "0", "--things", "0"]) == 0
     (again,) = tmp_path.iterdir()
     np.testing.assert_array_equal(cv2.imread(str(again), -1), cv2.imread(str(folder / again.name), -1))
+
+
+def test_a_training_pastes_them(
+    folder: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(data, tmp_path / "weights.pt", 1, "--drawn", str(folder)) == 0
+    assert train(data, tmp_path / "others.pt", 1, "--drawn", str(tmp_path)) == 1
+    assert f"there is no drawing in {tmp_path}" in capsys.readouterr().err

@@ -37,11 +37,11 @@ def test_a_training_that_was_killed_goes_on_as_if_it_had_not_been(data: Path, tm
 
     whole, parts = tmp_path / "whole.pt", tmp_path / "parts.pt"
     train(data, whole, 6)
-    from training.train import Pictures, Plan, Training
+    from training.train import Material, Pictures, Plan, Training
 
     plan = Plan(6, 8)
     first = Training(plan)
-    pictures = Pictures(split(read_manifest(data, read_sources()))[0], read_sources())
+    pictures = Pictures(Material(split(read_manifest(data, read_sources()))[0], read_sources()))
     for _ in range(3):
         first.advance(pictures)
     first.save(parts)

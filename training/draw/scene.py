@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from training.draw.shapes import Mesh, Points, normals, rotation
 
 FINER = 2  # rays for each pixel, in each direction
-SIZE = 320  # pixels of the drawn square, which is 1.25 times as high as the object
+SIZE = 320  # pixels of the drawn square, which is 2.5 times as high as the object
 TALLEST = 150  # pixels of an object in the result
 MARGINS = (60, 8, 60, 25)
 """Pixels of the drawn square to the left, above, right and below the object, for its shadow."""
