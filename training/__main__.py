@@ -25,12 +25,12 @@ from training.dataset import (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit codes: 0 done, 1 the data are not usable (the reason is printed), 2 wrong usage."""
+    """Exit codes: 0 done, 1 the data or files are not usable (the reason is printed), 2 wrong usage."""
     args = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
         args.run(args)
-    except DataError as error:
+    except (DataError, OSError) as error:
         print(f"training: {error}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
@@ -153,12 +153,11 @@ def _prepare(args: argparse.Namespace) -> None:
 def _draw(args: argparse.Namespace) -> None:
     from training.draw.drawings import Artist
 
-    args.folder.mkdir(parents=True, exist_ok=True)
-    artist = Artist()
+    artist = Artist(args.folder)
     wanted = {"person": args.persons, "two-wheeler": args.two_wheelers, "thing": args.things}
     for kind, count in wanted.items():
         for number in range(count):
-            artist.draw(kind, number, args.folder)
+            artist.draw(kind, number)
         print(f"{count} drawings of a {kind} in {args.folder}", flush=True)
 
 

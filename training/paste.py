@@ -3,11 +3,12 @@
 The sets have few pedestrians; each of them then appears in front of many backgrounds. After Dwibedi et al.
 (Cut, Paste and Learn, 2017) and Ghiasi et al. (Simple Copy-Paste, 2021). The sets have boxes and no masks, so
 a piece fades out towards its edges instead. Pieces of background are pasted too: otherwise the edge of a
-piece would be a sign of an object. Drawn objects (`training/drawn`) are pasted by their own masks.
+piece would be a sign of an object. Drawn objects (`training/draw`) are pasted by their own masks.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +26,10 @@ SHARES = (0.5, 0.25, 0.25)
 """Shares of persons, two-wheelers and background among the pieces."""
 DRAWN = 0.5
 """Share of the pieces of each kind that are drawn, if there are any."""
-SHARPEST = (0.0, 1.2)
+BLUR = (0.0, 1.2)
 """Standard deviation, in pixels, of the blur of a drawn piece, which is sharper than any camera's picture."""
+NAME = re.compile(r"(person|two-wheeler|thing)-\d+_(\d+)_(\d+)_(\d+)_(\d+)\.png")
+"""Of a drawing: its kind and number; left, top, right and bottom of its object."""
 LEAST_HEIGHT = 24.0  # pixels of an object in its own picture
 HEIGHTS = (14.0, 130.0)  # pixels of an object in the window
 LARGEST = 1.3  # scale of a piece
@@ -49,6 +52,7 @@ class Piece:
 class Drawing:
     """A drawn object, as the bytes of its file: decoded, 5,000 of them would take 400 MB."""
 
+    path: Path
     content: bytes  # PNG, BGRA; a shadow is black with a low alpha
     kind: int
     box: Floats
@@ -56,8 +60,8 @@ class Drawing:
     def piece(self) -> Piece:
         """Decode it. Raises DataError for a damaged file."""
         decoded = cv2.imdecode(np.frombuffer(self.content, np.uint8), cv2.IMREAD_UNCHANGED)
-        if decoded is None:
-            raise DataError("a drawing is damaged: remove the folder and draw again")
+        if decoded is None or decoded.ndim != 3 or decoded.shape[2] != 4:
+            raise DataError(f"{self.path} is no drawing: remove it, and draw again")
         image, alpha = np.asarray(decoded[..., :3], np.uint8), decoded[..., 3].astype(np.float32)
         return Piece(image, self.kind, self.box, np.asarray(alpha / 255, np.float32))
 
@@ -66,10 +70,10 @@ def read_drawings(folder: Path) -> list[Drawing]:
     """Read what ``python -m training draw`` wrote. Raises DataError for a folder without a drawing."""
     kinds = {"person": PERSON, "two-wheeler": TWO_WHEELER, "thing": BACKGROUND}
     found: list[Drawing] = []
-    for path in sorted(folder.glob("*-*_*_*_*_*.png")):
-        named, *corners = path.stem.split("_")
-        kind = kinds[named.rpartition("-")[0]]
-        found.append(Drawing(path.read_bytes(), kind, np.array(corners, np.float32)))
+    for path in sorted(folder.glob("*.png")):
+        if name := NAME.fullmatch(path.name):
+            kind, *corners = name.groups()
+            found.append(Drawing(path, path.read_bytes(), kinds[kind], np.array(corners, np.float32)))
     if not found:
         raise DataError(f"there is no drawing in {folder}")
     return found
@@ -145,7 +149,7 @@ def _scaled(piece: Piece, scale: float, rng: np.random.Generator) -> tuple[Float
         both = cv2.resize(
             np.dstack([piece.image * alpha, alpha]), None, fx=scale, fy=scale, interpolation=how
         )
-        sigma = float(rng.uniform(*SHARPEST))
+        sigma = float(rng.uniform(*BLUR))
         if sigma > 0.3:
             both = cv2.GaussianBlur(both, (0, 0), sigma)
         mask = np.asarray(both[..., 3:], np.float32)

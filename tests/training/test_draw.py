@@ -69,3 +69,9 @@ def test_a_training_pastes_them(
     assert train(data, tmp_path / "weights.pt", 1, "--drawn", str(folder)) == 0
     assert train(data, tmp_path / "others.pt", 1, "--drawn", str(tmp_path)) == 1
     assert f"there is no drawing in {tmp_path}" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert main(["draw", str(tmp_path / "file"), "--persons", "1"]) == 1
+    assert str(tmp_path / "file") in capsys.readouterr().err

@@ -118,9 +118,18 @@ def test_a_drawing_has_its_class_from_its_name(tmp_path: Path) -> None:
     assert only.box.tolist() == [10, 5, 30, 65]
 
 
-def test_a_folder_without_drawings_and_a_damaged_one_are_refused(tmp_path: Path) -> None:
+def test_other_files_are_no_drawings(tmp_path: Path) -> None:
+    for name in ("dog-1_1_2_3_4.png", "person-1_1_2_3.png", "photograph.png", "unfinished.new"):
+        (tmp_path / name).write_bytes(b"")
     with pytest.raises(DataError, match="there is no drawing in"):
         read_drawings(tmp_path)
-    (tmp_path / "person-00000_0_0_1_1.png").write_bytes(b"no picture")
-    with pytest.raises(DataError, match="a drawing is damaged"):
+
+
+@pytest.mark.parametrize("channels", [0, 1, 3])
+def test_a_damaged_drawing_is_named(tmp_path: Path, channels: int) -> None:
+    path = tmp_path / "person-00000_0_0_1_1.png"
+    path.write_bytes(b"no picture")
+    if channels:
+        cv2.imwrite(str(path), np.zeros((8, 8, channels), np.uint8))
+    with pytest.raises(DataError, match=f"{path} is no drawing"):
         read_drawings(tmp_path)[0].piece()

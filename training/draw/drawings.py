@@ -19,17 +19,26 @@ KINDS = ("person", "thing", "two-wheeler")
 
 
 class Artist:
-    def __init__(self) -> None:
+    """Draws into a folder. Files that exist are kept."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._drawn = {path.name.partition("_")[0] for path in folder.glob("*.png")}
         self._body = Body()
 
-    def draw(self, kind: str, number: int, folder: Path) -> None:
-        """Draw one object; a number gives always the same one. A file that exists is kept."""
-        if any(folder.glob(f"{kind}-{number:05d}_*.png")):
+    def draw(self, kind: str, number: int) -> None:
+        """Draw one object; a number gives always the same one."""
+        name = f"{kind}-{number:05d}"
+        if name in self._drawn:
             return
         rng = np.random.default_rng([number // 1000, number % 1000, KINDS.index(kind)])
         made = cut_out(self._meshes(kind, rng), rng)
-        name = "_".join([f"{kind}-{number:05d}", *map(str, made.box)])
-        cv2.imwrite(str(folder / f"{name}.png"), made.image)
+        fresh = self._folder / "unfinished.new"
+        fresh.write_bytes(cv2.imencode(".png", made.image)[1].tobytes())
+        fresh.replace(
+            self._folder / f"{'_'.join([name, *map(str, made.box)])}.png"
+        )  # whole, even after a kill
 
     def _meshes(self, kind: str, rng: np.random.Generator) -> list[Mesh]:
         if kind == "thing":
