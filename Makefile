@@ -26,7 +26,7 @@
 # make check-contract  AsyncAPI's own parser reads docs/reference/asyncapi.json; needs npm
 # make examples  messages of real runs into docs/reference/examples/, about 12 minutes, because one run waits for a broker
 # make check  format, lint, types, import rules
-# make train-smoke   trains a toy detector on drawn pictures, through every step; PyTorch is 900 MB
+# make train-smoke   trains a toy detector on drawn pictures, through every step; PyTorch is 900 MB, Anny with Warp 500 MB
 # make train  DATA=folder TEACHER=file  trains the detector that ships further, in two hours: training/README.md; MINUTES, PROCESSES, MODEL=file, FROM=checkpoint
 # make bench  compares the agent with motion and ffmpeg, and measures single stages: docs/performance.md
 #             QUICK=1: under 5 minutes  ONLY=quiet,latency: some parts
