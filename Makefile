@@ -188,6 +188,7 @@ $(VENV)/.training: setup.cfg pyproject.toml
 
 # -W default: PyTorch and LiteRT raise their own warnings.
 train-smoke: setup $(VENV)/.training
+	@SUDO="$(SUDO)" tests/testbed/install.sh
 	$(BIN)/python -m pytest -W default -n 2 --dist loadfile tests/training
 
 TAUGHT ?= build/taught

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from edge_agent.cli.collect import COLUMNS
+from tests.testbed.walker import FPS, film
 from training.agreement import Voice
 from training.dataset import Image
 from training.predict import Floats
@@ -82,3 +83,23 @@ def teacher(city: City, score: float = 0.8, calls: dict[int, int] | None = None)
         return np.array(rows, np.float32).reshape(-1, 6)
 
     return see
+
+
+def traffic(path: Path, city: City, seconds: int = 4) -> Path:
+    """A clip in which each object crosses the street once; it can be repeated."""
+    return film(path, _crossing(city, seconds * FPS), SIZE, {"crf": "18"})
+
+
+def _crossing(city: City, count: int) -> Iterator[Image]:
+    rng = np.random.default_rng(0)
+    street = np.asarray(rng.integers(*city.ground, (SIZE[1], SIZE[0], 3)), np.uint8)
+    order = (PERSON, VEHICLE, TWO_WHEELER, PERSON, TWO_WHEELER)
+    for number in range(count):
+        image, top = street.copy(), 6
+        for row, kind in enumerate(order):
+            (width, height), colour = city.shapes[kind]
+            done = (number / count + row / len(order)) % 1
+            left = round(done * (SIZE[0] + width)) - width
+            cv2.rectangle(image, (left, top), (left + width - 1, top + height - 1), colour, -1)
+            top += height + 7
+        yield image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,10 @@ import pytest
 from edge_agent.cli.arguments import parser
 from edge_agent.cli.main import main as edge_agent
 from edge_agent.commands.signature import make_key
-from tests.learn.cities import STEEP, collect, teacher
+from tests.learn.cities import STEEP, collect, teacher, traffic
+from tests.model_release.gateway import gateway_at, roll_out
+from tests.testbed.mosquitto import Authority
+from tests.update.wheel_server import WheelServer
 from training.agreement import Voice
 from training.learn import Evaluation, run
 from training.predict import described
@@ -81,6 +85,30 @@ def test_the_model_finds_more_at_a_camera_that_it_never_saw_and_is_released_sign
     key = str(second / "operator.pub.pem")
     assert edge_agent(["models", "verify", str(release), "--operator-key", key]) == 0
     assert "gatech-o2uy7" in (release / "model-card.md").read_text()
+
+
+def test_the_release_is_tried_and_used_by_a_gateway_of_the_city(
+    first: First, second: Path, learnt: Path, tmp_path: Path
+) -> None:
+    """The model in force sees hardly anything there: nothing that the new one could agree with."""
+    authority, operators = Authority(tmp_path / "ca"), tmp_path / "operators"
+    operators.mkdir()
+    shutil.copy(second / "operator.pub.pem", operators)
+    release, report = learnt / "releases/steep", tmp_path / "rollout.txt"
+    clip = traffic(tmp_path / "street.mp4", STEEP)
+    with (
+        WheelServer(tmp_path / "server", authority) as server,
+        gateway_at(tmp_path, clip, authority, operators, first.model) as gateway,
+    ):
+        shutil.copy(release / "steep.tflite", server.served)
+        made = release, f"{server.url}/steep.tflite", second / "operator.pem"
+        assert roll_out(*made, gateway, report) == 3
+        assert "a switch would be refused: the model in force saw only" in report.read_text()
+        assert roll_out(*made, gateway, report, "--ignore-results") == 3, "dt-002 is offline"
+        assert "de-tham/dt-001: in force" in report.read_text()
+        beat = gateway.agent.wait_for_status(lambda b: b["model"].get("phase") == "probation", "the switch")
+        assert beat["detector"]["name"] == "steep"
+        assert beat["model"]["sha256"] == hashlib.sha256((release / "steep.tflite").read_bytes()).hexdigest()
 
 
 def test_what_is_done_is_not_done_again(first: First, second: Path, learnt: Path) -> None:
