@@ -150,7 +150,11 @@ def test_a_gateway_that_takes_no_model_is_left_out() -> None:
 
 
 def test_a_gateway_that_has_seen_too_little_is_left_out_until_it_is_tried_again() -> None:
-    few = {**TRIED, "objects": 12, "refusal": "only 12 objects were seen, at least 100 are needed"}
+    few = {
+        **TRIED,
+        "objects": 12,
+        "refusal": "the model in force saw only 12 objects, at least 100 are needed",
+    }
     fleet = Fleet(2)
     fleet.says("dt-001", **few)
     fleet.begin()

@@ -161,7 +161,7 @@ def test_a_model_that_sees_nothing_is_refused_and_where_it_is_forced_goes_back_b
         life.minutes(15, SEEN)
         life.ask("t-1", **blind.arguments(for_s=10))
         life.later(11)
-        with pytest.raises(CommandRefused, match="only 0 objects were seen"):
+        with pytest.raises(CommandRefused, match="the model in force saw only 0 objects"):
             life.ask(action="switch", sha256=blind.sha256)
         force(life, blind)
         life.minutes(28, [])

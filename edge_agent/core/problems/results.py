@@ -40,8 +40,8 @@ MODELS: Sentences = {
         "{origin}; {agreement}; lệnh bắt buộc chuyển",
     ),
     "model-few-objects": (
-        "only {objects} objects were seen, at least {least} are needed",
-        "mới phát hiện {objects} người, phương tiện, cần ít nhất {least}",
+        "the model in force saw only {objects} objects, at least {least} are needed",
+        "mô hình đang dùng mới phát hiện {objects} người, phương tiện, cần ít nhất {least}",
     ),
     "model-low-agreement": (
         "the two models agree on {agreement:.2f} of the objects, at least {least} is needed",

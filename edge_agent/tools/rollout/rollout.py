@@ -228,7 +228,8 @@ class Rollout:
             return True
         if model.objects >= ENOUGH_OBJECTS:
             raise RolloutStopped(f"{member.name}: the gateway does not use the model: {model.refusal}")
-        self._leave_out(member, f"{model.refusal}; try it again for longer (--again --shadow-s)")
+        longer = "try it again for longer (--again --shadow-s)"
+        self._leave_out(member, f"{model.refusal}; {longer}, or use it nevertheless (--ignore-results)")
         return False
 
     def _leave_out(self, member: RolloutMember, why: str) -> None:
