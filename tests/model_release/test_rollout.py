@@ -36,7 +36,9 @@ class Fleet:
             self.send, self.lines.append,
         )  # fmt: skip
 
-    def says(self, name: str, state: str = "online", runs: str = OLD, **model: Any) -> None:
+    def says(
+        self, name: str, state: str = "online", runs: str = OLD, *, heartbeat_too: bool = True, **model: Any
+    ) -> None:
         box = FakeGateway(name)
         topic, birth = box.birth("s")
         document = json.loads(birth) | {"detector": {"name": "street", "model_sha256": runs}}
@@ -47,7 +49,7 @@ class Fleet:
             (topic, json.dumps(document).encode()),
             (heartbeat_topic, json.dumps(health).encode()),
         ):
-            if state == "online" or not at.endswith("heartbeat"):
+            if (state == "online" and heartbeat_too) or not at.endswith("heartbeat"):
                 self.board.receive(at, payload, False, self.mono, 0)
 
     def send(self, key: tuple[str, str], args: dict[str, Any]) -> None:
@@ -206,5 +208,41 @@ def test_what_was_given_up_is_tried_again_only_when_asked_for() -> None:
     fleet = Fleet(1, replace(OPTIONS, again=True))
     fleet.says("dt-001", **gave_up)
     fleet.begin()
+    assert fleet.steps(60)
+    assert fleet.switched() == ["dt-001"]
+
+
+@pytest.mark.parametrize("begins_in_force", [False, True])
+def test_the_heartbeat_after_a_fall_back_says_why_and_nothing_is_sent_before(begins_in_force: bool) -> None:
+    fleet = Fleet(1, replace(OPTIONS, soak_s=100.0))
+    if begins_in_force:
+        fleet.says("dt-001", runs=SHA, phase="probation", sha256=SHA)
+    fleet.begin()
+    fleet.steps(10)
+    asked = list(fleet.asked)
+    fleet.says("dt-001", heartbeat_too=False)
+    fleet.steps(30)
+    assert fleet.asked == asked
+    fleet.says("dt-001", reverted=SHA, reverted_at="t", why="counts")
+    with pytest.raises(RolloutStopped, match="gave up the model: counts"):
+        fleet.steps(1)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_lost_reply_does_not_end_it(again: bool) -> None:
+    """The gateway's own reports say that it has tried the model."""
+    fleet = Fleet(1, replace(OPTIONS, again=again))
+    if again:
+        fleet.says("dt-001", **TRIED, refusal="too few")
+    fleet.begin()
+    fleet.obey = False
+    fleet.steps(5)
+    assert fleet.asked == [("dt-001", "try")]
+    fleet.rollout.answer(("de-tham", "dt-001"), "try", "running", "ok", "")
+    if again:
+        fleet.says("dt-001", phase="shadow", sha256=SHA)
+        fleet.steps(5)
+    fleet.obey = True
+    fleet.says("dt-001", **TRIED)
     assert fleet.steps(60)
     assert fleet.switched() == ["dt-001"]

@@ -76,6 +76,7 @@ class FleetGateway:
     version: str | None = None
     model: str | None = None  # name of the detector's model
     model_sha256: str | None = None
+    model_changed: bool = False  # since the latest heartbeat, which is about the model before
     health: ReceivedHealth | None = None
     degraded: list[str] = field(default_factory=list)
     heartbeat_mono: float | None = None  # time of its latest heartbeat
@@ -222,7 +223,9 @@ class FleetStatus:
             case BirthMessage(inventory=inventory) if inventory is not None:
                 box.version = terminal_safe(inventory.version)
                 box.model = terminal_safe(inventory.detector.name)
-                box.model_sha256 = inventory.detector.model_sha256
+                sha256 = inventory.detector.model_sha256
+                box.model_changed |= box.model_sha256 not in (None, sha256)
+                box.model_sha256 = sha256
             case HeartbeatMessage(health=health):
                 self._beat(box, health, mono)
 
@@ -239,7 +242,7 @@ class FleetStatus:
         box.state, box.session, box.reason = state, session, terminal_safe(reason)
 
     def _beat(self, box: FleetGateway, health: ReceivedHealth, mono: float) -> None:
-        box.health, box.heartbeat_mono = health, mono
+        box.health, box.heartbeat_mono, box.model_changed = health, mono, False
         box.version = terminal_safe(health.version) or box.version
         box.degraded = [terminal_safe(line) for line in health.degraded]
         if box.state is None or (box.state == "offline" and health.session != box.session):

@@ -14,7 +14,7 @@ from edge_agent.model_release.agreement import ENOUGH_OBJECTS
 from edge_agent.tools.gateways.fleet_status import FleetGateway, FleetStatus
 from edge_agent.wire.received.health import ReceivedModelHealth
 
-RolloutState = Literal["offline", "unheard", "waits", "shadow", "tried", "in force", "given up"]
+RolloutState = Literal["offline", "unheard", "changed", "waits", "shadow", "tried", "in force", "given up"]
 NO_FIGURES_S = 1800.0
 """Longest wait for an effect after a command's duration: a link may be slow, or a heartbeat lost."""
 
@@ -49,7 +49,7 @@ class RolloutMember:
     printed: set[str] = field(default_factory=set)  # lines that were printed
     asked: dict[str, float] = field(default_factory=dict)  # action -> when, monotonic
     answered: set[str] = field(default_factory=set)  # actions with any answer
-    done: set[str] = field(default_factory=set)  # actions that have succeeded
+    old_result: bool = False  # a ``try`` was sent; the gateway may still report the result of an earlier one
     in_force_mono: float | None = None  # since when this rollout knows that it runs the model
     away_mono: float | None = None  # since when it has been offline
     forgiven_at: str | None = None  # when it gave the model up before this rollout; this is ignored
@@ -68,6 +68,8 @@ def rollout_state(box: FleetGateway, sha256: str) -> RolloutState:
     model = box.health.model
     if box.model_sha256 == sha256:
         return "in force"
+    if box.model_changed:  # the next heartbeat says why
+        return "changed"
     if model.reverted == sha256:
         return "given up"
     if model.sha256 == sha256 and model.phase in ("shadow", "tried"):
@@ -131,7 +133,8 @@ class Rollout:
         if status in ("failed", "rejected", "expired"):
             raise RolloutStopped(f"{member.name}: {action} {status}: {text}")
         if status == "succeeded":
-            member.done.add(action)
+            if action == "try":
+                member.old_result = False
             self._print_once(member, text)
 
     def step(self, now_mono: float) -> bool:
@@ -187,8 +190,10 @@ class Rollout:
             case "given up":
                 self._check_given_up(member)
             case "shadow":
+                member.old_result = False
                 self._print_once(member, "in shadow mode, beside the model in force")
             case "tried" if self._wants_another_try(member):
+                member.old_result = True
                 self._ask(member, "try", now_mono, self._options.shadow_s)
             case "tried":
                 if self._passes(member, self._model(member)):
@@ -214,10 +219,10 @@ class Rollout:
         self._send(member.key, {"action": action, **args})
 
     def _wants_another_try(self, member: RolloutMember) -> bool:
-        """Return whether the gateway must try the model again. Also True until a ``try`` that this rollout
-        sent has succeeded, because the gateway may still report the result of an earlier try."""
+        """Return whether the gateway must try the model again, or has been told to and reports an earlier
+        result. Its answer may be lost: shadow mode, or a result where there was none, counts, too."""
         if "try" in member.asked:
-            return "try" not in member.done
+            return member.old_result
         return self._options.again and self._model(member).refusal is not None
 
     def _passes(self, member: RolloutMember, model: ReceivedModelHealth) -> bool:
