@@ -79,6 +79,7 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
     replace a file by a symbolic link. They are written to the medium with the caller's rights.
     """
     from edge_agent import config
+    from edge_agent.core.state_file import sync_folder
 
     settings = config.load(args.config, no_secrets=True)
     state_dir, gateway = settings.state_dir, settings.gateway.id
@@ -86,6 +87,7 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
         raise UsageError(f"there is no folder {args.folder}: is the medium mounted? Nothing was copied")
     target, by = args.folder / gateway, args.by or getpass.getuser()
     target.mkdir(exist_ok=True)
+    sync_folder(args.folder)
     moved: list[str] = []  # the id of the collection of each copied frame
     reported = 0
     try:
@@ -103,7 +105,7 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
 def _move(state_dir: Path, target: Path) -> Iterator[str]:
     """Move each frame to the medium. Yield the id of the frame's collection once the frame is removed from
     the gateway."""
-    from edge_agent.core.state_file import read_bounded
+    from edge_agent.core.state_file import read_bounded, sync_folder
     from edge_agent.evidence.media_index import MediaName
     from edge_agent.host.system.process import as_agent
 
@@ -118,6 +120,7 @@ def _move(state_dir: Path, target: Path) -> Iterator[str]:
         except FileNotFoundError:  # the agent has just sent it
             continue
         _write(target / f"{name.camera}_{name.day}_{path.name}", sealed)
+        sync_folder(target)  # a new file is on the medium only when its folder is
         with as_agent(state_dir):
             path.unlink(missing_ok=True)
         yield name.event_id

@@ -104,6 +104,27 @@ def test_a_medium_that_is_not_there_gets_no_frame(tmp_path: Path, capsys: pytest
         assert not (tmp_path / "stick").exists()
 
 
+def test_a_frame_leaves_the_gateway_when_file_and_folder_are_on_the_medium(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stick may be pulled right after the command has ended."""
+    real, on_medium = os.fsync, []
+    with box_in(tmp_path) as box:
+
+        def fsync(handle: int) -> None:
+            real(handle)
+            on_medium.append((Path(os.readlink(f"/proc/self/fd/{handle}")), len(box.files)))
+
+        box.ask(cameras=["cam-1"], send=False)
+        box.show("cam-1")
+        (tmp_path / "stick").mkdir()
+        monkeypatch.setattr(os, "fsync", fsync)
+        assert main(["collect", "export", str(tmp_path / "stick"), str(tmp_path / "edge-agent.yaml")]) == 0
+        monkeypatch.undo()
+    (file,) = (tmp_path / "stick").rglob("*.sealed")
+    assert {(path, 1) for path in (tmp_path / "stick", file.parent, file)} <= set(on_medium)
+
+
 def test_what_was_copied_before_the_medium_was_full_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
