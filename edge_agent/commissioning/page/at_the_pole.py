@@ -30,6 +30,7 @@ _SUB_STREAM = (
 )
 AT_THE_POLE: Sentences = {
     "agent-mute": _RESTART,
+    "agent-unauthorized": _RESTART,
     "agent-other-config": _RESTART,
     "agent-stopped": _RESTART,
     "delivery-no-agent": _RESTART,

@@ -16,8 +16,9 @@ from edge_agent.tools.doctor.words import said_of
 from tests.capture import rig
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.poe_switch import COMMUNITY, PoeSwitch, is_installed
+from tests.testbed.rtsp import RtspServer
 from tests.testbed.scripted_rtsp import ScriptedRtsp
-from tests.tools.doctor.conftest import StrictCamera, camera, examined
+from tests.tools.doctor.conftest import PASSWORD, StrictCamera, camera, examined
 
 
 def test_agent_and_doctor_show_a_wrong_password_twice_in_all(tmp_path: Path, password: str) -> None:
@@ -35,6 +36,21 @@ def test_agent_and_doctor_show_a_wrong_password_twice_in_all(tmp_path: Path, pas
     assert f"sudo rm {tmp_path}/state/camera-logins.json" in str(reported[0].todo), (
         "where this agent keeps it"
     )
+
+
+def test_an_agent_that_still_has_the_old_password_is_red(
+    tmp_path: Path, cameras: RtspServer, password: str
+) -> None:
+    """The point would pass, although the agent gets no picture."""
+    Path(password).write_text("wrong\n", encoding="utf-8")
+    gate = camera("gate", cameras.url("/good"), password)
+    config = write_config(tmp_path, cameras=[gate], detector="none")
+    with AgentProcess(config) as agent:
+        agent.wait_for_status(lambda beat: beat["cameras"]["gate"]["cause"] == "unauthorized", "a refusal")
+        Path(password).write_text(f"{PASSWORD}\n", encoding="utf-8")
+        reported = examined(config, "--lang", "en")
+    assert reported.line("gate").finding == "camera-good"
+    assert reported.line("gate/agent").finding == "agent-unauthorized"
 
 
 BASIC = 'RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm="camera"'

@@ -87,13 +87,14 @@ class CameraCheck:
 
     def run(self) -> Sequence[CheckResult]:
         measured = self._measure()
+        # If neither doctor nor the agent can read a stream, one line says so, not two.
+        known = set()
+        if any(result.finding.startswith("still-un") for result in measured):
+            known.add("main-trouble")
+        if self.measurement.measured.width is None:
+            known.add("agent-unauthorized")
         of_agent = _agent_results(self._camera.id, self._agent)
-        # If neither doctor nor the agent can read the main stream, one line says so, not two.
-        unreadable = any(result.finding.startswith("still-un") for result in measured)
-        return [
-            *measured,
-            *(each for each in of_agent if not (unreadable and each.finding == "main-trouble")),
-        ]
+        return [*measured, *(each for each in of_agent if each.finding not in known)]
 
     def _measure(self) -> Sequence[CheckResult]:
         camera = self._camera
@@ -246,6 +247,8 @@ def check_firmware(settings: Settings, identities: Mapping[str, CameraIdentity])
 def _agent_results(camera_id: str, agent: CameraHealth | None) -> Iterator[CheckResult]:
     if agent is None:
         return
+    if agent.cause == Cause.UNAUTHORIZED:
+        yield CheckResult(f"{camera_id}/agent", "agent-unauthorized")
     if tampered := [state for state in agent.view if state in TAMPER]:
         yield CheckResult(
             f"{camera_id}/view", "view-tampered", {"states": named_in_both(STATUS, "view", tampered)}

@@ -75,12 +75,14 @@ CAMERAS: dict[str, Wording] = {
     "camera-unauthorized": red(
         "{detail}",
         "{detail}",
-        "correct the user name and the password file; a corrected password is tried at once. Because cameras "
-        "lock after wrong passwords, all programs of the gateway together try a wrong one at most twice an "
-        "hour. If you changed the password in the camera instead, run: sudo rm {logins}",
-        "sửa tên đăng nhập và tệp mật khẩu; mật khẩu mới sẽ được thử ngay. Một mật khẩu sai chỉ được thử hai "
-        "lần mỗi giờ, tính chung mọi chương trình trên thiết bị, vì sai nhiều lần thì camera khóa tài khoản. "
-        "Nếu đổi mật khẩu trên camera chứ không sửa tệp thì chạy: sudo rm {logins}",
+        "correct the user name and the password file, then run: sudo systemctl restart edge-agent; the "
+        "corrected password is tried at once. Because cameras lock after wrong passwords, all programs of "
+        "the gateway together try a wrong one at most twice an hour. If you changed the password in the "
+        "camera instead, run: sudo rm {logins}",
+        "sửa tên đăng nhập và tệp mật khẩu, rồi chạy: sudo systemctl restart edge-agent; mật khẩu mới sẽ "
+        "được thử ngay. Một mật khẩu sai chỉ được thử hai lần mỗi giờ, tính chung mọi chương trình trên "
+        "thiết bị, vì sai nhiều lần thì camera khóa tài khoản. Nếu đổi mật khẩu trên camera chứ không sửa "
+        "tệp thì chạy: sudo rm {logins}",
     ),
     "camera-basic-only": red(
         "it offers Basic login only, which sends user and password readable; the agent did not log in",
@@ -292,6 +294,12 @@ CAMERAS: dict[str, Wording] = {
         "camera hiện không cho thêm kết nối xem luồng chính; phần mềm đang chạy không báo lỗi về luồng này",
         "close other viewers of the main stream, then run it again",
         "tắt bớt kết nối xem luồng chính, rồi chạy lại",
+    ),
+    "agent-unauthorized": red(
+        "doctor can log in, but the running agent cannot: it has read the password at its start",
+        "doctor đăng nhập được, nhưng phần mềm đang chạy thì không: phần mềm chỉ đọc mật khẩu khi khởi động",
+        "run: sudo systemctl restart edge-agent",
+        "chạy: sudo systemctl restart edge-agent",
     ),
     "main-trouble": yellow(
         "its main stream, for clips, is not available: {reason}; clips are made from the sub-stream",
