@@ -107,7 +107,7 @@ def test_the_reason_is_vietnamese_too_also_after_a_restart(tmp_path: Path) -> No
     assert str(line).endswith("something answers at its address")
     said = CATALOGUE.say(line.problem, "vi")
     assert said is not None
-    assert said.endswith("tại địa chỉ của camera vẫn có thiết bị trả lời"), said
+    assert said.endswith("tại địa chỉ của camera vẫn có máy trả lời"), said
 
 
 def test_a_switch_that_never_answers_does_not_keep_another_camera_from_its_turn(

@@ -98,7 +98,7 @@ def test_a_reworded_sentence_is_rendered_from_the_readers_catalogue() -> None:
     newer = Catalogue({"disk-full": ("the disk is {percent} % full: delete something", "…")})
     text = newer.text("disk-full", percent=95)
     assert text == "the disk is 95 % full: delete something"
-    assert CATALOGUE.say(text.problem, "vi") == "ổ đĩa đầy 95%"
+    assert CATALOGUE.say(text.problem, "vi") == "ổ đĩa đã dùng 95%"
     assert CATALOGUE.say(text.problem, "en") == "disk 95 % full"
 
 

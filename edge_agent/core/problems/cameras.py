@@ -51,7 +51,7 @@ STATES: Sentences = {
     "camera-power-port": ("switch {switch}, port {port}", "bộ chia mạng {switch}, cổng {port}"),
     "camera-power-answers": (
         "something answers at its address",
-        "tại địa chỉ của camera vẫn có thiết bị trả lời",
+        "tại địa chỉ của camera vẫn có máy trả lời",
     ),
     "camera-power-port-off": (
         "port {port} is switched off at the switch",

@@ -23,7 +23,7 @@ ATTEMPTS: Sentences = {
         "{host} closed the connection during sign-on",
         "{host} ngắt kết nối khi đang đăng nhập",
     ),
-    "connect-unreachable": ("{host} is unreachable: {error}", "không kết nối được tới {host}: {error}"),
+    "connect-unreachable": ("{host} is unreachable: {error}", "không kết nối được với {host}: {error}"),
     "connect-failed": ("connecting failed: {error}", "kết nối không thành công: {error}"),
     "connect-too-slow": (
         "{host} does not finish the sign-on in time",
@@ -41,7 +41,7 @@ ATTEMPTS: Sentences = {
         "{host} closed the connection during sign-on: does that port speak MQTT without TLS?",
         "{host} ngắt kết nối khi đang đăng nhập: có thể cổng đó không nhận MQTT, hoặc chỉ nhận qua TLS",
     ),
-    "session-lost": ("the connection to {host} was lost", "mất kết nối tới {host}"),
+    "session-lost": ("the connection to {host} was lost", "mất kết nối với {host}"),
     "session-silent": (
         "{host} has been silent for {seconds} s",
         "{host} đã {seconds} giây không gửi gì",

@@ -31,7 +31,7 @@ BOARD: Sentences = {
         "sụt áp: bộ nguồn quá yếu",
     ),
     "throttled": ("the processor is throttled", "bộ xử lý bị giảm tốc"),
-    "disk-full": ("disk {percent} % full", "ổ đĩa đầy {percent}%"),
+    "disk-full": ("disk {percent} % full", "ổ đĩa đã dùng {percent}%"),
     "memory-full": ("memory {percent} % used", "bộ nhớ đã dùng {percent}%"),
     "temperature-critical": (
         "temperature {celsius} C, critical from {limit}",

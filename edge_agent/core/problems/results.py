@@ -96,7 +96,7 @@ CLIPS: Sentences = {
     ),
     "camera-connection-lost": (
         "the connection to the camera was lost",
-        "mất kết nối tới camera",
+        "mất kết nối với camera",
     ),
     "camera-settings-changed": (
         "the settings of the camera were changed",

@@ -226,10 +226,10 @@ CAMERAS: Sentences = {
     ),
     "ntp-wrong": ("--ntp {text!r} is not an IPv4 address", "--ntp {text!r} không phải là địa chỉ IPv4"),
     "no-time-here": (
-        "this gateway is not a time server for {host}: fill in serve_time in the sheet, then fleet build and "
-        "prepare.yml, or name another server: --ntp 10.0.0.1",
-        "thiết bị này không cấp giờ cho {host}: điền cột serve_time trong danh sách điểm, rồi chạy fleet "
-        "build và prepare.yml, hoặc dùng máy chủ giờ khác: --ntp 10.0.0.1",
+        "this gateway is not a time server for {host}: fill in serve_time in the sheet, then run python3 -m "
+        "fleet build and prepare.yml, or name another server: --ntp 10.0.0.1",
+        "thiết bị này không cấp giờ cho {host}: điền cột serve_time trong danh sách điểm, rồi chạy python3 "
+        "-m fleet build và prepare.yml, hoặc dùng máy chủ giờ khác: --ntp 10.0.0.1",
     ),
     "password-alone": (
         "--camera-password-file needs --camera-username",

@@ -288,7 +288,7 @@ def test_a_reworded_line_is_shown_by_its_code(house: House, browser: Browser) ->
     lines, problems = [line, "a newer line", "bare"], [problem, newer, None]
     house.take(OURS.heartbeat("s", degraded=lines, problems=problems))
     page = browser.get("/sites/dt-001").text
-    assert f'<li><span title="{line}">ổ đĩa đầy 95%</span></li>' in page
+    assert f'<li><span title="{line}">ổ đĩa đã dùng 95%</span></li>' in page
     assert '<li><span lang="en">a newer line</span></li>' in page
     assert '<li><span lang="en">bare</span></li>' in page
     browser.get("/language/en")
@@ -328,7 +328,7 @@ def test_an_alert_a_reply_and_a_state_are_stored_with_their_codes(house: House, 
         alert_rows.write(batch.connection, AlertChange(AlertChangeKind.OPENED, opened))
     [restored] = house.store.query(lambda connection: alert_rows.read(connection, ["de-tham"], 2)).alerts
     assert problem_of(restored.text) == disk.problem
-    assert "ổ đĩa đầy 97%" in browser.get("/alerts").text
+    assert "ổ đĩa đã dùng 97%" in browser.get("/alerts").text
     assert "mất kết nối</span>" in browser.get("/sites/dt-001").text
     with house.store.batch() as batch:
         for table in (tables.alert, tables.presence):

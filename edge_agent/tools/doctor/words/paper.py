@@ -48,8 +48,8 @@ PAPER: dict[Lang, dict[str, str]] = {
         "passed": "Đủ điều kiện nghiệm thu đưa vào sử dụng.",
         "accepted_end": "Đủ điều kiện nghiệm thu đưa vào sử dụng với các tồn tại nêu tại mục IV; bên "
         "B có trách nhiệm khắc phục các tồn tại này.",
-        "failed": "Chưa đủ điều kiện nghiệm thu. Bên B khắc phục các lỗi nêu tại mục III, sau đó hai bên "
-        "kiểm tra lại.",
+        "failed": "Chưa đủ điều kiện nghiệm thu. Bên B khắc phục các hạng mục không đạt nêu tại mục III, sau "
+        "đó hai bên kiểm tra lại.",
         "pending": "Các hạng mục kiểm tra được tại điểm đều đạt, trừ các tồn tại nêu tại mục IV (nếu có). "
         "Còn chờ trung tâm xác nhận điểm và xác nhận đã nhận sự kiện của thiết bị; chỉ khi đó mới đủ điều "
         "kiện nghiệm thu đưa vào sử dụng.",
