@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, false, func, select, tuple_
 
 from edge_central.retention.deletion_plans import DeletionTarget
 from edge_central.store import tables
@@ -173,7 +173,7 @@ def _searches(connection: Connection, before_ms: int, after: Any, most: int, now
     query = query.where(columns.id > (after or ""), columns.asked_ms < before_ms)
     found = connection.execute(query.order_by(columns.id).limit(most)).all()
     on_hold = _with_passage_holds(connection, [row.key for row in found], now_ms)
-    _delete_without_hold(connection, on_hold)
+    _delete_without_hold(connection, on_hold, now_ms)
     deleted = [row for row in found if row.key not in on_hold]
     ids = [row.key for row in deleted]
     of_search = (tables.search_picture, tables.search_scene, tables.search_match, tables.search_answer)
@@ -183,17 +183,23 @@ def _searches(connection: Connection, before_ms: int, after: Any, most: int, now
     return found, deleted
 
 
-def _with_passage_holds(connection: Connection, searches: Sequence[str], now_ms: int | None) -> set[str]:
-    """Return the searches with a passage that a gateway keeps, or shall keep, until after ``now_ms``."""
+def _in_force(now_ms: int | None) -> ColumnElement[bool]:
+    """Return the condition for holds of passages that a gateway keeps, or shall keep, until after
+    ``now_ms``; None: the time is not known, and no hold counts."""
     if now_ms is None:
-        return set()
+        return false()
     columns = tables.passage_hold.c
-    in_force = (columns.status.in_(("asked", "sent", "kept")), columns.until_ms > now_ms)
-    query = select(columns.search).where(columns.search.in_(searches), *in_force)
+    return and_(columns.status.in_(("asked", "sent", "kept")), columns.until_ms > now_ms)
+
+
+def _with_passage_holds(connection: Connection, searches: Sequence[str], now_ms: int | None) -> set[str]:
+    """Return the searches with a passage on hold."""
+    columns = tables.passage_hold.c
+    query = select(columns.search).where(columns.search.in_(searches), _in_force(now_ms))
     return set(connection.scalars(query))
 
 
-def _delete_without_hold(connection: Connection, searches: Collection[str]) -> None:
+def _delete_without_hold(connection: Connection, searches: Collection[str], now_ms: int | None) -> None:
     """Delete these searches' matches and pictures, except passages on hold: others show uninvolved people."""
     held = tables.passage_hold.c
     for table in (tables.search_match, tables.search_picture, tables.search_scene):
@@ -203,7 +209,7 @@ def _delete_without_hold(connection: Connection, searches: Collection[str]) -> N
             held.gateway == columns.gateway,
             held.passage == columns.passage,
         )
-        has_hold = select(held.command).where(*of_row).exists()
+        has_hold = select(held.command).where(*of_row, _in_force(now_ms)).exists()
         connection.execute(delete(table).where(columns.search.in_(sorted(searches)), ~has_hold))
 
 

@@ -137,6 +137,11 @@ def _stamps(
     yield tables.loss.c.received_ms, tables.loss.c.gateway.in_(gateways)
     subjects = select(tables.handling.c.subject).where(tables.handling.c.ward.in_(wards))
     yield tables.handling_step.c.at_ms, tables.handling_step.c.subject.in_(subjects)
+    handling, claim = tables.handling.c, tables.claim.c
+    for column in (handling.acknowledged_ms, handling.closed_ms):
+        yield column, handling.ward.in_(wards)
+    for column in (claim.received_ms, claim.last_ms, claim.answered_ms, claim.withdrawn_ms):
+        yield column, claim.ward.in_(wards)
     if exclusive_database:
         for end in (interval.from_ms, interval.to_ms):
             yield end, interval.layer == "centre"

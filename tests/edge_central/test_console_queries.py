@@ -91,6 +91,7 @@ def test_the_incident_log_is_the_same_on_both_databases(connection: Connection, 
     (row,) = read_queue(connection, EVERYWHERE, NOW_MS).items
     assert (row.rings, row.count, read_queue(connection, ELSEWHERE, NOW_MS).items) == (True, 2, ())
     subject, other = find_subjects(connection, EVERYWHERE, [row.name])
+    assert len(find_subjects(connection, EVERYWHERE, [subject, other, row.name], most=1)) == 2
     assert find_subject(connection, EVERYWHERE, subject) == "de-tham"
     assert find_subject(connection, ELSEWHERE, subject) is None
     assert acknowledge_all(connection, by, {subject: row.ward})

@@ -211,6 +211,11 @@ def test_rows_from_a_wrong_clock_get_corrected_times(ingest: IngestHarness) -> N
     centre.wait(10)
     centre.system.wrong_ms = 0
     ingest.write(box.event(2), box.event(5), now_ms=centre.clock.now_ms())
+    now_ms = centre.clock.now_ms()
+    ingest.insert(tables.handling, {"subject": "alert 1", "ward": box.ward, "acknowledged_ms": now_ms})
+    times = dict.fromkeys(("received_ms", "last_ms", "answered_ms"), now_ms)
+    of_box = dict.fromkeys(("serial", "claim_id", "key", "site", "state"), "x")
+    ingest.insert(tables.claim, {**of_box, **times, "ward": box.ward, "jws": b""})
     true_ms = centre.system.true_ms
     centre.gateways(0, 0, 0)
     centre.wait()
@@ -223,6 +228,10 @@ def test_rows_from_a_wrong_clock_get_corrected_times(ingest: IngestHarness) -> N
     assert arrived == [NOW_MS, true_ms, true_ms]
     (gap,) = ingest.store.load().streams[box.id, box.epoch].gaps
     assert gap.found_ms == true_ms
+    (handling,) = ingest.rows(tables.handling)
+    assert (handling.acknowledged_ms, handling.closed_ms) == (true_ms, None)
+    (claim,) = ingest.rows(tables.claim)
+    assert (claim.received_ms, claim.last_ms, claim.answered_ms) == (true_ms, true_ms, true_ms)
     assert ingest.store.query(lambda connection: read_clock_record(connection, "central")) is None, (
         "not readable"
     )

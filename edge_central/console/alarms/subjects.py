@@ -60,6 +60,8 @@ def find_subjects(
                 if ward is not None:
                     found[subject] = ward
     for first in range(0, len(rows), _QUERY_ROWS):
+        if len(found) >= most:
+            break
         which = [
             and_(_O.alarm_row == row_id, _O.cursor <= cursor)
             for row_id, cursor in rows[first : first + _QUERY_ROWS]

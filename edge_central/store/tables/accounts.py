@@ -110,6 +110,14 @@ handling = Table(
 # The open incidents of one officer, without reading years of closed ones.
 _open = handling.c.outcome.is_(None)
 Index("handling_open_of", handling.c.owner, sqlite_where=_open, postgresql_where=_open)
+# The newest acknowledgements, which the console reads several times a second.
+_acknowledged = handling.c.acknowledged_ms.is_not(None)
+Index(
+    "handling_acknowledged",
+    handling.c.acknowledged_ms,
+    sqlite_where=_acknowledged,
+    postgresql_where=_acknowledged,
+)
 
 handling_step = Table(
     "handling_step",

@@ -228,6 +228,8 @@ def hold_row(house: House) -> Any:
 def test_a_hold_is_asked_for_and_its_state_is_shown(city: House) -> None:
     lan = city.browser("lan")
     page, case = added(city, lan)
+    for wrong in ("0000900000000", "91", "٩٠"):
+        assert lan.post(f"{page}/hold", {"days": wrong}, page=page).status_code == 400
     assert lan.post(f"{page}/hold", {"days": "90"}, page=page).status_code == 303
     row = hold_row(city)
     assert (row.asked_by, row.case_number, row.until_ms - row.asked_ms) == ("lan", "7/2026", 90 * DAY_MS)
