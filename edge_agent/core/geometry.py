@@ -18,12 +18,17 @@ Exact = tuple[Fraction, Fraction]
 Span = tuple[float, float, float, float]
 
 
+_LAST = 1 - 2**-40
+"""Largest coordinate of a point: the right and lower edges of the picture belong to the polygons that touch
+them. Feet that the picture cuts off are at 1."""
+
+
 def contains(polygon: Polygon, point: Point) -> bool:
     """Return whether the point is inside, by the even-odd rule. Source: W. R. Franklin, "PNPOLY".
 
     A point on an edge belongs to one of the two polygons that share the edge, not to both.
     """
-    x, y = point
+    x, y = min(point[0], _LAST), min(point[1], _LAST)
     inside = False
     for (x1, y1), (x2, y2) in zip(polygon, polygon[1:] + polygon[:1], strict=True):
         if (y1 > y) != (y2 > y) and x < (x2 - x1) * (y - y1) / (y2 - y1) + x1:

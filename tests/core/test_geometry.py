@@ -106,3 +106,16 @@ def _distance(a: Point, b: Point, point: Point) -> float:
     along = ((point[0] - ax) * dx + (point[1] - ay) * dy) / ((dx * dx + dy * dy) or 1.0)
     along = min(1.0, max(0.0, along))
     return math.hypot(point[0] - ax - along * dx, point[1] - ay - along * dy)
+
+
+LOWER_HALF = ((0.0, 0.5), (1.0, 0.5), (1.0, 1.0), (0.0, 1.0))
+
+
+@pytest.mark.parametrize("point", [(0.5, 1.0), (1.0, 0.7), (1.0, 1.0), (0.0, 1.0), (0.0, 0.5)])
+def test_the_edges_of_the_picture_belong_to_the_zone_that_touches_them(point: Point) -> None:
+    """Feet that the picture cuts off are at 1."""
+    assert contains(LOWER_HALF, point)
+
+
+def test_a_zone_that_ends_before_the_edge_does_not_have_it() -> None:
+    assert not contains(((0.0, 0.5), (1.0, 0.5), (1.0, 0.999), (0.0, 0.999)), (0.5, 1.0))
