@@ -87,6 +87,7 @@ MISTAKES = [
     ("unknown key deep inside", with_camera("url: /clip\nanalyse: {§fsp: 5}"), "(did you mean 'fps'?)"),
     ("a comma that splits a value", MINIMAL + "  - {id: cam-2, url: rtsp://h/a,§b}\n", "a value with a comma in it needs quotes inside { }"),
     ("password in the file", with_camera("url: rtsp://h/s\n§password: x"), "write it to a file of its own"),
+    ("a date that does not exist", _top('camera_firmware: [{vendor: a, models: b, minimum_build: §"2021-02-31", why: c, source: d}]'), "this date does not exist"),
     ("the same key twice", _top("outbox: {max_bytes: 1GB, §max_bytes: 2GB}"), "appears here twice, first in line 6"),
     ("missing key", "§gateway: {id: a, ward: b}\ncameras: []\n", "has no 'mqtt'"),
     ("missing key of a camera", with_camera("analyse: {fps: 5}").replace("id: cam-1", "§id: cam-1"), "camera has no 'url'"),

@@ -1,6 +1,7 @@
 """Parts of a camera's section: ``analyse``, ``ring``, ``report`` and ``clip``; and ``camera_firmware``."""
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
@@ -274,6 +275,10 @@ class CameraFirmware:
 def _check_firmware(values: SectionValues) -> None:
     if not values.given("minimum") and not values.given("minimum_build"):
         values.reading.refuse(values.place("models"), message("firmware-no-minimum"))
+    try:
+        date.fromisoformat(values.valid("minimum_build") or "2020-01-01")
+    except ValueError:
+        values.reading.refuse(values.place("minimum_build"), message("no-such-date"))
 
 
 CAMERA_FIRMWARE = section(CameraFirmware, "camera firmware", check=_check_firmware)

@@ -174,6 +174,7 @@ WARNINGS: Sentences = {
         "needs minimum or minimum_build",
         "phải có minimum hoặc minimum_build",
     ),
+    "no-such-date": ("this date does not exist", "ngày này không có thật"),
     "login-twice": (
         "the url has a user part already; leave one of the two out",
         "url đã có tên đăng nhập; hãy bỏ tên đăng nhập trong url, hoặc bỏ username",
