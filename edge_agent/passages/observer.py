@@ -143,6 +143,9 @@ class PassageObserver:
             if passage is not None:
                 passage.track = track
                 self._end(passage)
+        # Also those whose track ended in a frame that failed.
+        for id_ in self._open.keys() - {track.id for track in tracks.active}:
+            self._end(self._open.pop(id_))
         for passage in self._open.values():
             if now_mono - passage.saved_mono >= SAVE_OPEN_S and passage.track.confirmed:
                 passage.saved_mono = now_mono

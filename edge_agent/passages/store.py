@@ -226,12 +226,13 @@ class PassageStore:
                 last_row = _last_before(rows, now_ms - settings.max_age_days * DAY_MS)
                 last_crop = _last_before(rows, now_ms - settings.crop_days * DAY_MS)
                 # Pictures first: later no row would say how old they are.
-                _remove_up_to(crops, "crop", max(last_row, last_crop), on_hold)
-                _remove_up_to(rows, "passage", last_row, on_hold)
+                last_picture = max(last_row, last_crop)
+                _remove_up_to(crops, "crop", last_picture, [*on_hold, *_later(rows, last_picture)])
+                _remove_up_to(rows, "passage", last_row, [*on_hold, *_later(rows, last_row)])
                 self._age_check_mono = self._clock.monotonic() + AGE_CHECK_S
             for connection, table in ((rows, "passage"), (crops, "crop")):
                 while used_bytes(connection) > SHARE * settings.max_bytes:
-                    if not _remove_oldest(connection, table, on_hold):
+                    if not _remove_oldest(connection, table, on_hold, rows):
                         break
             self._scenes.prune(on_hold, synced=synced)
 
@@ -280,22 +281,47 @@ def _last_before(rows: sqlite3.Connection, limit_ms: float) -> int:
     return int(found[0] or 0)
 
 
-def _remove_up_to(connection: sqlite3.Connection, table: str, last: int, on_hold: Sequence[int]) -> None:
+def _later(rows: sqlite3.Connection, last: int) -> list[int]:
+    """Return the rows up to ``last`` that ended after the next one: an object that stays for hours has its id
+    from the time when it was stored first."""
+    short = f"duration < {LONG_MS} ORDER BY id LIMIT 1"
+    end = f"SELECT start + duration FROM passage WHERE id >= ? AND {short}"
+    found = rows.execute(  # the index of long stays is small
+        f"SELECT id FROM passage WHERE id <= ? AND duration >= {LONG_MS} AND start + duration > ({end})",
+        (last, last),
+    )
+    return [int(row_id) for (row_id,) in found]
+
+
+def _remove_up_to(connection: sqlite3.Connection, table: str, last: int, kept: Sequence[int]) -> None:
     if last > 0:
-        connection.execute(f"DELETE FROM {table} WHERE id <= ? AND {_others(on_hold)}", (last, *on_hold))
+        connection.execute(f"DELETE FROM {table} WHERE id <= ? AND {_others(kept)}", (last, *kept))
 
 
-def _remove_oldest(connection: sqlite3.Connection, table: str, on_hold: Sequence[int]) -> bool:
+def _remove_oldest(
+    connection: sqlite3.Connection, table: str, on_hold: Sequence[int], rows: sqlite3.Connection
+) -> bool:
     """Remove ``PRUNE_SHARE`` of the table, but no rows on hold; False: there are no others."""
+    last = _last_of_oldest(connection, table, on_hold)
+    if last is None:
+        return False
+    spared = [*on_hold, *_later(rows, last)]
+    older = _last_of_oldest(connection, table, spared)
+    if older is None:  # only objects that stayed for hours are left
+        _remove_up_to(connection, table, last, on_hold)
+    else:
+        _remove_up_to(connection, table, older, spared)
+    return True
+
+
+def _last_of_oldest(connection: sqlite3.Connection, table: str, on_hold: Sequence[int]) -> int | None:
+    """Return the last of the ``PRUNE_SHARE`` oldest rows that are not on hold; None: there are none."""
     others = f"FROM {table} WHERE {_others(on_hold)}"
     count = int(connection.execute(f"SELECT count(*) {others}", tuple(on_hold)).fetchone()[0])
     last = connection.execute(
         f"SELECT id {others} ORDER BY id LIMIT 1 OFFSET ?", (*on_hold, int(count * PRUNE_SHARE))
     ).fetchone()
-    if last is None:
-        return False
-    _remove_up_to(connection, table, int(last[0]), on_hold)
-    return True
+    return None if last is None else int(last[0])
 
 
 def _others(on_hold: Sequence[int]) -> str:

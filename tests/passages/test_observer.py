@@ -240,3 +240,11 @@ def test_pixels_are_bounded_and_released() -> None:
     observer.finish()
     assert observer.pending_bytes == 0
     assert len(saved) == 200
+
+
+def test_a_passage_ends_although_the_frame_in_which_its_track_ended_failed() -> None:
+    walk = Walk()
+    for number in range(10):
+        walk.step(0.1 + number * 0.05)
+    walk.observer.observe(frame(walk.now), Tracks(()))
+    assert [each.ended for each in walk.saved] == [True]

@@ -409,3 +409,22 @@ def test_without_a_file_nothing_is_found_and_a_damaged_one_is_named(tmp_path: Pa
 
 def _body(colour: str) -> PartColours:
     return PartColours("body", (ColourShare(colour, 0.7),), 0.8)
+
+
+def test_the_picture_of_what_parked_for_long_does_not_go_before_older_ones(tmp_path: Path) -> None:
+    """Its row has the id of the time when it was stored first."""
+    clock = HandClock(mono=1020.0)
+    rows = store(tmp_path, clock, max_bytes=400_000)
+    parked = passage(0, 1000.0, ended=False)
+    rows.write([parked], synced=True)
+    for minute in range(1, 300):
+        clock.advance(60)
+        rows.write([passage(minute, clock.mono - 30)], synced=True)
+    rows.write([replace(parked, ended_mono=clock.mono, ended=True)], synced=True)
+    for minute in range(300, 310):
+        clock.advance(60)
+        rows.write([passage(minute, clock.mono - 30)], synced=True)
+    reader = PassageReader(tmp_path)
+    with_picture = {each.track for each in reader.find(ALL) if reader.crop(each.id) is not None}
+    assert "cam-1-k3-0" in with_picture
+    assert "cam-1-k3-1" not in with_picture, "the bytes are used up"
