@@ -124,9 +124,9 @@ class CameraPower:
             if record.is_off:  # the agent ended while the port was off
                 self._start(camera, partial(self._switch_on, camera, poe))
                 return
-            if status.state is not CameraState.OFFLINE:
+            if status.state in (CameraState.ONLINE, CameraState.DEGRADED):
                 self._is_back(camera.id, record)
-            elif self._is_due(status, poe, record):
+            elif status.state is CameraState.OFFLINE and self._is_due(status, poe, record):
                 self._start(camera, partial(self._heal, camera, poe, status.since_mono))
                 return
 

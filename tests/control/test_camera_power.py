@@ -151,6 +151,10 @@ def test_the_port_of_a_dead_camera_is_switched_and_reported_when_it_is_back(tmp_
     assert site.switch.states == [False, True]
     assert "camera gate: unreachable, its switch port was switched off and on at" in site.lines[0]
     assert site.collected.events == [], "the camera is still away"
+    site.state = CameraState.STARTING  # its first attempt after a restart of the agent
+    status = CameraStatus("gate", site.state, None, site.clock.now(), site.clock.monotonic())
+    site.control.tick([status])
+    assert site.collected.events == []
     site.state, site.cause = CameraState.ONLINE, Cause.ENDED
     site.wait(5)
     (event,) = site.collected.events
