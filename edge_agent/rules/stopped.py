@@ -145,7 +145,8 @@ class StoppedWatch:
         for gone in list(self._missing):
             for vehicle in self._vehicles.values():
                 has_label = self._filter.has_label(vehicle.track)
-                if has_label and vehicle.open_event is None and vehicle.is_at(gone.place):
+                is_later = vehicle.track.first_seen_mono > gone.seen_mono
+                if has_label and is_later and vehicle.open_event is None and vehicle.is_at(gone.place):
                     vehicle.moved, vehicle.open_event, vehicle.place = True, gone.open_event, gone.place
                     vehicle.since_mono, vehicle.stood_mono = gone.since_mono, gone.stood_mono
                     self._missing.remove(gone)

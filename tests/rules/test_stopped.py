@@ -207,3 +207,17 @@ def test_what_stood_there_when_the_camera_came_back_is_parked() -> None:
     played(watch, 50, car)
     assert reported(watch.finish("camera")) == [("end", "camera")]
     assert played(watch, 100, going((0, 0.5, 0.5), (300, 0.5, 0.5), name="new"), begin_s=60) == []
+
+
+def test_an_older_track_that_drove_away_does_not_take_the_event_over() -> None:
+    """It was seen first where the other one stands now."""
+    drives = going((0, 0.5, 0.5), (8, 0.95, 0.2), (200, 0.95, 0.2), name="a")
+
+    def older(t: float) -> Track | None:
+        seen = drives(t)
+        return seen and replace(seen, first_seen_mono=0.0)
+
+    standing = going((10, 0.05, 0.5), (14, 0.5, 0.5), (100, 0.5, 0.5), (104, 0.95, 0.5))
+    observations = played(watching(), 130, older, renamed(standing, 50, 54))
+    assert reported(observations) == [("start", None), ("end", "moved")]
+    assert observations[1].last_mono == pytest.approx(100, abs=1), "under its second track"
