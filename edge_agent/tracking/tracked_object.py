@@ -135,6 +135,7 @@ class TrackedObject:
         self.position = KalmanBox(box)
         self.created_mono = now
         self.seen_mono = now  # time of the last sighting, or of the last support by motion or the patch
+        self.resumed_mono = self.before_mono = now  # when frames came again; when it was seen before that
         self.seen_now = True
         self.sighted_mono = now
         self.inferred_mono = now  # time of the last inference that covered the object, seen or not
@@ -194,6 +195,12 @@ class TrackedObject:
     def support(self, now: float) -> None:
         self.seen_now = True
         self.seen_mono = now
+
+    def resume(self, now: float) -> None:
+        """Restart the timeouts, because frames come again; whether the object is still there is not known."""
+        if self.seen_mono != self.resumed_mono:
+            self.before_mono = self.seen_mono
+        self.seen_mono = self.sighted_mono = self.resumed_mono = now
 
     def _apply_outline(self, sighting: Sighting) -> None:
         seen, box = sighting.box, self.position.box
@@ -261,7 +268,7 @@ class TrackedObject:
             score=self.vote.score,
             best_score=self.vote.best_score,
             first_seen_mono=self.created_mono,
-            last_seen_mono=self.seen_mono,
+            last_seen_mono=self.before_mono if self.seen_mono == self.resumed_mono else self.seen_mono,
             inferences=self.vote.count,
             detection_priority=priority,
             seen_now=self.seen_now,

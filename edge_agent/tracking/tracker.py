@@ -108,8 +108,8 @@ class Tracker:
 
     def _step(self, now: float) -> float:
         if self._last_mono is None:
-            for tracked in self._objects:  # parked before the signal was lost: restart their timeouts
-                tracked.seen_mono = tracked.sighted_mono = now
+            for tracked in self._objects:  # parked before the signal was lost
+                tracked.resume(now)
         dt = 0.0 if self._last_mono is None else now - self._last_mono
         self._last_mono = now
         return min(max(dt, 1e-3), MAX_STEP_S)

@@ -410,6 +410,8 @@ def test_a_parked_car_that_left_while_the_camera_was_lost_ends_once() -> None:
     tracker.on_signal_lost()
     after = World().play(30, budgeted(10), tracker, start=60.0)
     assert [t.id for t in after.ended if t.confirmed] == before.ids_on(car)
+    (last_seen_mono,) = (t.last_seen_mono for t in after.ended if t.confirmed)
+    assert last_seen_mono <= 112
     assert not after.last.confirmed
 
 
