@@ -68,12 +68,15 @@ class CameraPipelineThread:
         self.camera_id = camera_id
         self.failures = 0  # failed frames since the start
         self.problem: str | None = None  # one line for health while frames fail
+        self.changed_mono = 0.0  # when frames began to fail, or to be analysed again
         self._frames = frames
         self._build = build
         self._pipeline: Pipeline | None = None  # built with the first frame
         self._changes: deque[PipelineChange] = deque()  # not yet applied; appending is atomic
         # Called with the next frame; appending is atomic.
         self._viewers: deque[Callable[[Frame], None]] = deque(maxlen=MAX_VIEWERS)
+        self._relearn = False  # asked for, and not complete
+        self._relearner: Pipeline | None = None  # the pipeline that was told
         self._end_reason = "restart"
         self._failed_in_a_row = 0
         self._last_frame_mono = time.monotonic()
@@ -93,14 +96,15 @@ class CameraPipelineThread:
         self._viewers.append(viewer)
 
     def relearn(self) -> None:
-        """Learn the normal view again, because the camera was moved on purpose. Thread-safe."""
-        if (pipeline := self._pipeline) is not None:
-            pipeline.view.relearn()
+        """Learn the normal view again, because the camera was moved on purpose: from the next frame on, also
+        if the camera is offline now. Thread-safe."""
+        self._relearner = None
+        self._relearn = True
 
     @property
     def relearning(self) -> bool:
         """Whether ``relearn`` was called and the view is not learned yet. Thread-safe."""
-        return (pipeline := self._pipeline) is not None and pipeline.view.relearning
+        return self._relearn
 
     def _run(self, loop: SupervisedThread) -> None:
         self._last_frame_mono = time.monotonic()
@@ -140,15 +144,22 @@ class CameraPipelineThread:
         pipeline = self._pipeline
         if pipeline is None:
             pipeline = self._pipeline = self._build()
+        if self._relearn and self._relearner is not pipeline:
+            self._relearner = pipeline
+            pipeline.view.relearn()
         if self._frames.can_escalate and pipeline.motion.has_motion(frame):
             self._frames.escalate()
         else:
             self._frames.frame_done(pipeline.process(frame).busy)
+            if self._relearner is pipeline and not pipeline.view.relearning:
+                self._relearner, self._relearn = None, False
 
     def _process(self, frame: Frame) -> None:
         if self._try(lambda: self._analyse(frame)):
             if self._failed_in_a_row:
                 log.warning("%s: frames are analysed again", self.camera_id)
+            if self.problem is not None:
+                self.changed_mono = time.monotonic()
             self._failed_in_a_row, self.problem = 0, None
             return
         self._frames.frame_done(busy=True)  # otherwise the queue would deliver this frame again
@@ -188,6 +199,8 @@ class CameraPipelineThread:
         try:
             step()
         except Exception as error:
+            if self.problem is None:
+                self.changed_mono = time.monotonic()
             self.problem = problem_text("frames-not-analysed", error=f"{type(error).__name__}: {error}")
             if self._failed_in_a_row == 0:
                 log.exception("%s: this frame could not be analysed and is skipped", self.camera_id)

@@ -7,6 +7,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -147,7 +148,12 @@ class RunningCamera:
         if spot is not None and status.gear is not DecodeMode.IDLE:
             corners = "{:.2f},{:.2f} – {:.2f},{:.2f}".format(*spot.rounded(2))
             status = dataclasses.replace(status, kept_awake=problem_text("awake-motion", corners=corners))
-        if thread.problem is not None and status.state is CameraState.ONLINE:
+        if status.state is not CameraState.ONLINE:
+            return status
+        if (later_s := thread.changed_mono - status.since_mono) > 0:
+            since_at = status.since_at + timedelta(seconds=later_s)
+            status = dataclasses.replace(status, since_at=since_at, since_mono=thread.changed_mono)
+        if thread.problem is not None:
             # A camera whose pictures arrive but cannot be analysed is not online.
             return dataclasses.replace(status, state=CameraState.DEGRADED, detail=thread.problem)
         return status

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -17,7 +18,7 @@ from edge_agent.cameras.pipeline_thread import (
     CameraPipelineThread,
     PipelineChange,
 )
-from edge_agent.core.facts import CountsObservation, Observation
+from edge_agent.core.facts import CountsObservation, Observation, ViewObservation
 from edge_agent.core.model import NO_INFERENCES, Frame, Inferences, Motion, Scene, Track, Tracks
 from edge_agent.events import NoSnapshots
 from edge_agent.passages.recorder import NoPassages
@@ -166,6 +167,52 @@ def test_a_poisoned_frame_is_left_out_and_the_next_is_analysed(
     assert (here.thread.failures, here.thread.problem) == (1, None)
     assert len([r for r in caplog.records if r.exc_info]) == 1
     assert here.thread.loop.healthy
+
+
+class Learning(NoTamperDetection):
+    """Learns its view from one frame."""
+
+    def __init__(self) -> None:
+        self.told = 0
+        self.relearning = False
+
+    def relearn(self) -> None:
+        self.told, self.relearning = self.told + 1, True
+
+    def update(self, frame: Frame, motion: Motion) -> tuple[ViewObservation, ...]:
+        self.relearning = False
+        return ()
+
+
+def test_a_view_is_learnt_again_when_the_camera_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames, views = Frames(), list[Learning]()
+
+    def build() -> Pipeline:
+        views.append(Learning())
+        stages = (Poisoned(()), views[-1], Nothing(), Nothing(), NoSnapshots(), NoPassages())
+        return Pipeline(*stages, [ReportsEveryFrame()], RecordingSink())
+
+    thread = CameraPipelineThread("cam-1", frames, build)
+    thread.relearn()
+    learning = [thread.relearning]
+    for number in (1, 2):
+        frames.waiting.put(frame(float(number), number=number))
+        thread.run_once(1)
+        learning.append(thread.relearning)
+    assert learning == [True, False, False]
+    assert [view.told for view in views] == [1]
+
+
+def test_it_says_since_when_frames_fail_and_since_when_they_do_not(site: MakeSite) -> None:
+    here, before = site({2}), time.monotonic()
+    here.give(1)
+    assert here.thread.changed_mono == 0.0
+    here.give(2)
+    wait_until(lambda: here.thread.problem, what="the failure")
+    failed_mono = here.thread.changed_mono
+    here.give(3)
+    wait_until(lambda: here.thread.problem is None, what="a frame that works")
+    assert before < failed_mono < here.thread.changed_mono
 
 
 def test_a_pipeline_that_fails_again_and_again_is_rebuilt_and_says_so(site: MakeSite) -> None:
