@@ -232,7 +232,7 @@ class Backlog:
         self._fresh = dict(floor)
         self._resend = dict(floor)
         self._resend_end = dict(floor)
-        self._resend_all_mono: float | None = None
+        self._resend_all_mono: dict[Rank, float] = {}  # by rank: when to send all of it again
 
     def begin(self, found: Mapping[Rank, int], sent: str) -> None:
         """Set the cursors. ``found``: the newest row of each rank when the store was opened; ``sent``:
@@ -271,16 +271,16 @@ class Backlog:
         heapq.heapify(self._later)
         for rank, due in self._due.items():
             self._due[rank] = [row for row in due if row in kept]
-        if self._resend_all_mono is None or self._resend_all_mono > not_before_mono:
-            self._resend_all_mono = not_before_mono
+        for rank in Rank:
+            self._resend_all_mono[rank] = min(not_before_mono, self._resend_all_mono.get(rank, math.inf))
 
     def advance(self, now_mono: float) -> None:
         """Make those deferred events due that may be sent again at ``now_mono``."""
-        all_passed = all(self._resend[rank] >= self._resend_end[rank] for rank in Rank)
-        if self._resend_all_mono is not None and self._resend_all_mono <= now_mono and all_passed:
-            self._resend_all_mono = None
-            self._resend = {rank: rank_range(rank)[0] for rank in Rank}
-            self._resend_end = dict(self._fresh)
+        # Each rank by itself: an alarm does not wait for informative events that the data budget holds back.
+        for rank, due_mono in list(self._resend_all_mono.items()):
+            if due_mono <= now_mono and self._resend[rank] >= self._resend_end[rank]:
+                del self._resend_all_mono[rank]
+                self._resend[rank], self._resend_end[rank] = rank_range(rank)[0], self._fresh[rank]
         while self._later and self._later[0][0] <= now_mono:
             not_before, row = heapq.heappop(self._later)
             if self._deferred.get(row, (None, 0))[0] == not_before and not self._is_due(row):

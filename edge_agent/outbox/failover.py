@@ -222,6 +222,8 @@ class Failover:
             self._rewrite_files(self._stores.disk)
         disk = self._open_store()
         # Close the old store only now: if no new one could be opened, the old one is still read.
+        if (old := self._stores.disk) is not None:
+            disk.damaged |= old.damaged  # so that their loss is reported when they are deleted
         self._stores.close_disk()
         self._stores.disk = disk
         deletes = self._stores.pending_deletes()

@@ -57,6 +57,8 @@ class Stores:
         """Forget all row ids: the new database has other ones."""
         self.disk_backlog = Backlog()
         self.media_backlog = None
+        if self.disk is not None:
+            self.disk.damaged = set()
 
     def leave_memory(self) -> None:
         """Drop the memory store, because its events are on disk now."""

@@ -101,6 +101,24 @@ def test_a_huge_deferred_backlog_comes_back_together_and_new_events_go_at_once()
     assert list(backlog.fresh(Rank.INFO, rows)) == stored[-1:]
 
 
+def test_alarms_are_sent_again_while_informative_events_are_held_back() -> None:
+    """The data budget holds those of an earlier run; alarms that the centre does not confirm go on."""
+    backlog = Backlog()
+    held, alarm = row_id(Rank.INFO, 1), row_id(Rank.ALARM, 1)
+
+    def rows(after: int, last: int) -> Iterator[int]:
+        return (row for row in (alarm, held) if after < row <= last)
+
+    backlog.begin({**{rank: row_id(rank, 0) for rank in Rank}, Rank.INFO: held}, "")
+    assert list(backlog.fresh(Rank.ALARM, rows)) == [alarm]
+    backlog.defer(alarm, RESEND_ALL_AFTER_S, now_mono=0.0)
+    assert list(backlog.fresh(Rank.ALARM, rows)) == []
+    backlog.reschedule(1.0, hold_back=True)
+    backlog.advance(2.0)
+    assert list(backlog.resends(Rank.ALARM, rows)) == [alarm]
+    assert list(backlog.resends(Rank.INFO, rows)) == [held]
+
+
 def test_unknown_events_and_epochs_are_ignored(outbox: EventOutbox) -> None:
     stamp = outbox.append(draft())
     outbox.delivered(99, stamp.epoch)

@@ -14,8 +14,10 @@ import pytest
 from edge_agent.core.delivery import OpenEvent, StoredEvent
 from edge_agent.core.model import Severity
 from edge_agent.outbox import EventOutbox, failover
+from edge_agent.outbox.failover import RETRY_DISK_S
 from edge_agent.outbox.sqlite.database import PAGE_BYTES
 from tests.outbox.parts import HandClock, draft, outbox_in, picture
+from tests.testbed.faulty_disk import FaultyDisk
 
 MIXED = (Severity.INFO, Severity.INFO, Severity.ALARM, Severity.WARNING)
 EVENTS, DELIVERED = 60, 6
@@ -210,6 +212,23 @@ def test_an_event_with_a_flipped_bit_is_announced_as_lost_and_not_sent(tmp_path:
         assert (outbox.stats().damaged, announced(events)) == (1, {2})
     with outbox_in(tmp_path) as outbox:
         assert 2 not in {event.sequence for event in outbox.pending(10)}
+
+
+def test_the_loss_of_a_damaged_event_is_announced_although_the_disk_fails_before(tmp_path: Path) -> None:
+    clock = HandClock()
+    with outbox_in(tmp_path) as outbox:
+        for text in ("first", "second", "third"):
+            outbox.append(draft(text))
+    flip_a_bit(tmp_path / "outbox.db", b"second")
+    with FaultyDisk().in_place() as disk, outbox_in(tmp_path, clock) as outbox:
+        assert {event.sequence for event in outbox.pending(10)} == {1, 3}
+        disk.fails = True
+        outbox.append(draft("in memory"))
+        disk.fails = False
+        clock.advance(RETRY_DISK_S)
+        outbox.maintain()
+        assert outbox.stats().degraded is None
+        assert announced(drained(outbox)) == {2}
 
 
 def test_a_database_of_the_agent_before_is_taken_over_and_can_be_given_back(tmp_path: Path) -> None:
