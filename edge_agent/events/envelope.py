@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -79,6 +79,7 @@ OpenData = (
     | wire.CrowdingData
     | wire.CameraViewData
     | wire.ThermalData
+    | wire.UplinkData
     | wire.RuleOverrideData
 )
 """Data of the events that may be open when the agent dies."""
@@ -241,8 +242,12 @@ def _open_event(
     subject: str, kind: str, severity: Severity, data: OpenData, moment: Moment, boot_id: str
 ) -> OpenEvent:
     at_end: OpenData
-    if isinstance(data, wire.ThermalData):  # after a restart no load limit is in force
-        begins = {"from_step": data.to_step, "to_step": 0, "limits": wire.LoadLimits()}
+    if isinstance(data, wire.ThermalData | wire.UplinkData):  # a step that is in force then is a new event
+        begins: dict[str, Any] = {"from_step": data.to_step, "to_step": 0}
+        if isinstance(data, wire.ThermalData):
+            begins["limits"] = wire.LoadLimits()
+        else:
+            begins |= {"held": [], "heartbeat_s": None}
         why = problem_text("agent-restarted")
         at_end = msgspec.structs.replace(data, **begins, why=str(why), problem=why.problem)
     elif isinstance(data, wire.RuleOverrideData):

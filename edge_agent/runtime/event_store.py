@@ -106,7 +106,7 @@ class EventStore:
             end = self._events.left_open(left_open, self._last_alive.previous())
             self.outbox.append(end)
             self._report_lost_clip(left_open, end)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, ValueError, OverflowError) as error:
             # Another version wrote the open event, or it is damaged. That must not make every start fail.
             log.error(
                 "outbox: open event %s cannot be read (%s); its end is not reported",

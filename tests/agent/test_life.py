@@ -187,10 +187,13 @@ def test_an_open_event_of_another_version_does_not_stop_the_start(tmp_path: Path
     with contextlib.closing(sqlite3.connect(tmp_path / "state" / "outbox.db")) as db, db:
         db.execute("INSERT INTO open_event VALUES ('object-x', 'cam-1', x'7b7d')")
         db.execute("INSERT INTO open_event VALUES ('object-y', 'cam-1', ?)", (b'{"data":{"label":"\xff"}}',))
+        later = b'{"data":{},"seen_at":"2026-13-01T00:00:00Z","severity":"of a later version"}'
+        db.execute("INSERT INTO open_event VALUES ('object-z', 'cam-1', ?)", (later,))
     with AgentProcess(config) as agent:
         wait_until(agent.status, what="the agent")
         assert "object-x cannot be read" in agent.log
         assert "object-y cannot be read" in agent.log
+        assert "object-z cannot be read" in agent.log
     with contextlib.closing(sqlite3.connect(tmp_path / "state" / "outbox.db")) as db:
         assert db.execute("SELECT count(*) FROM open_event").fetchone() == (0,)
 

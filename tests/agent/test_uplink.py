@@ -18,6 +18,7 @@ from edge_agent.wire import UplinkHealth
 from tests.agent.inside import AgentInside
 from tests.events.parts import GATEWAY, maker, valid
 from tests.host.fakes import FakeClock
+from tests.outbox.parts import outbox_in
 from tests.testbed.agent import write_config
 from tests.testbed.billing import days_old_period
 from tests.testbed.gears import EventCollector
@@ -105,6 +106,20 @@ def test_a_restart_goes_on_where_it_was_and_tells_it(tmp_path: Path) -> None:
     assert collected == [("start", 0, 1, None), ("end", 1, 0, "restart"), ("start", 0, 1, None)]
     box.wait(hours=1)
     assert len(box.events) == 3
+
+
+def test_after_a_crash_the_next_start_ends_it(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    with outbox_in(tmp_path / "state") as outbox:
+        box.control = UplinkControl(SIM, tmp_path, box.clock, box.usage, maker(), outbox)
+        box.spend(2100)
+    with outbox_in(tmp_path / "state") as outbox:
+        (left_open,) = outbox.left_open()
+        outbox.append(maker().left_open(left_open))
+        assert outbox.left_open() == []
+        start, end = (valid(event.payload)["data"] for event in outbox.pending(9))
+    assert end["event_id"] == start["event_id"]
+    assert (end["phase"], end["from_step"], end["to_step"], end["held"]) == ("end", 1, 0, [])
 
 
 def test_a_boot_without_a_clock_keeps_the_step_and_one_set_over_the_reset_day_ends_it(tmp_path: Path) -> None:
