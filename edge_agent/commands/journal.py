@@ -155,7 +155,6 @@ class CommandJournal:
 
     def drop(self, id_: str) -> None:
         """Delete the record of a command that does not run."""
-        self._unwritten.pop(id_, None)
         self._forget([id_])
 
     def _is_full(self, signed_by: str | None) -> bool:
@@ -176,6 +175,7 @@ class CommandJournal:
     def _forget(self, ids: list[str]) -> None:
         for id_ in ids:
             self._summaries.pop(id_, None)
+            self._unwritten.pop(id_, None)
             with contextlib.suppress(OSError):
                 self._path(id_).unlink(missing_ok=True)
 

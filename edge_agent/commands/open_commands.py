@@ -27,6 +27,7 @@ from edge_agent.commands.journal import CommandJournal, CommandRecord
 from edge_agent.commands.replies import INTERIM, ReplyMaker, ReplyQueue
 from edge_agent.core.clock import Clock
 from edge_agent.core.problems import error_text, problem_text
+from edge_agent.core.problems.problem import encode_json
 from edge_agent.wire import Reply, ReplyStatus
 
 log = logging.getLogger(__name__)
@@ -287,7 +288,9 @@ class OpenCommands:
             if self._journal.digest(reply.id) is None or reply.id in self._open:
                 return
             record = self._journal.read(reply.id)
-            if record is not None and record.step == "done" and not record.sent and record.reply == reply:
+            # As they are stored: JSON has lists where a result has tuples.
+            is_last = record is not None and encode_json(record.reply) == encode_json(reply)
+            if record is not None and record.step == "done" and not record.sent and is_last:
                 self._journal.write(msgspec.structs.replace(record, sent=True))
 
     def _close(

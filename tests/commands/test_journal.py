@@ -42,7 +42,7 @@ def killed_at(box: Counter, step: str, tmp_path: Path) -> tuple[str, Counter]:
         if step == "running":
             copy(box.state_dir, disk)
         gate.wait(10)
-        return CommandSucceeded("it is done")
+        return CommandSucceeded("it is done", {"size": (640, 360)})
 
     box.actions[SLOW].does = kept
     first, second = document(SLOW), document(SLOW)
