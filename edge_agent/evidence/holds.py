@@ -62,10 +62,13 @@ class HoldStore:
         return (self._folder / f"{event_id}.json").exists()
 
     def ids(self) -> frozenset[str]:
+        """Return the events on hold. Raises ``OSError`` when the folder cannot be read: then nothing may be
+        deleted."""
         try:
-            return frozenset(path.stem for path in self._folder.glob("*.json"))
-        except OSError:
+            names = os.listdir(self._folder)
+        except FileNotFoundError:
             return frozenset()
+        return frozenset(name.removesuffix(".json") for name in names if name.endswith(".json"))
 
     def all(self) -> dict[str, HoldRecord | None]:
         """Return the records by event id; None for an unreadable file: that event is on hold too.

@@ -157,6 +157,9 @@ class MediaStore:
 
     def health(self, clips: int = 0, missed: int = 0) -> EvidenceHealth:
         """Return the store's state. ``clips``, ``missed``: counts of the recorder. Thread-safe and cheap."""
+        held: frozenset[str] = frozenset()
+        with contextlib.suppress(OSError):  # a folder that cannot be read is in ``degraded``
+            held = self.holds.ids()
         with self._lock:
             oldest = self._index.oldest()
             return EvidenceHealth(
@@ -164,7 +167,7 @@ class MediaStore:
                 clips=clips,
                 missed=missed,
                 oldest=None if oldest is None else rfc3339(datetime.fromtimestamp(oldest, UTC)),
-                held=len(self.holds.ids()),
+                held=len(held),
                 degraded=self._degraded,
             )
 

@@ -189,6 +189,15 @@ def test_a_long_event_is_cut_at_max_s(streams: dict[str, Path]) -> None:
     assert cut.packets[-1].stamp_mono - cut.packets[0].stamp_mono == pytest.approx(11.0, abs=FRAME_S)
 
 
+def test_the_clip_of_an_event_ends_with_it_although_its_rule_was_muted(streams: dict[str, Path]) -> None:
+    scene = ClipScene(streams["h264"])
+    muted = {
+        6.25: lambda: scene.report(Phase.START, 6.25),
+        8.25: lambda: scene.report(Phase.END, 8.25, severity=Severity.INFO),
+    }
+    assert only(scene.run(muted)).cut_short is None
+
+
 def test_a_clip_is_never_larger_than_max_bytes_nor_is_the_tape(streams: dict[str, Path]) -> None:
     limit = 250_000
     scene = ClipScene(streams["mjpeg"], settings=camera_with_clips(Clip(max_bytes=limit)))

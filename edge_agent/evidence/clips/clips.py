@@ -99,17 +99,17 @@ class CameraClips:
 
     def event_reported(self, event: ReportedEvent) -> None:
         """Start or end the clip of the event. On the pipeline's thread; returns at once."""
-        if event.severity not in RECORDED_SEVERITIES:
-            return
-        if event.picture is not None:
+        is_recorded = event.severity in RECORDED_SEVERITIES
+        if is_recorded and event.picture is not None:
             self._listener.store_picture(event.picture, event.severity)
         with self._lock:
-            if event.is_first:
+            if is_recorded and event.is_first:
                 self._begin(event)
             clip = self._clips.get(event.event_id)
-            if clip is not None and event.is_last:
+            if clip is not None and event.is_last:  # also if its rule was muted meanwhile
                 clip.end_mono = event.last_mono + self._settings.post_s
-        self._listener.wake()
+        if is_recorded or clip is not None:
+            self._listener.wake()
 
     def is_recorded(self, event_id: str) -> bool:
         """Return whether a clip of this event will be stored or reported as missing later. Any thread."""
