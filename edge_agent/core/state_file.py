@@ -65,13 +65,14 @@ def write_record(path: Path, record: msgspec.Struct) -> bool:
 
     Blocks for one fsync: callers write at most every few minutes.
     """
-    content, written = encode_json(record), False
+    content, written, given_up = encode_json(record), False, threading.Event()
 
     def write() -> None:
         nonlocal written
-        written = _write(path, content)
+        written = _write(path, content, given_up)
 
     if not run_with_timeout(write):
+        given_up.set()  # the caller reports a failure: the file must not change when the disk answers again
         log.warning("%s is not written: the disk does not answer", path)
         return False
     return written
@@ -106,9 +107,9 @@ def run_with_timeout(work: Callable[[], None]) -> bool:
     return True
 
 
-def _write(path: Path, content: bytes) -> bool:
+def _write(path: Path, content: bytes, given_up: threading.Event) -> bool:
     try:
-        replace_file(path, content, 0o666)
+        replace_file(path, content, 0o666, given_up)
     except OSError as error:
         log.warning("%s cannot be written (%s), it will be forgotten at the next start", path, error)
         return False
@@ -149,8 +150,9 @@ def create_file(path: Path, flags: int, mode: int) -> int:
     return handle
 
 
-def replace_file(path: Path, content: bytes, mode: int) -> None:
-    """Replace a file in one step: after a power cut it has the old or the new content. Raises OSError."""
+def replace_file(path: Path, content: bytes, mode: int, given_up: threading.Event | None = None) -> None:
+    """Replace a file in one step: after a power cut it has the old or the new content. Raises OSError, also
+    if ``given_up`` was set while the disk did not answer."""
     temporary = path.with_name(f"{path.name}.new")
     temporary.unlink(missing_ok=True)
     try:
@@ -158,6 +160,8 @@ def replace_file(path: Path, content: bytes, mode: int) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if given_up is not None and given_up.is_set():
+            raise TimeoutError(errno.ETIMEDOUT, "the disk did not answer in time")
         os.replace(temporary, path)
     except OSError:
         with contextlib.suppress(OSError):

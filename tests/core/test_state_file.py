@@ -129,6 +129,10 @@ def test_a_disk_that_hangs_is_left_after_a_second(tmp_path: Path, monkeypatch: p
     assert not any(write_record(path, Count(number)) for number in range(20))
     assert time.monotonic() - began < 1.0
     answers.set()
+    for thread in threading.enumerate():
+        if thread.name == "state-file":
+            thread.join(10)
+    assert not path.exists(), "the caller was told that it is not written"
     while not write_record(path, Count(20)):
         assert time.monotonic() - began < 10.0
     assert read_record(path, Count) == Count(20)
