@@ -26,7 +26,7 @@ from edge_agent.core.clock import Clock, rfc3339, wall_time_of
 from edge_agent.core.delivery import EventAppender
 from edge_agent.core.model import CameraState, CameraStatus, Cause, Severity
 from edge_agent.core.problems import CodedProblem, ProblemText, problem_of, problem_text
-from edge_agent.core.state_file import read_record, write_record
+from edge_agent.core.state_file import read_record, sync_folder, write_record
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.events import EventFactory
 from edge_agent.host.health.degraded import since_text
@@ -256,6 +256,15 @@ class CameraPower:
         log.error("%s: its port is perhaps still off: %s", camera_id, failure)
         return failure
 
+    def _is_durable(self) -> bool:
+        """Sync the folder: after a power cut the record must be there, or the port would stay off."""
+        try:
+            sync_folder(self._path.parent)
+        except OSError as error:
+            log.error("%s cannot be synced: %s", self._path.parent, error.strerror)
+            return False
+        return True
+
     def _begin_cycle(self, camera_id: str, since_mono: float) -> bool:
         """Before switching, store that the port is off, and count the attempt: if the agent is killed, its
         next start switches the port on. False: the disk failed, so nothing may be switched."""
@@ -263,7 +272,7 @@ class CameraPower:
             record = self._records[camera_id]
             record.is_off = True
             record.cycled = [*record.cycled, self._attempt(since_mono, RecoveryOutcome.ASKED, "")]
-        if self._save():
+        if self._save() and self._is_durable():
             return True
         with self._lock:
             record.is_off, record.cycled = False, record.cycled[:-1]

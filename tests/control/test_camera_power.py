@@ -98,6 +98,16 @@ def test_nothing_is_switched_while_that_cannot_be_stored(tmp_path: Path) -> None
     assert site.switch.states == [False, True], "the attempt before was none"
 
 
+def test_nothing_is_switched_before_the_record_survives_a_power_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, synced = Site(tmp_path), list[list[bool]]()
+    monkeypatch.setattr(camera_power, "sync_folder", lambda folder: synced.append(list(site.switch.states)))
+    site.wait(30)
+    assert synced == [[]]
+    assert site.switch.states == [False, True]
+
+
 def test_the_reason_is_vietnamese_too_also_after_a_restart(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.something_answers = True
