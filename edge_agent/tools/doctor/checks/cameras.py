@@ -247,7 +247,7 @@ def check_firmware(settings: Settings, identities: Mapping[str, CameraIdentity])
 def _agent_results(camera_id: str, agent: CameraHealth | None) -> Iterator[CheckResult]:
     if agent is None:
         return
-    if agent.cause == Cause.UNAUTHORIZED:
+    if agent.cause == Cause.UNAUTHORIZED.value:
         yield CheckResult(f"{camera_id}/agent", "agent-unauthorized")
     if tampered := [state for state in agent.view if state in TAMPER]:
         yield CheckResult(
