@@ -17,6 +17,7 @@ from edge_central.store.ringing import ALARM, RULES, WARNING
 from edge_central.store.scope import Scope
 
 MAX_PHASES = 500
+MAX_LAST_PHASES = 20
 NEWEST = 8
 NEWEST_FOR_WHOLE = 40  # how many of a camera's newest media are searched for a whole picture
 NEWEST_REQUESTED = 4
@@ -192,11 +193,23 @@ def read_story(connection: Connection, scope: Scope, cursor: int) -> EventStory 
     all_of_it = select(*EVENT_COLUMNS).where(
         _E.event_id == requested.event_id, _E.gateway == requested.gateway
     )
-    rows = event_rows(connection, scope, all_of_it.order_by(_E.stream, _E.sequence).limit(MAX_PHASES))
-    phases = tuple(each for each in rows if each.kind != "evidence")
-    evidence = tuple(each for each in rows if each.kind == "evidence")
+    of_evidence = all_of_it.where(_E.kind == "evidence").order_by(_E.stream, _E.sequence)
+    evidence = event_rows(connection, scope, of_evidence.limit(MAX_PHASES))
+    phases = _phases(connection, scope, all_of_it.where(_E.kind != "evidence"))
     media = _media(connection, scope, tables.media.c.event_id == requested.event_id, requested.gateway)
     return EventStory(requested, phases, evidence, media)
+
+
+def _phases(connection: Connection, scope: Scope, all_of_it: Select[Any]) -> tuple[EventRow, ...]:
+    """Return the phases in their order. Of an event with more than ``MAX_PHASES``, which reports its progress
+    once a minute, the first and the last ones: the end says when and why it ended."""
+    first = event_rows(connection, scope, all_of_it.order_by(_E.stream, _E.sequence).limit(MAX_PHASES))
+    if len(first) < MAX_PHASES:
+        return first
+    newest = all_of_it.order_by(_E.stream.desc(), _E.sequence.desc()).limit(MAX_LAST_PHASES)
+    known = {each.cursor for each in first}
+    last = [each for each in event_rows(connection, scope, newest) if each.cursor not in known]
+    return (*first, *reversed(last))
 
 
 def ward_of_event(connection: Connection, scope: Scope, gateway: str, event_id: str) -> str | None:

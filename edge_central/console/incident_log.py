@@ -286,18 +286,19 @@ def handovers(
     """Return the newest handovers from ``from_ms`` to ``to_ms``, both included, newest first. Only handovers
     of which all wards are in ``scope``. ``id_``: only the handover with this id."""
     columns = tables.handover.c
-    query = select(tables.handover).order_by(columns.id.desc()).limit(most * 5)
+    query = select(tables.handover).order_by(columns.id.desc())
     if id_ is not None:
         query = query.where(columns.id == id_)
     if from_ms is not None:
         query = query.where(columns.left_ms >= from_ms)
     if to_ms is not None:
         query = query.where(columns.left_ms <= to_ms)
-    found = [
-        Handover(
-            *(row.id, Scope(frozenset(row.wards.split()) or None), row.left_ms, row.left_by, row.note),
-            *(tuple(row.open.splitlines()), row.taken_ms, row.taken_by),
-        )
-        for row in connection.execute(query)
-    ]
-    return tuple([each for each in found if scope.includes(each.scope)][:most])
+    found: list[Handover] = []
+    for row in connection.execute(query).yield_per(100):  # a city has others for each ward and shift
+        wards = Scope(frozenset(row.wards.split()) or None)
+        if scope.includes(wards):
+            what = tuple(row.open.splitlines()), row.taken_ms, row.taken_by
+            found.append(Handover(row.id, wards, row.left_ms, row.left_by, row.note, *what))
+            if len(found) == most:
+                break
+    return tuple(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert, select
 
 from edge_agent.evidence.chain.verify import VerificationVerdict
 from edge_agent.mqtt.session.signal_queue import MessageReceived
@@ -29,6 +29,7 @@ from edge_central.console.incident_log import (
 from edge_central.console.requests import request_clip, requests_about
 from edge_central.console.site_names import Names, SiteNames
 from edge_central.console.verdict import verify_event
+from edge_central.store import tables
 from edge_central.store.database import read_transaction, write_transaction
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.store.scope import EVERYWHERE, Scope
@@ -123,3 +124,36 @@ def test_a_removed_gateway_is_no_site_unless_the_sheet_has_it(
         (site,) = read_fleet(connection, sheet, EVERYWHERE, NOW_MS).sites
         assert site.state is SiteState.NEVER
         assert read_fleet(connection, Names(), EVERYWHERE, NOW_MS, gateway.id).site(gateway.id) is not None
+
+
+def test_a_handover_is_found_behind_those_of_many_other_wards(connection: Connection) -> None:
+    by = LogAuthor("lan", NOW_MS)
+    number = hand_over(connection, by, Scope(frozenset({"de-tham"})), "mưa", [])
+    for _ in range(250):
+        hand_over(connection, by, ELSEWHERE, "", [])
+    assert [each.id for each in handovers(connection, Scope(frozenset({"de-tham"})))] == [number]
+
+
+def test_the_end_and_the_evidence_of_an_event_with_very_many_phases_are_found(connection: Connection) -> None:
+    """A lorry that stands in a no-stopping zone for ten hours is reported again once a minute."""
+    columns = tables.event.c
+    (evidence,) = connection.execute(select(tables.event).where(columns.kind == "evidence")).mappings()
+    start = (
+        connection.execute(
+            select(tables.event).where(columns.event_id == evidence["event_id"], columns.phase == "start")
+        )
+        .mappings()
+        .one()
+    )
+    rows = [
+        {**row, "cursor": None, "sequence": 10_000 + number, "phase": phase}
+        for number, (row, phase) in enumerate([*[(start, "update")] * 600, (start, "end"), (evidence, None)])
+    ]
+    connection.execute(
+        insert(tables.event), [{k: v for k, v in row.items() if k != "cursor"} for row in rows]
+    )
+    story = read_story(connection, EVERYWHERE, start["cursor"])
+    assert story is not None
+    assert not story.goes_on
+    assert story.phases[0].phase == "start"
+    assert len(story.evidence) == 2

@@ -21,6 +21,8 @@ from edge_central.trusted_time.clock import (
     TrustedClockRecord,
 )
 from edge_central.trusted_time.clock_store import read_clock_record, record_key, shift_times
+from edge_central.web.api.event_history import check_cursor, cursor_at_or_before
+from edge_central.web.api.incidents.step_history import check_step_cursor, step_cursor
 from tests.edge_central.ingest_harness import NOW_MS, IngestHarness
 from tests.edge_central.parts import FakeGateway
 
@@ -213,6 +215,8 @@ def test_rows_from_a_wrong_clock_get_corrected_times(ingest: IngestHarness) -> N
     ingest.write(box.event(2), box.event(5), now_ms=centre.clock.now_ms())
     now_ms = centre.clock.now_ms()
     ingest.insert(tables.handling, {"subject": "alert 1", "ward": box.ward, "acknowledged_ms": now_ms})
+    step_of = {"subject": "alert 1", "at_ms": now_ms, "who": "lan", "what": "acknowledged", "words": ""}
+    ingest.insert(tables.handling_step, step_of)
     times = dict.fromkeys(("received_ms", "last_ms", "answered_ms"), now_ms)
     of_box = dict.fromkeys(("serial", "claim_id", "key", "site", "state"), "x")
     ingest.insert(tables.claim, {**of_box, **times, "ward": box.ward, "jws": b""})
@@ -221,8 +225,12 @@ def test_rows_from_a_wrong_clock_get_corrected_times(ingest: IngestHarness) -> N
     centre.wait()
     (correction,) = centre.corrections
     with ingest.store.batch() as batch:
+        connection = batch.connection
+        cursor, step = cursor_at_or_before(connection, 3), step_cursor(connection, 1)
         shift_times(batch.connection, correction, WARDS, exclusive_database=True)
         write_meta(batch.connection, record_key("central"), "{}")
+        check_cursor(connection, cursor)
+        check_step_cursor(connection, step)
     query = select(tables.event.c.received_ms).order_by(tables.event.c.cursor)
     arrived = ingest.store.query(lambda connection: list(connection.scalars(query)))
     assert arrived == [NOW_MS, true_ms, true_ms]

@@ -105,11 +105,12 @@ def check_cursor(connection: Connection, cursor: EventCursor) -> None:
 
 
 def _check_digits(connection: Connection, number: int) -> str | None:
-    wanted = select(_E.stream, _E.sequence, _E.received_ms).where(_E.cursor == number)
+    """Return a digest of what never changes: a correction of the centre's clock changes ``received_ms``."""
+    wanted = select(_E.stream, _E.sequence, _E.payload).where(_E.cursor == number)
     row = connection.execute(wanted).first()
     if row is None:
         return None
-    return hashlib.sha256(f"{row.stream}/{row.sequence}/{row.received_ms}".encode()).hexdigest()[:8]
+    return hashlib.sha256(f"{row.stream}/{row.sequence}/".encode() + row.payload).hexdigest()[:8]
 
 
 MOST_BYTES = 4_000_000  # size of a response before gzip; the last event may exceed it

@@ -47,7 +47,7 @@ CLEAN_EVERY_S = 3_600.0
 MOST_EVENTS = 1_000
 """Limit of events of a poll; if there are more, all listeners get ``stale`` and load their page again."""
 NEWEST = 100  # number of rows that are read from a table that grows
-NEWEST_SEARCHES = 20
+NEWEST_SEARCHES = 200  # of all accounts; more may wait for gateways that are offline
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,8 @@ def _check_digits(connection: Connection, number: int) -> str | None:
 
 
 def _digits(row: Any) -> str:
-    return hashlib.sha256(f"{row.subject}/{row.at_ms}/{row.who}/{row.what}".encode()).hexdigest()[:8]
+    """Return a digest of what never changes: a correction of the centre's clock changes ``at_ms``."""
+    return hashlib.sha256(f"{row.subject}/{row.who}/{row.what}/{row.words}".encode()).hexdigest()[:8]
 
 
 def _event(row: Any, source: str) -> IncidentStepEvent:
