@@ -31,6 +31,7 @@ from edge_agent.config.pushed import MAX_STARTS, ConfigOrigin, ConfigSource, Pus
 from edge_agent.core.command_line.exit_codes import EX_OK
 from edge_agent.core.languages import Lang
 from edge_agent.core.model import CameraState, CameraStatus, Cause
+from edge_agent.core.state_file import write_record
 from edge_agent.host.local_api.control import ControlReply
 from edge_agent.wire import SetConfigArguments
 from tests.commands.contexts import GivenContext
@@ -161,6 +162,26 @@ def test_one_that_keeps_the_site_as_it_was_is_in_force_for_good(site: Site) -> N
     site.start()
     assert (site.settings.version, site.origin) == (13, ConfigOrigin.PUSHED)
     assert site.push.health().origin == "pushed"
+
+
+@pytest.mark.parametrize(("stalls_s", "ends"), [(5, CommandSucceeded), (70, CommandFailed)])
+def test_a_card_that_stalls_when_the_trial_ends_delays_the_confirmation(
+    site: Site, monkeypatch: pytest.MonkeyPatch, stalls_s: int, ends: type
+) -> None:
+    answers_mono = site.clock.monotonic() + 12 + stalls_s
+
+    def stalling(path: Path, record: msgspec.Struct) -> bool:
+        return site.clock.monotonic() >= answers_mono and write_record(path, record)
+
+    site.propose(13, pushed(13, FASTER))
+    monkeypatch.setattr("edge_agent.config.pushed.write_record", stalling)
+    site.pass_s(12)
+    assert site.answers == []
+    site.pass_s(stalls_s)
+    (answer,) = site.answers
+    assert isinstance(answer, ends)
+    if ends is CommandSucceeded:
+        assert (site.settings.heartbeat_s, site.origin) == (60.0, ConfigOrigin.PUSHED)
 
 
 def test_a_drop_in_that_breaks_during_the_trial_ends_no_agent(site: Site, tmp_path: Path) -> None:

@@ -178,12 +178,13 @@ class TrialJudge:
         return None
 
     def _confirm(self, trial_watch: TrialWatch, trial: ConfigTrial) -> None:
-        self._trial_watch = None
         try:
             self._store.confirm(rfc3339(self._clock.now()))
         except PushStoreError as error:
-            self._revert(trial_watch, error_text(error))
-            return
+            if self._clock.monotonic() >= trial_watch.until_mono:
+                self._revert(trial_watch, error_text(error))
+            return  # a card may stall for seconds: try again with the next tick
+        self._trial_watch = None
         log.info("configuration: %s is confirmed", self._store.path(trial.version))
         try:
             self._source.load()  # updates what health reports as the origin
