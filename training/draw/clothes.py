@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from training.draw.body import Body, Bool, Phenotype, Shape
-from training.draw.shapes import Mesh, Points, ball, box, cone, normals
+from training.draw.shapes import Mesh, Points, Solid, ball, box, cone, hull, normals, rod
 
 SKINS = np.array([[0.95, 0.80, 0.68], [0.85, 0.66, 0.50], [0.55, 0.38, 0.27], [0.35, 0.23, 0.16]])
 SKIN_SHARES = (0.35, 0.4, 0.17, 0.08)
@@ -170,5 +170,44 @@ def _bags(body: Body, shape: Shape, rng: np.random.Generator) -> list[Mesh]:
         if rng.random() < 0.13:
             hand = shape.posed[body.at(f"finger3-1.{side}", f"metacarpal3.{side}")].mean(0)
             x, y, z = u(0.08, 0.15), u(0.15, 0.4), u(0.15, 0.4)
-            meshes.append(box(x, y, z).painted(cloth_colour(rng), hand - (0, 0, z / 2 + 0.05)))
+            held = box(x, y, z).painted(cloth_colour(rng), hand - (0, 0, z / 2 + 0.05))
+            meshes.append(held.uncounted())
     return meshes
+
+
+def rainwear(body: Body, shape: Shape, rng: np.random.Generator) -> list[Mesh]:
+    """A poncho over trunk and arms, and mostly its hood."""
+    u = rng.uniform
+    trunk = body.skin & body.at("spine", "clavicle", "shoulder", "upperarm", "lowerarm", "pelvis")
+    covered = shape.posed[trunk]
+    hem = covered * (1.05, 1.05, 1) - (0, 0, u(0.05, 0.35))
+    colour = cloth_colour(rng)
+    meshes = [hull(np.concatenate([covered, hem])).painted(colour)]
+    if rng.random() < 0.7:
+        head = shape.posed[body.at("head") & body.skin]
+        meshes.append(ball(0.12, 0.14, 0.15).painted(colour, np.add(head.mean(0), (0, 0.03, 0.02))))
+    return meshes
+
+
+def umbrella(body: Body, shape: Shape, rng: np.random.Generator) -> list[Mesh]:
+    u = rng.uniform
+    head = shape.posed[body.at("head") & body.skin]
+    hand = shape.posed[body.at(f"finger3-1.{rng.choice(('L', 'R'))}")].mean(0)
+    middle = np.add(head.mean(0), (u(-0.15, 0.15), u(-0.2, 0.1), u(0.15, 0.35)))
+    whole = ball(u(0.4, 0.6), u(0.4, 0.6), u(0.15, 0.3))
+    upper = Solid(whole.points, whole.faces[(whole.points[whole.faces][:, :, 2] > -0.01).all(1)])
+    meshes = [upper.painted(cloth_colour(rng), middle), rod(hand, middle, 0.012).painted((0.2, 0.2, 0.2))]
+    return [mesh.uncounted() for mesh in meshes]
+
+
+def shoulder_pole(body: Body, shape: Shape, rng: np.random.Generator) -> list[Mesh]:
+    """A pole over one shoulder with a basket at each end."""
+    u = rng.uniform
+    shoulder = shape.posed[body.at(f"clavicle.{rng.choice(('L', 'R'))}") & body.skin].mean(0)
+    half, hanging, colour = u(0.6, 0.8), u(0.5, 0.75), STRAW * u(0.4, 1.1)
+    meshes = [rod((0, -half, 0), (0, half, 0), 0.02).painted(STRAW * 0.6)]
+    for end in (-half, half):
+        meshes.append(ball(0.25, 0.25, u(0.12, 0.22)).painted(colour, (0, end, -hanging)))
+        for x in (-0.2, 0.2):
+            meshes.append(rod((0, end, 0), (x, end, -hanging), 0.008).painted(colour * 0.7))
+    return [mesh.moved(shoulder).moved((0, 0, 0.06)).uncounted() for mesh in meshes]

@@ -8,13 +8,15 @@ import cv2
 import numpy as np
 
 from training.draw.body import Body, phenotype
-from training.draw.clothes import dressed
+from training.draw.clothes import dressed, rainwear, shoulder_pole, umbrella
 from training.draw.poses import on_foot
 from training.draw.scene import cut_out
 from training.draw.shapes import Mesh
 from training.draw.things import thing
 from training.draw.two_wheelers import two_wheeler
 
+EXTRAS = {rainwear: 0.04, umbrella: 0.04, shoulder_pole: 0.02}
+"""Shares of people on foot with one of these."""
 KINDS = ("person", "thing", "two-wheeler")
 
 
@@ -47,4 +49,10 @@ class Artist:
             return two_wheeler(self._body, rng)
         pose = on_foot(rng)
         who = phenotype(rng)
-        return dressed(self._body, self._body.shape(pose, who), who, rng)
+        shape = self._body.shape(pose, who)
+        meshes = dressed(self._body, shape, who, rng)
+        extra = rng.choice(len(EXTRAS) + 1, p=[*EXTRAS.values(), 1 - sum(EXTRAS.values())])
+        for number, add in enumerate(EXTRAS):
+            if number == extra:
+                meshes += add(self._body, shape, rng)
+        return meshes

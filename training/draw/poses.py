@@ -10,7 +10,7 @@ import numpy as np
 from training.draw.body import Pose
 from training.draw.shapes import rotation
 
-KINDS = {"walk": 0.52, "stand": 0.30, "run": 0.05, "sit": 0.06, "squat": 0.03, "bend": 0.04}
+KINDS = {"walk": 0.5, "stand": 0.3, "run": 0.05, "sit": 0.06, "squat": 0.03, "bend": 0.04, "lie": 0.02}
 """Shares of the poses of people on foot."""
 SIDES = ((1, "L"), (-1, "R"))
 
@@ -34,7 +34,7 @@ def on_foot(rng: np.random.Generator) -> Pose:
     hanging = u(28, 42)  # turns the arms down from their place at rest
     if kind in ("walk", "run"):
         _stride(pose, kind == "run", hanging, rng)
-    elif kind in ("stand", "bend"):
+    elif kind in ("stand", "bend", "lie"):
         for sign, _ in SIDES:
             limbs = Limbs(u(-4, 8), u(0, 8), u(-8, 15), u(0, 25), u(-4, 12), u(-2, 8))
             _bend(pose, sign, limbs, hanging, rng)
@@ -42,6 +42,8 @@ def on_foot(rng: np.random.Generator) -> Pose:
             bent = u(25, 70)
             for bone, share in (("spine05", 0.5), ("spine04", 0.3), ("spine03", 0.2)):
                 pose[bone] = rotation(0, bent * share)
+        elif kind == "lie":
+            pose["root"] = rotation(0, float(rng.choice((-90, 90)))) @ rotation(2, u(-90, 90))
         else:
             pose["spine04"] = rotation(1, u(-4, 4)) @ rotation(0, u(-3, 6))
     elif kind == "sit":

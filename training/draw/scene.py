@@ -17,8 +17,8 @@ from training.draw.shapes import Mesh, Points, normals, rotation
 FINER = 2  # rays for each pixel, in each direction
 SIZE = 320  # pixels of the drawn square, which is 2.5 times as high as the object
 TALLEST = 150  # pixels of an object in the result
-MARGINS = (60, 8, 60, 25)
-"""Pixels of the drawn square to the left, above, right and below the object, for its shadow."""
+SIDE, ABOVE, BELOW = 60, 8, 25
+"""Pixels of the drawn square beside, above and below the object, for its shadow."""
 DARKEST = 0.75  # alpha of a shadow
 OPAQUE = 0.4  # alpha from which a pixel is in the object's box
 
@@ -56,30 +56,33 @@ class Scene:
         self._points = np.concatenate([mesh.points for mesh in meshes])
         self._normals = np.concatenate([normals(mesh.points, mesh.faces) for mesh in meshes])
         self._colours = np.concatenate([mesh.colours for mesh in meshes]).clip(0, 1)
+        self._counts = np.concatenate([np.full(len(mesh.faces), mesh.counts) for mesh in meshes])
         self._scene = EmbreeScene()
         TriangleMesh(self._scene, self._points[self._faces].astype(np.float32))
 
-    def picture(self, view: _View, light: _Light) -> tuple[Floats, Floats]:
-        """Return the object and its shadow on the ground, 0..1.
+    def picture(self, view: _View, light: _Light) -> tuple[Floats, Floats, Floats]:
+        """Return the object, what of it counts for its box, and its shadow on the ground, 0..1.
 
-        [SIZE, SIZE, 4]: red, green and blue, each times alpha, and alpha. [SIZE, SIZE]: shadow.
+        [SIZE, SIZE, 4]: red, green and blue, each times alpha, and alpha. [SIZE, SIZE]: alpha of what counts;
+        shadow.
         """
         rays = _rays(view)
         eyes = np.broadcast_to(view.eye, rays.shape)
         hits = self._scene.run(eyes.astype(np.float32), rays.astype(np.float32), output=True)
         seen = hits["primID"] >= 0
-        pixels = np.zeros((len(rays), 5), np.float32)
+        pixels = np.zeros((len(rays), 6), np.float32)
         pixels[seen, :3] = self._colours_at(
             {key: found[seen] for key, found in hits.items()}, rays[seen], light
         )
         pixels[seen, 3] = 1
+        pixels[seen, 4] = self._counts[hits["primID"][seen]]
         down = ~seen & (rays[:, 2] < 0)
         far = -view.eye[2] / rays[down, 2]
-        pixels[down, 4] = self._shaded(view.eye + rays[down] * far[:, None], light)
+        pixels[down, 5] = self._shaded(view.eye + rays[down] * far[:, None], light)
         count = SIZE * FINER
-        fine = pixels.reshape(count, count, 5)
+        fine = pixels.reshape(count, count, 6)
         small = np.asarray(cv2.resize(fine, (SIZE, SIZE), interpolation=cv2.INTER_AREA), np.float32)
-        return small[..., :4], small[..., 4]
+        return small[..., :4], small[..., 4], small[..., 5]
 
     def _colours_at(self, hits: dict[str, NDArray[Any]], rays: Points, light: _Light) -> Points:
         """Colours where rays hit: light of the sky from everywhere and from above, and of the sun."""
@@ -109,13 +112,13 @@ def cut_out(meshes: list[Mesh], rng: np.random.Generator) -> CutOut:
     """Put the object on the ground, turn it, and look at it from a random place in random light."""
     meshes = [mesh for mesh in meshes if len(mesh.faces)]
     turned = rotation(2, math.degrees(rng.uniform(0, 2 * math.pi)))
-    ground = min(mesh.used()[:, 2].min() for mesh in meshes)
+    ground = min(mesh.used()[:, 2].min() for mesh in meshes if mesh.counts)
     meshes = [mesh.moved((0, 0, -ground)).turned(turned) for mesh in meshes]
     view = _view(max(float(mesh.used()[:, 2].max()) for mesh in meshes), rng)
     light, hard = _light(rng)
-    drawn, shade = Scene(meshes).picture(view, light)
+    drawn, counts, shade = Scene(meshes).picture(view, light)
     soft = cv2.GaussianBlur(shade * np.float32(hard * DARKEST), (0, 0), rng.uniform(0.5, 4))
-    return _cut(drawn, np.asarray(soft, np.float32))
+    return _cut(drawn, counts, np.asarray(soft, np.float32))
 
 
 def _rays(view: _View) -> Points:
@@ -151,17 +154,22 @@ def _light(rng: np.random.Generator) -> tuple[_Light, float]:
     return _Light(sun, u(0.25, 0.6), u(0.5, 1.0), u(0.2, 0.8)), hard
 
 
-def _cut(drawn: Floats, shade: Floats) -> CutOut:
+def _cut(drawn: Floats, counts: Floats, shade: Floats) -> CutOut:
     """Join the object with its shadow and cut away what is empty."""
     alpha = drawn[..., 3]
-    rows, columns = np.where(alpha > OPAQUE)
-    left, top, right, bottom = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
-    x, y = max(0, left - MARGINS[0]), max(0, top - MARGINS[1])
-    joined = np.dstack([drawn[..., 2::-1], 1 - (1 - alpha) * (1 - shade)])
-    joined = joined[y : min(SIZE, bottom + MARGINS[3]), x : min(SIZE, right + MARGINS[2])]
+    left, top, right, bottom = _edges(counts)
+    outer = np.add(_edges(alpha), (-SIDE, -ABOVE, SIDE, BELOW))
+    x, y, end_x, end_y = outer.clip(0, SIZE)
+    joined = np.dstack([drawn[..., 2::-1], 1 - (1 - alpha) * (1 - shade)])[y:end_y, x:end_x]
     scale = min(1.0, TALLEST / (bottom - top))
     small = np.asarray(cv2.resize(joined, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.float32)
     small[..., :3] /= np.maximum(small[..., 3:], 0.01)  # after scaling: else edges would become dark
     edges = (round(float(edge) * scale) for edge in (left - x, top - y, right - x, bottom - y))
     box = (next(edges), next(edges), next(edges), next(edges))
     return CutOut((small * 255).clip(0, 255).round().astype(np.uint8), box)
+
+
+def _edges(alpha: Floats) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of what is opaque."""
+    rows, columns = np.where(alpha > OPAQUE)
+    return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import trimesh
@@ -20,13 +20,17 @@ class Mesh:
     points: Points
     faces: Faces
     colours: Points  # of each point
+    counts: bool = True  # whether it is in the object's box; what a person carries is not
 
     def moved(self, by: ArrayLike) -> Mesh:
-        return Mesh(self.points + np.asarray(by, np.float64), self.faces, self.colours)
+        return replace(self, points=self.points + np.asarray(by, np.float64))
 
     def turned(self, rotation: Points) -> Mesh:
         """``rotation``: [3, 3]."""
-        return Mesh(np.asarray(self.points @ rotation.T), self.faces, self.colours)
+        return replace(self, points=np.asarray(self.points @ rotation.T))
+
+    def uncounted(self) -> Mesh:
+        return replace(self, counts=False)
 
     def used(self) -> Points:
         """The points that a face has."""
@@ -103,6 +107,11 @@ def ring(radius: float, thickness: float) -> Solid:
 def rod(start: ArrayLike, end: ArrayLike, radius: float) -> Solid:
     """A cylinder between two points."""
     return _solid(trimesh.creation.cylinder(radius=radius, segment=(start, end), sections=SIDES))
+
+
+def hull(points: Points) -> Solid:
+    """The convex hull of points."""
+    return _solid(trimesh.convex.convex_hull(points))
 
 
 def _solid(made: trimesh.Trimesh) -> Solid:

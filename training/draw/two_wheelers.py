@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from training.draw.body import Body, phenotype
-from training.draw.clothes import cloth_colour, dressed
+from training.draw.clothes import cloth_colour, dressed, rainwear
 from training.draw.poses import riding
 from training.draw.shapes import Mesh, Points, ball, box, cylinder, ring, rod, rotation
 
-BICYCLES, WITHOUT_RIDER, SCOOTERS, HELMETS = 0.35, 0.04, 0.7, 0.8  # shares
+BICYCLES, WITHOUT_RIDER, SCOOTERS, HELMETS, PONCHOS = 0.35, 0.04, 0.7, 0.8, 0.12  # shares
 PASSENGERS = (0.35, 0.12)  # shares, of motorcycles and of bicycles
 BEHIND = 0.38  # metres from the rider to the passenger
 
@@ -116,7 +116,9 @@ def _rider(
     pose = riding(rng, bicycle, passenger)
     who = phenotype(rng)
     shape = body.shape(pose, who)
-    meshes = dressed(body, shape, who, rng)
+    meshes = [replace(mesh, counts=True) for mesh in dressed(body, shape, who, rng)]
+    if rng.random() < PONCHOS:
+        meshes += rainwear(body, shape, rng)
     if not bicycle and rng.random() < HELMETS:
         head = shape.posed[body.at("head") & body.skin]
         at = (head.min(0) + head.max(0)) / 2 + (0, 0.015, 0.05)
