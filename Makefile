@@ -201,7 +201,7 @@ train: setup $(VENV)/.training
 	$(BIN)/python -m training prepare "$(DATA)"
 	@test -n "$(TEACHER)$(wildcard $(TAUGHT))" || echo "without TEACHER=file the model does not learn people whom the sets do not label"
 	test -z "$(TEACHER)" || $(BIN)/python -m training teach "$(DATA)" --teacher "$(TEACHER)" --taught "$(TAUGHT)"
-	$(BIN)/python -m training draw "$(DRAWN)"
+	$(BIN)/python -m training draw "$(DRAWN)" --processes $(PROCESSES)
 	$(BIN)/python -m training train "$(DATA)" --taught "$(TAUGHT)" --drawn "$(DRAWN)" --minutes $(or $(MINUTES),90) --processes $(PROCESSES) $(if $(FROM),--from "$(FROM)")
 	$(BIN)/python -m training export "$(DATA)" --taught "$(TAUGHT)" --model "$(MODEL_FILE)"
 	$(BIN)/python -m training card "$(DATA)" --taught "$(TAUGHT)" --model "$(MODEL_FILE)" \

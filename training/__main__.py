@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     draw.add_argument("folder", type=Path, help="where the drawings go; those that exist are kept")
     for option, count in (("--persons", 3000), ("--two-wheelers", 1500), ("--things", 800)):
         draw.add_argument(option, type=int, default=count, help="default: %(default)s")
+    draw.add_argument("--processes", type=int, default=1, help="one for each core (default: %(default)s)")
     runs = {
         prepare: _prepare,
         teach: _teach,
@@ -151,14 +152,12 @@ def _prepare(args: argparse.Namespace) -> None:
 
 
 def _draw(args: argparse.Namespace) -> None:
-    from training.draw.drawings import Artist
+    from training.draw.drawings import draw
 
-    artist = Artist(args.folder)
     wanted = {"person": args.persons, "two-wheeler": args.two_wheelers, "thing": args.things}
+    draw(args.folder, wanted, args.processes)
     for kind, count in wanted.items():
-        for number in range(count):
-            artist.draw(kind, number)
-        print(f"{count} drawings of a {kind} in {args.folder}", flush=True)
+        print(f"{count} drawings of a {kind} in {args.folder}")
 
 
 def _teach(args: argparse.Namespace) -> None:

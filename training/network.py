@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -27,9 +28,23 @@ Level = tuple[Tensor, Tensor]
 top, right, bottom."""
 
 
+class _Conv2d(nn.Conv2d):
+    """Computes with float32 where bfloat16 is slower.
+
+    In bfloat16 the gradients of depthwise convolutions with stride 2 take 47 of the 187 ms of a step of 8
+    windows, in float32 4 ms (PyTorch 2.13).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.groups == 1 or self.stride == (1, 1) or not torch.is_autocast_enabled("cpu"):
+            return super().forward(x)
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(x.float()).to(x.dtype)
+
+
 def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, groups: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
+        _Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
         nn.BatchNorm2d(outputs),
         nn.ReLU6(inplace=True),
     )

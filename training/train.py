@@ -143,7 +143,9 @@ class Training:
         self.plan = plan
         self.network = Detector(plan.width).to(memory_format=torch.channels_last)
         self.average = {name: value.clone() for name, value in self.network.state_dict().items()}
-        self.optimiser = torch.optim.AdamW(self.network.parameters(), plan.rate, weight_decay=0.02)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), plan.rate, weight_decay=0.02, fused=True
+        )
         self.step = 0
         self.spent_s = 0.0
         self._short = _multiplies_bfloat16()

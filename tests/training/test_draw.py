@@ -17,7 +17,8 @@ from training.paste import BACKGROUND, PERSON, TWO_WHEELER, Drawing, Piece, read
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("drawn")
-    assert main(["draw", str(made), "--persons", "6", "--two-wheelers", "3", "--things", "8"]) == 0
+    counts = ["--persons", "6", "--two-wheelers", "3", "--things", "8"]
+    assert main(["draw", str(made), *counts, "--processes", "2"]) == 0
     return made
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -36,7 +40,7 @@ class Artist:
             return
         rng = np.random.default_rng([number // 1000, number % 1000, KINDS.index(kind)])
         made = cut_out(self._meshes(kind, rng), rng)
-        fresh = self._folder / "unfinished.new"
+        fresh = self._folder / f"{name}.new"
         fresh.write_bytes(cv2.imencode(".png", made.image)[1].tobytes())
         fresh.replace(
             self._folder / f"{'_'.join([name, *map(str, made.box)])}.png"
@@ -56,3 +60,20 @@ class Artist:
             if number == extra:
                 meshes += add(self._body, shape, rng)
         return meshes
+
+
+def draw(folder: Path, wanted: Mapping[str, int], processes: int = 1) -> None:
+    """Draw so many objects of each kind. Blocks; raises OSError."""
+    numbers = [(kind, number) for kind, count in wanted.items() for number in range(count)]
+    if processes == 1:
+        _draw(folder, numbers)
+        return
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        for _ in pool.map(partial(_draw, folder), (numbers[one::processes] for one in range(processes))):
+            pass
+
+
+def _draw(folder: Path, numbers: list[tuple[str, int]]) -> None:
+    artist = Artist(folder)
+    for kind, number in numbers:
+        artist.draw(kind, number)
