@@ -28,7 +28,7 @@ Level = tuple[Tensor, Tensor]
 top, right, bottom."""
 
 
-class _Conv2d(nn.Conv2d):
+class Convolution(nn.Conv2d):
     """Computes with float32 where bfloat16 is slower.
 
     In bfloat16 the gradients of depthwise convolutions with stride 2 take 47 of the 187 ms of a step of 8
@@ -44,7 +44,7 @@ class _Conv2d(nn.Conv2d):
 
 def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, groups: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        _Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
+        Convolution(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
         nn.BatchNorm2d(outputs),
         nn.ReLU6(inplace=True),
     )

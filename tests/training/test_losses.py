@@ -1,11 +1,11 @@
-"""Which cells are assigned to which object."""
+"""Which cells are assigned to which object; gradients of the network."""
 
 from __future__ import annotations
 
 import torch
 
 from training.losses import Cells, assign
-from training.network import STRIDES
+from training.network import STRIDES, Convolution
 
 SIZE = 128
 NEAR, LARGE = [20.0, 20, 36, 44, 0], [40.0, 40, 120, 120, 2]
@@ -59,3 +59,19 @@ def test_without_objects_nothing_is_chosen() -> None:
     where = cells()
     none = torch.empty(0, 5)
     assert not len(assign(none, torch.zeros(len(where.x), 4), torch.zeros(len(where.x), 3), where)[0])
+
+
+def test_a_depthwise_convolution_with_stride_2_has_exact_gradients_in_bfloat16() -> None:
+    torch.manual_seed(0)
+    layer = Convolution(8, 8, 3, 2, 1, groups=8, bias=False)
+    picture, weights = torch.rand(2, 8, 32, 32).bfloat16(), torch.randn(2, 8, 16, 16).bfloat16()
+    gradients = []
+    for short in (False, True):
+        layer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=short):
+            out = layer(picture if short else picture.float())
+        assert out.dtype == (torch.bfloat16 if short else torch.float32)
+        (out * weights).sum().backward()
+        assert layer.weight.grad is not None
+        gradients.append(layer.weight.grad.clone())
+    torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-4)

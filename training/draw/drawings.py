@@ -42,9 +42,8 @@ class Artist:
         made = cut_out(self._meshes(kind, rng), rng)
         fresh = self._folder / f"{name}.new"
         fresh.write_bytes(cv2.imencode(".png", made.image)[1].tobytes())
-        fresh.replace(
-            self._folder / f"{'_'.join([name, *map(str, made.box)])}.png"
-        )  # whole, even after a kill
+        whole = self._folder / f"{'_'.join([name, *map(str, made.box)])}.png"
+        fresh.replace(whole)  # in one step: after a kill there is no half drawing
 
     def _meshes(self, kind: str, rng: np.random.Generator) -> list[Mesh]:
         if kind == "thing":
@@ -55,10 +54,10 @@ class Artist:
         who = phenotype(rng)
         shape = self._body.shape(pose, who)
         meshes = dressed(self._body, shape, who, rng)
-        extra = rng.choice(len(EXTRAS) + 1, p=[*EXTRAS.values(), 1 - sum(EXTRAS.values())])
-        for number, add in enumerate(EXTRAS):
-            if number == extra:
-                meshes += add(self._body, shape, rng)
+        shares = [*EXTRAS.values(), 1 - sum(EXTRAS.values())]
+        add = rng.choice(np.array([*EXTRAS, None], object), p=shares)
+        if add is not None:
+            meshes += add(self._body, shape, rng)
         return meshes
 
 
