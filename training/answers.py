@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
-from training.agreement import Member, Question
+from training.agreement import Member, Question, overlaps
 from training.dataset import CLASSES, IGNORE
+from training.predict import Floats
 
 KEYS: dict[str, int | None] = {
     "p": CLASSES.index("person"),
@@ -18,6 +20,8 @@ KEYS: dict[str, int | None] = {
     "n": None,  # nothing is there: the picture teaches that
     "w": IGNORE,  # something is there and the box is wrong: nothing is learnt there
 }
+SAME_BOX = 0.7
+"""Overlap from which an answer about a box is for another one, too: other models find other edges."""
 
 
 class Answer(msgspec.Struct):
@@ -33,19 +37,19 @@ class Answers:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.unreadable = 0  # lines; a power cut leaves one
-        self._given: dict[Member, str] = {}
+        self._given: dict[str, list[tuple[Floats, str]]] = {}  # boxes and their answers, by file
         for line in path.read_bytes().splitlines() if path.exists() else []:
             try:
                 self._take(msgspec.json.decode(line, type=Answer))
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, ValueError):
                 self.unreadable += 1
 
     def _take(self, answer: Answer) -> None:
         for member in answer.members:
-            if answer.answer in KEYS:
-                self._given[member] = answer.answer
-            else:
-                self._given.pop(member, None)
+            box = _box(member)
+            others = self._given.get(member.file, [])
+            kept = [given for given in others if not _same(box, given[0])]
+            self._given[member.file] = kept + ([(box, answer.answer)] if answer.answer in KEYS else [])
 
     def give(self, question: Question, answer: str | None) -> None:
         """Store the answer durably; None cancels the last one."""
@@ -59,12 +63,26 @@ class Answers:
 
     def of(self, question: Question) -> str | None:
         """The answer to any of its boxes: a standing object that was seen again is not asked again."""
-        return next((self._given[member] for member in question.members if member in self._given), None)
+        for member in question.members:
+            box = _box(member)
+            for given, said in self._given.get(member.file, []):
+                if _same(box, given):
+                    return said
+        return None
 
     def by_member(self, questions: Sequence[Question]) -> dict[Member, int | None]:
         """Return the class, IGNORE or None (no object) of each answered box."""
         given = [(question, self.of(question)) for question in questions]
         return {member: KEYS[said] for question, said in given if said for member in question.members}
+
+
+def _box(member: Member) -> Floats:
+    """[4]. Raises ValueError."""
+    return np.array(member.key.split(","), np.float32).reshape(4)
+
+
+def _same(box: Floats, other: Floats) -> bool:
+    return bool(overlaps(box, other[None])[0] >= SAME_BOX)
 
 
 def _is_cut_off(path: Path) -> bool:

@@ -205,6 +205,22 @@ def test_a_standing_object_that_was_answered_is_not_asked_again(
     assert Answers(tmp_path / "a").of(more) == "v"
 
 
+def test_an_answer_is_for_the_box_of_other_models_too(asked: list[Question], tmp_path: Path) -> None:
+    """Another teacher finds other edges of the same object."""
+
+    def moved(by: float) -> Question:
+        (member,) = asked[0].members
+        x1, *rest = map(float, member.key.split(","))
+        key = ",".join(f"{value:.3f}" for value in (x1 + by, *rest))
+        return Question([Member(member.file, key)], asked[0].votes, 1.0)
+
+    Answers(tmp_path / "a").give(asked[0], "v")
+    answers = Answers(tmp_path / "a")
+    assert [answers.of(moved(by)) for by in (0.01, 0.05)] == ["v", None]
+    answers.give(moved(0.01), None)
+    assert Answers(tmp_path / "a").of(asked[0]) is None
+
+
 def test_answers_survive_a_power_cut_within_a_line(asked: list[Question], tmp_path: Path) -> None:
     path = tmp_path / "a"
     Answers(path).give(asked[0], "v")
@@ -218,7 +234,7 @@ def test_lines_that_are_no_answers_are_counted_and_do_not_count(
     asked: list[Question], tmp_path: Path
 ) -> None:
     path = tmp_path / "a"
-    path.write_bytes(b'junk\n[1]\n{"members": [], "answer": "p"}\n\xff\xfe\n{"mem')
+    path.write_bytes(b'junk\n[1]\n{"members": [{"file": "a", "key": "b"}], "answer": "p"}\n\xff\xfe\n{"mem')
     Answers(path).give(asked[0], "v")
     answers = Answers(path)
-    assert (answers.unreadable, answers.of(asked[0])) == (4, "v")
+    assert (answers.unreadable, answers.of(asked[0])) == (5, "v")
