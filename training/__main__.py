@@ -183,8 +183,8 @@ def _train(args: argparse.Namespace) -> None:
     chosen, held = _items(args)
     rate = RATE_AFTER if args.start else Plan.rate
     plan = Plan(args.steps, args.width, args.minutes, rate=rate, processes=args.processes)
-    material = Material([*chosen, *held] if args.all else chosen, read_sources(), args.drawn)
-    train(plan, material, args.weights, args.start)
+    material = Material([*chosen, *held] if args.all else chosen, read_sources(), args.drawn, args.start)
+    train(plan, material, args.weights)
 
 
 def _export(args: argparse.Namespace) -> None:

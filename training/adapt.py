@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,12 +13,13 @@ from training.collection import SET, SOURCE, Frame
 from training.dataset import Item, Source
 from training.export import export, load_average
 from training.predict import fit
-from training.train import Material, Plan, checkpoint, train
+from training.train import Material, Plan, checkpoint, is_same_training, train
 
 log = logging.getLogger(__name__)
 
 OWN_SHARE = 0.3
-"""Share of the draws from the collection. A larger share fits the city better and the open data worse."""
+"""Share of the collection in the weights of all pictures. A larger share fits the city better and the open
+data worse. Of the windows around an object, more are of pictures with more such objects (``train.MOST``)."""
 RATE_AFTER = 3e-4
 """Learning rate from trained weights, a seventh of that from scratch. A larger rate loses what the model has
 learnt.
@@ -47,15 +47,13 @@ def adapt(
     wish: Wish, frames: Sequence[Frame], open_data: Sequence[Item], sources: dict[str, Source], weights: Path
 ) -> None:
     """Continue training from ``weights``, or begin. Blocks for the requested minutes. Raises DataError."""
-    items = [*frames, *open_data]
-    plan, mark = _plan(wish), weights.with_suffix(".trained-on")
-    digest = _digest(plan, wish.start, items)
-    same = mark.exists() and mark.read_text(encoding="ascii") == digest
-    if weights.exists() and not same:
-        log.info("train: what is trained on has changed since %s was begun: training begins again", weights)
-        weights.unlink()
-    mark.write_text(digest, encoding="ascii")
-    train(plan, Material(items, _mixed(frames, open_data, sources)), weights, wish.start)
+    plan = _plan(wish)
+    material = Material([*frames, *open_data], _mixed(frames, open_data, sources), start=wish.start)
+    if weights.exists() and not is_same_training(weights, plan, material):
+        before = weights.with_suffix(".before.pt")
+        log.info("what is trained on has changed: training begins again; the old weights are %s", before)
+        weights.replace(before)
+    train(plan, material, weights)
 
 
 def make_model(wish: Wish, items: Sequence[Item], weights: Path, model: Path) -> None:
@@ -82,26 +80,7 @@ def _plan(wish: Wish) -> Plan:
 def _mixed(
     frames: Sequence[Frame], open_data: Sequence[Item], sources: dict[str, Source]
 ) -> dict[str, Source]:
-    """Sources with a weight for the collection, so that ``OWN_SHARE`` of the draws are its frames."""
+    """Sources with a weight for the collection, which makes ``OWN_SHARE`` of all weights."""
     drawn = sum(sources[item.set].weight for item in open_data)
     own = drawn * OWN_SHARE / (1 - OWN_SHARE) / len(frames) if drawn else 1.0
     return {**sources, SET: replace(SOURCE, weight=own)}
-
-
-def _digest(plan: Plan, start: Path | None, items: Sequence[Item]) -> str:
-    """Return a digest of the plan, the weights to begin with, the pictures and their labels."""
-    whole = hashlib.sha256(repr(plan).encode())
-    for line in _lines(start, items):
-        whole.update(line)
-    return whole.hexdigest()
-
-
-def _lines(start: Path | None, items: Sequence[Item]) -> Iterator[bytes]:
-    if start is not None:
-        yield start.read_bytes()
-    for item in items:
-        yield f"{item.sha256} {item.set} {item.place}\n".encode()
-        if isinstance(item, Frame):
-            yield item.labels.read_bytes()
-        elif item.taught is not None:
-            yield item.taught.read_bytes()

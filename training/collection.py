@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -79,20 +79,25 @@ def _row(row: dict[str, str | None], where: str) -> Row:
 def check(folder: Path, rows: Sequence[Row], kept: Path, progress: Progress) -> dict[str, str]:
     """Each picture that cannot be used, by file, with the reason.
 
-    ``kept`` is the file of what was checked before: only new pictures are read.
+    ``kept`` is the file of what was good before: only other pictures are read.
     """
     try:
-        known = msgspec.json.decode(kept.read_bytes(), type=dict[str, str])
+        good = set(msgspec.json.decode(kept.read_bytes(), type=list[str]))
     except (OSError, msgspec.DecodeError):
-        known = {}
+        good = set()
+    faults = {}
     try:
         for row in progress.over(rows):
             key = f"{row.file} {row.sha256}"
-            if key not in known:
-                known[key] = _fault(folder, row)
+            if key in good:
+                continue
+            if fault := _fault(folder, row):
+                faults[row.file] = fault
+            else:
+                good.add(key)
     finally:
-        kept.write_text(json.dumps(known, indent=0), encoding="utf-8")
-    return {row.file: fault for row in rows if (fault := known[f"{row.file} {row.sha256}"])}
+        kept.write_text(json.dumps(sorted(good), indent=0), encoding="utf-8")
+    return faults
 
 
 def _fault(folder: Path, row: Row) -> str:
@@ -139,10 +144,11 @@ def _frames(folder: Path, rows: Sequence[Row], labels: Path) -> Iterator[Frame]:
         )
 
 
-def held_out(places: Sequence[str], asked: Sequence[str]) -> list[str]:
+def held_out(places: Sequence[str], asked: Sequence[str], before: Collection[str] = ()) -> list[str]:
     """Cameras to hold out: those that were asked for, else one of ``HELD_OUT_SHARE``. Raises DataError.
 
-    By their hash, so that a larger collection of the same cameras holds out the same ones.
+    By their hash, so that a larger collection of the same cameras holds out the same ones. ``before``: places
+    that the checkpoint was trained on; these measure nothing.
     """
     every = sorted(set(places), key=lambda place: hashlib.sha256(place.encode()).hexdigest())
     if len(every) < 2:
@@ -157,4 +163,11 @@ def held_out(places: Sequence[str], asked: Sequence[str]) -> list[str]:
         )
     if len(set(asked)) == len(every):
         raise DataError("all cameras are held out: none is left to learn from")
-    return sorted(asked) or sorted(every[: max(1, round(len(every) / HELD_OUT_SHARE))])
+    if known := sorted(set(asked) & set(before)):
+        raise DataError(f"{', '.join(known)}: --checkpoint was trained on it, so it cannot measure the model")
+    strange = [place for place in every if place not in before]
+    if not strange:
+        raise DataError(
+            "--checkpoint was trained on all cameras of the collection: none can measure the model"
+        )
+    return sorted(asked) or sorted(strange[: max(1, round(len(every) / HELD_OUT_SHARE))])

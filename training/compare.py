@@ -26,6 +26,8 @@ few objects.
 """
 FEWEST_PICTURES = 10
 """Pictures of a place from which false detections are judged."""
+OPEN_DATA = "open data: "
+"""Begins the name of a place of the open data; other places are the operator's cameras."""
 ALL = "all classes"
 EVERYWHERE = "all places"
 
@@ -126,12 +128,23 @@ def worse(figures: Sequence[Figure], margin: float) -> list[str]:
         if figure.kind == ALL and figure.objects < FEWEST and figure.pictures >= FEWEST_PICTURES
     ]
     reasons += [_more_false(figure) for figure in quiet if _false(figure) > FALSE_MARGIN]
-    if not judged:
+    if not any(is_camera(figure.place) for figure in judged):
         reasons.append(
-            f"nothing was measured: no held-out place has {FEWEST} objects of a class; collect more, "
+            f"nothing was measured: no held-out camera has {FEWEST} objects; collect more, "
             "or answer more questions"
         )
     return reasons
+
+
+def is_camera(place: str) -> bool:
+    """Return whether a figure is of one of the operator's cameras."""
+    return place != EVERYWHERE and not place.startswith(OPEN_DATA)
+
+
+def hardly_measured(figures: Sequence[Figure]) -> list[str]:
+    """Return the held-out cameras with too few objects to refuse a model for the ones that it misses."""
+    cameras = {figure.place for figure in figures if is_camera(figure.place)}
+    return sorted(cameras - {figure.place for figure in figures if figure.objects >= FEWEST})
 
 
 def _false(figure: Figure) -> float:

@@ -142,6 +142,17 @@ def damaged(items: Iterable[Item]) -> Iterator[Path]:
             yield item.path
 
 
+def fingerprint(items: Iterable[Item], start: Path | None = None, drawn: Path | None = None) -> str:
+    """Return a digest of pictures and their labels, of the checkpoint to begin with, and of drawings."""
+    whole = hashlib.sha256(start.read_bytes() if start else b"")
+    for item in items:
+        whole.update(f"{item.sha256} {item.set} {item.place}\n".encode())
+        whole.update(item.boxes(1, 1).tobytes())
+    for path in sorted(drawn.glob("*.png")) if drawn else ():
+        whole.update(path.name.encode())
+    return whole.hexdigest()
+
+
 def split(items: Sequence[Item], held_out: Sequence[str] = ()) -> tuple[list[Item], list[Item]]:
     """Training and held-out pictures. A place is in one of the two: the manifest's, or those of ``held_out``.
 

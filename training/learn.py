@@ -23,8 +23,8 @@ from edge_agent.core.errors import UsageError
 from training.agreement import Found, Question, Voice, counts, label, questions, read_all, write_labels
 from training.answers import Answers
 from training.collection import SET, SOURCE, Frame, check, frames, held_out, read_rows
-from training.compare import Figure, compare, detector, worse
-from training.dataset import IGNORE, DataError, Item, Source, read_manifest, read_sources, split
+from training.compare import FEWEST, OPEN_DATA, Figure, compare, detector, hardly_measured, worse
+from training.dataset import IGNORE, DataError, Item, Source, fingerprint, read_manifest, read_sources, split
 from training.predict import described
 from training.progress import Progress
 from training.release import Candidate, sha256, write_release
@@ -79,6 +79,15 @@ class Evaluation(msgspec.Struct):
     in_force: str
     threshold: float
     figures: list[Figure]
+    trained_on: str  # fingerprint
+    held: str  # fingerprint of what was measured on
+
+
+class Trained(msgspec.Struct):
+    """The result of the step train, for the steps after it."""
+
+    trained_on: str  # fingerprint
+    places: list[str]
 
 
 class Job:
@@ -100,6 +109,11 @@ class Job:
             if args.key is None:
                 raise UsageError("a release is signed: give --key, or one --step before it")
             read_private(args.key)
+        if args.start is not None and args.start.resolve() == self._weights.resolve():
+            raise UsageError(
+                f"--checkpoint {args.start}: that is the training of this folder, which begins again when "
+                "its pictures change: give the .pt of a release"
+            )
         if args.name is not None and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", args.name) is None:
             raise UsageError(f"--name {args.name}: letters, digits, dots, - and _, since files are called so")
 
@@ -144,7 +158,13 @@ class Job:
 
     @cached_property
     def _held_places(self) -> list[str]:
-        return held_out([frame.place for frame in self._frames], self._args.hold_out)
+        before: list[str] = []
+        if self._args.start is not None:
+            from training.train import checkpoint
+
+            with checkpoint(self._args.start) as kept:
+                before = kept.get("places", [])
+        return held_out([frame.place for frame in self._frames], self._args.hold_out, before)
 
     def _split(self) -> tuple[list[Frame], list[Frame]]:
         """Trained on, held out; with their labels written."""
@@ -159,7 +179,7 @@ class Job:
             return [], [], sources
         items = read_manifest(self._args.data, sources, self._args.taught)
         train, held = split([item for item in items if sources[item.set].weight > 0])
-        return train, [replace(item, place=f"open data: {item.set}") for item in held], sources
+        return train, [replace(item, place=f"{OPEN_DATA}{item.set}") for item in held], sources
 
     def _asked(self) -> tuple[dict[str, list[Found]], list[Question]]:
         found = read_all(self._frames, self.work / "found")
@@ -214,7 +234,8 @@ class Job:
             self._model.unlink()  # so that a kill leaves no model beside the places of another
         if not self._model.exists():
             places = sorted({frame.place for frame in train})
-            self._trained_places.write_text("\n".join(places), encoding="utf-8")
+            trained = Trained(self._fingerprint(train, open_data), places)
+            self._trained.write_bytes(msgspec.json.encode(trained))
             make_model(wish, [*train, *open_data], self._weights, self._model)
         print(f"train: {self._model}: {self._model.stat().st_size / 1e6:.2f} MB", flush=True)
 
@@ -227,13 +248,18 @@ class Job:
 
     def _evaluate(self) -> None:
         self._need(self._model, "train")
-        _, held = self._split()
-        _, open_held, sources = self._open_data()
-        self._need(self._trained_places, "train")
-        leaked = set(self._trained_places.read_text(encoding="utf-8").splitlines()) & set(self._held_places)
-        if leaked:
+        self._need(self._trained, "train")
+        train, held = self._split()
+        open_data, open_held, sources = self._open_data()
+        trained = msgspec.json.decode(self._trained.read_bytes(), type=Trained)
+        if leaked := set(trained.places) & set(self._held_places):
             raise DataError(
                 f"{', '.join(sorted(leaked))}: the model was trained on it: run the step train again"
+            )
+        if trained.trained_on != self._fingerprint(train, open_data):
+            raise DataError(
+                "the model was trained on other pictures or labels, or with another --checkpoint, --data or "
+                "--taught: give those, or run the step train again"
             )
         figures = compare(
             detector(self._model),
@@ -244,7 +270,8 @@ class Job:
         )
         shas = sha256(self._model), sha256(self._in_force)
         fresh = self._evaluation.with_suffix(".new")
-        fresh.write_bytes(msgspec.json.encode(Evaluation(*shas, self._args.threshold, figures)))
+        used = trained.trained_on, fingerprint([*held, *open_held])
+        fresh.write_bytes(msgspec.json.encode(Evaluation(*shas, self._args.threshold, figures, *used)))
         fresh.replace(self._evaluation)
         print("evaluate: F1 at IoU 0.5 on places that the model never saw (the model in force; objects)")
         for one in figures:
@@ -263,15 +290,25 @@ class Job:
             raise DataError(
                 "the figures are of other models or another threshold: run the step evaluate again"
             )
+        train, held = self._split()
+        open_data, open_held, sources = self._open_data()
+        used = self._fingerprint(train, open_data), fingerprint([*held, *open_held])
+        if (done.trained_on, done.held) != used:
+            raise DataError(
+                "the figures are of other pictures or labels, or of another --checkpoint, --data or "
+                "--taught: give those, or run the steps train and evaluate again"
+            )
+        for camera in hardly_measured(done.figures):
+            print(
+                f"release: {camera} has fewer than {FEWEST} objects: what the model misses there is not known"
+            )
         if reasons := worse(done.figures, args.margin):
             print(f"release: refused, the margin is {args.margin} of F1 to the model in force:")
             print("\n".join(f"  {reason}" for reason in reasons), flush=True)
             return EXIT_REFUSED
-        train, held = self._split()
-        open_data, _, sources = self._open_data()
         candidate = Candidate(
-            self._model, self._in_force, args.start, train, held, open_data, sources, self._count_answered(),
-            done.figures, args.margin, args.threshold,
+            self._model, self._weights, self._in_force, args.start, train, held, open_data, sources,
+            self._count_answered(), done.figures, args.margin, args.threshold,
         )  # fmt: skip
         name = args.name or f"street-{datetime.datetime.now(datetime.UTC):%Y%m%d}"
         folder = write_release(candidate, name, args.key, args.out or self.work / "releases")
@@ -279,6 +316,9 @@ class Job:
             f"release: {folder}, signed. It is on no gateway yet: docs/guide/learn.md says how to roll it out"
         )
         return 0
+
+    def _fingerprint(self, train: list[Frame], open_data: list[Item]) -> str:
+        return fingerprint([*train, *open_data], self._args.start)
 
     def _count_answered(self) -> int:
         _, asked = self._asked()
@@ -301,8 +341,8 @@ class Job:
         return self.work / "evaluation.json"
 
     @property
-    def _trained_places(self) -> Path:
-        return self.work / "trained-places.txt"
+    def _trained(self) -> Path:
+        return self.work / "trained.json"
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from edge_agent.cli.learn import CARD
 from edge_agent.commands.signature import read_private, sign
 from edge_agent.model_release.manifest import MANIFEST, SIGNED, ModelManifest
 from training.collection import Frame
-from training.compare import FALSE_MARGIN, FEWEST, Figure, table
+from training.compare import FALSE_MARGIN, FEWEST, Figure, hardly_measured, table
 from training.dataset import CLASSES, IGNORE, DataError, Item, Source
 
 FIGURES = "figures.json"
@@ -28,6 +28,7 @@ class Candidate:
     """The model to release, and its training data."""
 
     model: Path
+    weights: Path  # checkpoint of the model
     in_force: Path
     start: Path | None  # checkpoint that the training began from
     trained: Sequence[Frame]
@@ -50,6 +51,7 @@ def write_release(candidate: Candidate, name: str, key: Path, folder: Path) -> P
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     shutil.copyfile(candidate.model, fresh / f"{name}.tflite")
+    shutil.copyfile(candidate.weights, fresh / f"{name}.pt")
     (fresh / CARD).write_text(card(candidate, name), encoding="utf-8")
     (fresh / FIGURES).write_bytes(
         msgspec.json.format(msgspec.json.encode(candidate.figures), indent=1) + b"\n"
@@ -134,6 +136,10 @@ def _limits(candidate: Candidate) -> str:
         if figure.objects >= FEWEST
     )[:6]
     found = [f"- {place}, {kind}: finds {recall:.0%} of {objects}" for recall, place, kind, objects in worst]
+    found += [
+        f"- {place}: fewer than {FEWEST} objects, so what the model misses there is not known"
+        for place in hardly_measured(candidate.figures)
+    ]
     lights = ", ".join(sorted({frame.light for frame in candidate.trained}))
     return "\n".join(["## Where it fails", *found, f"- Light of the pictures it learnt from: {lights}."])
 

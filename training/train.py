@@ -19,7 +19,7 @@ from torch import Tensor
 
 from training import processes
 from training.augment import PAD, Window, vary, window
-from training.dataset import CLASSES, Boxes, DataError, Image, Item, Source
+from training.dataset import CLASSES, Boxes, DataError, Image, Item, Source, fingerprint
 from training.losses import Truth, loss
 from training.network import WIDTH, Detector
 from training.paste import Drawing, Pieces, read_drawings
@@ -65,6 +65,10 @@ class Material:
     items: Sequence[Item]
     sources: dict[str, Source]
     drawn: Path | None = None  # folder of drawings to paste
+    start: Path | None = None  # checkpoint to begin with; else random weights
+
+    def fingerprint(self) -> str:
+        return fingerprint(self.items, self.start, self.drawn)
 
 
 class Pictures:
@@ -137,10 +141,12 @@ def _unlabelled(item: Item, sources: dict[str, Source]) -> list[int]:
 class Training:
     """The state of a run, stored in a file."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, trained_on: str = "") -> None:
+        """``trained_on``: ``Material.fingerprint``."""
         torch.manual_seed(plan.seed)
         torch.set_num_threads(1)
-        self.plan = plan
+        self.plan, self.trained_on = plan, trained_on
+        self.places: set[str] = set()  # of the pictures, also of those of the weights to begin with
         self.network = Detector(plan.width).to(memory_format=torch.channels_last)
         self.average = {name: value.clone() for name, value in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
@@ -162,6 +168,8 @@ class Training:
         torch.save(
             {
                 "plan": self.plan.__dict__,
+                "trained_on": self.trained_on,
+                "places": sorted(self.places),
                 "network": self.network.state_dict(),
                 "average": self.average,
                 "optimiser": self.optimiser.state_dict(),
@@ -173,11 +181,12 @@ class Training:
         fresh.replace(path)
 
     def load(self, path: Path) -> None:
-        """Load a state. Raises DataError for the file of another plan, or a file that is not a checkpoint."""
+        """Load a state. Raises DataError for another plan or material, or a file that is not a checkpoint."""
         with checkpoint(path) as kept:
-            if kept["plan"] != self.plan.__dict__:
+            if not _is_of(kept, self.plan, self.trained_on):
                 raise DataError(
-                    f"{path} is of another training ({kept['plan']}); remove it or give its options"
+                    f"{path} is of another training ({kept['plan']}), or of other pictures, labels, drawings "
+                    "or --from; remove it or give its options"
                 )
             self.network.load_state_dict(kept["network"])
             self.average = kept["average"]
@@ -188,6 +197,7 @@ class Training:
         """Begin with the weights of a checkpoint. Raises DataError."""
         with checkpoint(path) as kept:
             self.network.load_state_dict(kept["average"])
+            self.places |= set(kept.get("places", []))
             self.average = {name: value.clone() for name, value in kept["average"].items()}
 
     def run(self, pictures: Pictures, checkpoint: Path) -> None:
@@ -240,23 +250,35 @@ class Training:
                 self.average[name] = value.clone()
 
 
-def train(plan: Plan, material: Material, weights: Path, start: Path | None) -> None:
+def train(plan: Plan, material: Material, weights: Path) -> None:
     """Train in the processes of the plan, until it is done. Raises DataError.
 
-    Continues the training in ``weights`` if that exists, else begins from the checkpoint ``start``, or with
-    random weights.
+    Continues the training in ``weights`` if that exists.
     """
-    processes.run(plan.processes, _train_one, plan, material, weights, start)
+    processes.run(plan.processes, _train_one, plan, material, weights)
 
 
-def _train_one(plan: Plan, material: Material, weights: Path, start: Path | None) -> None:
-    training = Training(plan)
+def _train_one(plan: Plan, material: Material, weights: Path) -> None:
+    training = Training(plan, material.fingerprint())
+    if material.start is not None:
+        training.begin_from(material.start)
+    training.places |= {item.place for item in material.items}
     if weights.exists():
         training.load(weights)
-    elif start is not None:
-        training.begin_from(start)
     if training.done < 1:
         training.run(Pictures(material), weights)
+    else:
+        log.info("%s is trained already", weights)
+
+
+def is_same_training(weights: Path, plan: Plan, material: Material) -> bool:
+    """Return whether the checkpoint is of this plan and material. Raises DataError."""
+    with checkpoint(weights) as kept:
+        return _is_of(kept, plan, material.fingerprint())
+
+
+def _is_of(kept: dict[str, Any], plan: Plan, trained_on: str) -> bool:
+    return kept["plan"] == plan.__dict__ and kept.get("trained_on") == trained_on
 
 
 @contextlib.contextmanager

@@ -53,6 +53,16 @@ def test_a_picture_that_was_checked_is_not_read_again(tmp_path: Path) -> None:
     assert faults(tmp_path) == {}
 
 
+def test_a_picture_that_was_repaired_is_used(tmp_path: Path) -> None:
+    collect(tmp_path, FLAT, ["dt-001-cam-1"], 1)
+    path = tmp_path / read_rows(tmp_path)[0].file
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+    assert len(faults(tmp_path)) == 1
+    path.write_bytes(whole)
+    assert faults(tmp_path) == {}
+
+
 def test_a_picture_that_comes_twice_counts_once(tmp_path: Path) -> None:
     collect(tmp_path, FLAT, ["dt-001-cam-1"], 2)
     manifest = tmp_path / "manifest.csv"
@@ -116,16 +126,27 @@ def test_whole_cameras_are_held_out_and_stay_so_when_more_frames_come() -> None:
     assert held_out(places[::-1] * 3, []) == held
 
 
+def test_a_camera_that_the_checkpoint_was_trained_on_is_not_held_out() -> None:
+    places = [f"dt-{n:03}-cam-1" for n in range(10)]
+    first = held_out(places[:5], [])
+    trained = [place for place in places[:5] if place not in first]
+    held = held_out(places, [], trained)
+    assert len(held) == 2
+    assert not set(held) & set(trained)
+
+
 @pytest.mark.parametrize(
-    ("places", "asked", "reason"),
+    ("places", "asked", "before", "reason"),
     [
-        (["a"], [], "has 1 camera"),
-        (["a", "b"], ["c"], "c: no such camera in the collection; it has a, b"),
-        (["a", "b"], ["a", "b"], "none is left to learn from"),
+        (["a"], [], [], "has 1 camera"),
+        (["a", "b"], ["c"], [], "c: no such camera in the collection; it has a, b"),
+        (["a", "b"], ["a", "b"], [], "none is left to learn from"),
+        (["a", "b"], ["a"], ["a"], "a: --checkpoint was trained on it"),
+        (["a", "b"], [], ["a", "b"], "--checkpoint was trained on all cameras"),
     ],
 )
 def test_cameras_that_cannot_be_held_out_are_refused(
-    places: list[str], asked: list[str], reason: str
+    places: list[str], asked: list[str], before: list[str], reason: str
 ) -> None:
     with pytest.raises(DataError, match=reason):
-        held_out(places, asked)
+        held_out(places, asked, before)

@@ -100,11 +100,13 @@ def test_a_step_before_its_time_names_the_one_that_is_missing(
         (["--step", "check", "--size", "0x0"], "two multiples of 32"),
         (["--step", "check", "--name", "../../x"], "--name ../../x: letters, digits"),
         (["--step", "check", "--in-force", "nowhere.tflite"], "there is no file nowhere.tflite"),
+        (["--step", "check", "--checkpoint", "{folder}/learn/weights.pt"], "give the .pt of a release"),
     ],
 )
 def test_options_that_do_not_fit_are_refused_before_anything_is_done(
     folder: Path, options: list[str], reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    options = [option.format(folder=folder) for option in options]
     assert main(["learn", str(folder), *options]) == 2
     assert reason in capsys.readouterr().err
     assert not (folder / "learn").exists()

@@ -20,6 +20,7 @@ from tests.update.wheel_server import WheelServer
 from training.agreement import Voice
 from training.learn import Evaluation, run
 from training.predict import described
+from training.smoke import draw
 
 CAMERAS = ["dt-001-cam-1", "dt-002-cam-1", "dt-003-cam-1"]
 HELD_OUT = "dt-002-cam-1"
@@ -141,6 +142,29 @@ def test_another_checkpoint_of_the_same_name_begins_the_training_again(
     shutil.copyfile(learnt / "weights.pt", start)
     assert learn(first, second, *options) == 0
     assert "training begins again" in caplog.text
+    assert (work / "weights.before.pt").exists()
+
+
+def test_the_next_round_measures_on_a_camera_that_the_release_was_not_trained_on(
+    first: First, second: Path, learnt: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = ["--step", "check", "--checkpoint", str(learnt / "releases/steep/steep.pt")]
+    (trained,) = {*CAMERAS[:2]} - {HELD_OUT}
+    assert learn(first, second, *work, "--hold-out", trained) == 1
+    assert f"{trained}: --checkpoint was trained on it" in capsys.readouterr().err
+
+
+def test_a_release_names_only_what_it_was_made_of(
+    first: First, second: Path, learnt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = tmp_path / "learn"
+    shutil.copytree(learnt, work, ignore=shutil.ignore_patterns("releases"))
+    others = tmp_path / "others"
+    draw(others, 4, seed=1)
+    assert learn(first, second, "--step", "release", "--work", str(work), "--data", str(others)) == 1
+    assert "the figures are of other pictures" in capsys.readouterr().err
+    assert learn(first, second, "--step", "evaluate", "--work", str(work), "--data", str(others)) == 1
+    assert "trained on other pictures" in capsys.readouterr().err
 
 
 def test_a_model_that_forgot_what_it_knew_is_refused(

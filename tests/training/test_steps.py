@@ -39,9 +39,9 @@ def test_a_training_that_was_killed_goes_on_as_if_it_had_not_been(data: Path, tm
     train(data, whole, 6)
     from training.train import Material, Pictures, Plan, Training
 
-    plan = Plan(6, 8)
-    first = Training(plan)
-    pictures = Pictures(Material(split(read_manifest(data, read_sources()))[0], read_sources()))
+    material = Material(split(read_manifest(data, read_sources()))[0], read_sources())
+    first = Training(Plan(6, 8), material.fingerprint())
+    pictures = Pictures(material)
     for _ in range(3):
         first.advance(pictures)
     first.save(parts)
@@ -56,6 +56,17 @@ def test_weights_of_another_plan_are_refused(
     train(data, tmp_path / "weights.pt", 1)
     assert train(data, tmp_path / "weights.pt", 2) == 1
     assert "is of another training" in capsys.readouterr().err
+
+
+def test_weights_of_other_pictures_are_refused(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else a second training would do nothing, and its card would name the pictures of the first."""
+    assert train(data, tmp_path / "weights.pt", 1) == 0
+    assert train(data, tmp_path / "weights.pt", 1) == 0
+    assert "is trained already" in capsys.readouterr().out
+    assert train(data, tmp_path / "weights.pt", 1, "--hold-out", "drawn-1") == 1
+    assert "or of other pictures" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", None])
