@@ -193,7 +193,6 @@ train-smoke: setup $(VENV)/.training
 
 TAUGHT ?= build/taught
 DRAWN ?= build/drawn
-FROM ?= training/street.pt
 PROCESSES ?= 2
 MODEL_FILE = $(or $(MODEL),model.tflite)
 train: setup $(VENV)/.training
@@ -202,7 +201,7 @@ train: setup $(VENV)/.training
 	@test -n "$(TEACHER)$(wildcard $(TAUGHT))" || echo "without TEACHER=file the model does not learn people whom the sets do not label"
 	test -z "$(TEACHER)" || $(BIN)/python -m training teach "$(DATA)" --teacher "$(TEACHER)" --taught "$(TAUGHT)"
 	$(BIN)/python -m training draw "$(DRAWN)" --processes $(PROCESSES)
-	$(BIN)/python -m training train "$(DATA)" --taught "$(TAUGHT)" --drawn "$(DRAWN)" --minutes $(or $(MINUTES),90) --processes $(PROCESSES) $(if $(FROM),--from "$(FROM)")
+	$(BIN)/python -m training train "$(DATA)" --taught "$(TAUGHT)" --drawn "$(DRAWN)" --minutes $(or $(MINUTES),100) --processes $(PROCESSES) $(if $(FROM),--from "$(FROM)")
 	$(BIN)/python -m training export "$(DATA)" --taught "$(TAUGHT)" --model "$(MODEL_FILE)"
 	$(BIN)/python -m training card "$(DATA)" --taught "$(TAUGHT)" --model "$(MODEL_FILE)" \
 		--card "$(basename $(MODEL_FILE)).md" --notice "$(basename $(MODEL_FILE)).NOTICE"

@@ -109,8 +109,9 @@ def _data(train: Sequence[Item], held: Sequence[Item], sources: dict[str, Source
             "Into half of the training windows objects of other pictures and drawn ones were pasted.",
             "",
             f"Measured on {len(held)} pictures of {places} places that were not used for training.",
-            f"{checked} boxes of all places, doubtful labels and objects that the sets lack, were judged",
-            "one by one on enlarged crops by a large vision model, not by people: `training/checked.txt`.",
+            f"{checked} boxes of all places, doubtful labels and objects that the sets lack, have an answer:",
+            "a large vision model, not people, judged them one by one on enlarged crops, or the same object in",
+            "another picture of its camera: `training/checked.txt`.",
             "Only objects of at least 20 pixels in a picture 640 pixels wide count.",
         ]
     )
@@ -152,6 +153,8 @@ def _confusion(result: Result) -> str:
     names = [*CLASSES, "nothing"]
     lines = [
         "## Confusion matrix",
+        "Of all labelled objects, also where a set does not label every object of their class.",
+        "",
         f"| true class | {' | '.join(names)} | right class, of those found |",
         "|---|---|---|---|---|---|",
     ]
