@@ -193,6 +193,7 @@ train-smoke: setup $(VENV)/.training
 
 TAUGHT ?= build/taught
 DRAWN ?= build/drawn
+FROM ?= training/street.pt
 PROCESSES ?= 2
 MODEL_FILE = $(or $(MODEL),model.tflite)
 train: setup $(VENV)/.training
