@@ -110,8 +110,8 @@ def _data(train: Sequence[Item], held: Sequence[Item], sources: dict[str, Source
             "",
             f"Measured on {len(held)} pictures of {places} places that were not used for training.",
             f"{checked} boxes of all places, doubtful labels and objects that the sets lack, have an answer:",
-            "a large vision model, not people, judged them one by one on enlarged crops, or the same object in",
-            "another picture of its camera: `training/checked.txt`.",
+            "a large vision model, not people, judged them one by one on enlarged crops, or judged the same",
+            "object in another picture of its camera: `training/checked.txt`.",
             "Only objects of at least 20 pixels in a picture 640 pixels wide count.",
         ]
     )

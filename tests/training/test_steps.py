@@ -59,12 +59,13 @@ def test_weights_of_another_plan_are_refused(
 
 
 def test_weights_of_other_pictures_are_refused(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Else a second training would do nothing, and its card would name the pictures of the first."""
+    caplog.set_level("INFO")
     assert train(data, tmp_path / "weights.pt", 1) == 0
     assert train(data, tmp_path / "weights.pt", 1) == 0
-    assert "is trained already" in capsys.readouterr().out
+    assert "is trained already" in caplog.text
     assert train(data, tmp_path / "weights.pt", 1, "--hold-out", "drawn-1") == 1
     assert "or of other pictures" in capsys.readouterr().err
 
