@@ -230,12 +230,14 @@ class Job:
         wish = Wish(args.start, args.minutes, args.steps, args.width, args.processes, self._size)
         print(f"train: {len(train)} frames of the collection, {len(open_data)} open pictures", flush=True)
         adapt(wish, train, open_data, sources, self._weights)
-        if self._model.exists() and not self._is_model_made():
+        if self._model.exists() and not (self._trained.exists() and self._is_model_made()):
             self._model.unlink()  # so that a kill leaves no model beside the places of another
         if not self._model.exists():
             places = sorted({frame.place for frame in train})
             trained = Trained(self._fingerprint(train, open_data), places)
-            self._trained.write_bytes(msgspec.json.encode(trained))
+            fresh = self._trained.with_suffix(".new")
+            fresh.write_bytes(msgspec.json.encode(trained))
+            fresh.replace(self._trained)
             make_model(wish, [*train, *open_data], self._weights, self._model)
         print(f"train: {self._model}: {self._model.stat().st_size / 1e6:.2f} MB", flush=True)
 

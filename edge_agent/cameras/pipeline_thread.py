@@ -76,7 +76,7 @@ class CameraPipelineThread:
         # Called with the next frame; appending is atomic.
         self._viewers: deque[Callable[[Frame], None]] = deque(maxlen=MAX_VIEWERS)
         self._relearn = False  # asked for, and not complete
-        self._relearner: Pipeline | None = None  # the pipeline that was told
+        self._relearner: Pipeline | None = None  # the pipeline that got this request
         self._end_reason = "restart"
         self._failed_in_a_row = 0
         self._last_frame_mono = time.monotonic()

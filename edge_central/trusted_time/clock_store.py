@@ -135,11 +135,8 @@ def _stamps(
     streams = select(tables.stream.c.id).where(tables.stream.c.gateway.in_(gateways))
     yield tables.gap.c.found_ms, tables.gap.c.stream.in_(streams)
     yield tables.loss.c.received_ms, tables.loss.c.gateway.in_(gateways)
-    subjects = select(tables.handling.c.subject).where(tables.handling.c.ward.in_(wards))
-    yield tables.handling_step.c.at_ms, tables.handling_step.c.subject.in_(subjects)
-    handling, claim = tables.handling.c, tables.claim.c
-    for column in (handling.acknowledged_ms, handling.closed_ms):
-        yield column, handling.ward.in_(wards)
+    yield from _stamps_of_incidents(wards)
+    claim = tables.claim.c
     for column in (claim.received_ms, claim.last_ms, claim.answered_ms, claim.withdrawn_ms):
         yield column, claim.ward.in_(wards)
     if exclusive_database:
@@ -148,6 +145,14 @@ def _stamps(
         of_cases = (tables.case_file.c.opened_ms, tables.case_file.c.closed_ms, tables.case_item.c.added_ms)
         for other in (tables.handover.c.left_ms, tables.access.c.time_ms, *of_cases):
             yield other, other.is_not(None)
+
+
+def _stamps_of_incidents(wards: Collection[str]) -> Iterator[tuple[Column[Any], ColumnElement[bool]]]:
+    handling = tables.handling.c
+    subjects = select(handling.subject).where(handling.ward.in_(wards))
+    yield tables.handling_step.c.at_ms, tables.handling_step.c.subject.in_(subjects)
+    for column in (handling.acknowledged_ms, handling.closed_ms):
+        yield column, handling.ward.in_(wards)
 
 
 def _stamps_of_open_alarms(wards: Collection[str]) -> Iterator[tuple[Column[Any], ColumnElement[bool]]]:

@@ -173,11 +173,11 @@ class Learning(NoTamperDetection):
     """Learns its view from one frame."""
 
     def __init__(self) -> None:
-        self.told = 0
+        self.requests = 0
         self.relearning = False
 
     def relearn(self) -> None:
-        self.told, self.relearning = self.told + 1, True
+        self.requests, self.relearning = self.requests + 1, True
 
     def update(self, frame: Frame, motion: Motion) -> tuple[ViewObservation, ...]:
         self.relearning = False
@@ -200,7 +200,7 @@ def test_a_view_is_learnt_again_when_the_camera_comes_back(monkeypatch: pytest.M
         thread.run_once(1)
         learning.append(thread.relearning)
     assert learning == [True, False, False]
-    assert [view.told for view in views] == [1]
+    assert [view.requests for view in views] == [1]
 
 
 def test_it_says_since_when_frames_fail_and_since_when_they_do_not(site: MakeSite) -> None:

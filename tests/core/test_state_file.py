@@ -132,7 +132,7 @@ def test_a_disk_that_hangs_is_left_after_a_second(tmp_path: Path, monkeypatch: p
     for thread in threading.enumerate():
         if thread.name == "state-file":
             thread.join(10)
-    assert not path.exists(), "the caller was told that it is not written"
+    assert not path.exists(), "write_record has returned False"
     while not write_record(path, Count(20)):
         assert time.monotonic() - began < 10.0
     assert read_record(path, Count) == Count(20)

@@ -219,8 +219,10 @@ class Rollout:
         self._send(member.key, {"action": action, **args})
 
     def _wants_another_try(self, member: RolloutMember) -> bool:
-        """Return whether the gateway must try the model again, or has been told to and reports an earlier
-        result. Its answer may be lost: shadow mode, or a result where there was none, counts, too."""
+        """Return whether the reported result is of an earlier try, and a new one is needed or was sent.
+
+        The reply to the new try may be lost; then the gateway's reports decide: it was in shadow mode since,
+        or it had no result before."""
         if "try" in member.asked:
             return member.old_result
         return self._options.again and self._model(member).refusal is not None
