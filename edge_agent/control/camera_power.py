@@ -32,6 +32,7 @@ from edge_agent.events import EventFactory
 from edge_agent.host.health.degraded import since_text
 from edge_agent.host.system.switch_port import PowerSwitch, SwitchFailed, SwitchPort
 from edge_agent.wire import HealingData, HealingStep
+from edge_agent.wire.base import Time
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ ON_ATTEMPTS, ON_EVERY_S = 12, 5.0
 class PowerAttempt(Struct, frozen=True):
     """One attempt. ``mono`` is the monotonic time in the boot ``boot_id``."""
 
-    at: str  # RFC 3339
+    at: Time
     boot_id: str
     mono: float
     after_s: float  # how long the camera had been away
@@ -66,7 +67,7 @@ class CameraOutage(Struct):
     """What is stored about one camera."""
 
     is_off: bool = False  # its port was switched off and is not yet on again
-    since: str | None = None  # RFC 3339; None: nothing was tried in this outage
+    since: Time | None = None  # None: nothing was tried in this outage
     since_boot: str = ""
     since_mono: float = 0.0
     tried: list[PowerAttempt] = []  # attempts in this outage

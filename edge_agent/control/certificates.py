@@ -28,6 +28,7 @@ from edge_agent.mqtt.connect_errors import CertificateFileError
 from edge_agent.mqtt.tls.certificates import CertificateValidity, ca_validity, own_validity
 from edge_agent.mqtt.tls.rotation import CertificateRotation, file_stamps
 from edge_agent.wire import CertificateData, CertificatesHealth
+from edge_agent.wire.base import Time
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +46,9 @@ class OpenCertificateEvent(Struct, frozen=True):
     """An event that has started and not ended yet."""
 
     event_id: str
-    expires_at: str
-    started_at: str
-    told_at: str
+    expires_at: Time
+    started_at: Time
+    told_at: Time
 
 
 class _Record(Struct, frozen=True):

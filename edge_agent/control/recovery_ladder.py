@@ -17,6 +17,7 @@ from enum import StrEnum
 import msgspec
 
 from edge_agent.wire import HealingStep
+from edge_agent.wire.base import Time
 
 HOUR_S = 3600.0
 JITTER = 1.25
@@ -47,7 +48,7 @@ class BrokerOutage(msgspec.Struct):
 
     known: bool = False  # there has been a session at some time
     boot_id: str = ""
-    since: str | None = None  # RFC 3339, start of the outage; None: there is a session
+    since: Time | None = None  # start of the outage; None: there is a session
     since_mono: float = 0.0
     until_mono: float = 0.0  # when the outage was last seen
     before_s: float = 0.0  # length of the outage in earlier boots

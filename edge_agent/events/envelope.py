@@ -97,7 +97,7 @@ class UnfinishedEvent(msgspec.Struct, frozen=True):
     """What the outbox stores of an event that has not ended. Version 0.1.0 stored only ``object`` events."""
 
     data: msgspec.Raw
-    seen_at: str  # rfc3339
+    seen_at: wire.Time
     kind: str = "object"
     severity: str | None = None
     seen_mono: float | None = None  # the instant of ``seen_at`` in the boot ``boot_id``

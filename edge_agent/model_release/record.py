@@ -18,7 +18,7 @@ from edge_agent.core.model import PERSON, TWO_WHEELER, VEHICLE
 from edge_agent.core.problems import ProblemText, problem_text
 from edge_agent.detection.shadow import SeenObjects
 from edge_agent.wire import ModelData, ShadowReport
-from edge_agent.wire.base import OptionalProblem
+from edge_agent.wire.base import OptionalProblem, Time
 
 ALL = "all"
 """Key of the objects of all groups together."""
@@ -69,7 +69,7 @@ class RevertedModel(Struct, frozen=True, kw_only=True):
 
     sha256: str
     name: str
-    at: str
+    at: Time
     why: str
     command_id: str | None = None
     problem: OptionalProblem = UNSET

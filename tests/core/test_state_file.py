@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
@@ -9,12 +10,24 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from edge_agent.commands.handlers import storm
+from edge_agent.control.camera_power import CameraOutage, PowerAttempt
+from edge_agent.control.certificates import OpenCertificateEvent
+from edge_agent.control.recovery_ladder import BrokerOutage
 from edge_agent.core import state_file
 from edge_agent.core.state_file import read_record, write_record
+from edge_agent.events.envelope import UnfinishedEvent
+from edge_agent.host.health.camera_identity import CameraSwap
+from edge_agent.host.system.root_requests import UpdateProgressRecord, UpdateResultRecord
+from edge_agent.model_release.record import RevertedModel
+
+TIME = "2026-11-30T08:00:00.000Z"
+CERTIFICATE = {"event_id": "e", "expires_at": TIME, "started_at": TIME, "told_at": TIME}
 
 
 class Count(msgspec.Struct):
@@ -64,6 +77,35 @@ def test_a_damaged_file_is_left_out(content: bytes, tmp_path: Path, caplog: pyte
     path.write_bytes(content)
     assert read_record(path, Count) is None
     assert f"{path} cannot be read" in caplog.text
+
+
+KEPT_TIMES = [
+    (storm._Storm, {"command": "c", "cameras": [], "every_s": 1, "until": TIME, "left_s": 1}, "until"),
+    (PowerAttempt, {"at": TIME, "boot_id": "b", "mono": 1, "after_s": 1, "outcome": "done"}, "at"),
+    (CameraOutage, {"since": TIME}, "since"),
+    (BrokerOutage, {"since": TIME}, "since"),
+    (CameraSwap, {"at": TIME, "what": "mac", "before": "a", "after": "b"}, "at"),
+    (RevertedModel, {"sha256": "0", "name": "n", "at": TIME, "why": "w"}, "at"),
+    (UpdateProgressRecord, {"id": "", "version": "1", "phase": "trial", "until": TIME}, "until"),
+    (
+        UpdateResultRecord,
+        {"id": "", "version": "1", "outcome": "reverted", "text": "", "time": TIME},
+        "time",
+    ),
+    (UnfinishedEvent, {"data": {}, "seen_at": TIME}, "seen_at"),
+    *((OpenCertificateEvent, CERTIFICATE, name) for name in ("expires_at", "started_at", "told_at")),
+]
+
+
+@pytest.mark.parametrize(("kind", "content", "name"), KEPT_TIMES)
+def test_a_file_with_a_damaged_time_is_left_out(
+    kind: type[msgspec.Struct], content: dict[str, Any], name: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps(content))
+    assert read_record(path, kind) is not None
+    path.write_text(json.dumps(content | {name: TIME.replace("T", "\0")}))
+    assert read_record(path, kind) is None, "whoever reads the time would raise ValueError at every start"
 
 
 def link(path: Path) -> None:

@@ -15,6 +15,7 @@ from edge_agent.core.clock import Clock, resumed_until_mono, rfc3339
 from edge_agent.core.problems import problem_text
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.wire import StormArguments, StormHealth
+from edge_agent.wire.base import Time
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class _Storm(msgspec.Struct, frozen=True):
     command: str
     cameras: list[str]
     every_s: float
-    until: str
+    until: Time
     left_s: float  # remaining time at the last write: a clock that jumps cannot prolong it
 
 

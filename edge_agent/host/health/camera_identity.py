@@ -18,6 +18,7 @@ from edge_agent.core.problems import ProblemText, problem_text
 from edge_agent.core.state_file import read_record
 from edge_agent.host.health.degraded import since_text
 from edge_agent.wire import CameraIdentity
+from edge_agent.wire.base import Time
 from edge_agent.wire.inventory import plain_mac
 
 FILE = "camera-identities.json"
@@ -28,7 +29,7 @@ REPORTED_FOR = timedelta(days=7)
 class CameraSwap(Struct, frozen=True):
     """Another device answered at the address of a camera. ``what``: serial or mac."""
 
-    at: str  # RFC 3339
+    at: Time
     what: str
     before: str
     after: str
@@ -39,7 +40,7 @@ class StoredIdentity(Struct, frozen=True):
 
     host: str
     identity: CameraIdentity
-    read_at: str  # RFC 3339
+    read_at: Time
     neighbour_mac: str | None = None
     swap: CameraSwap | None = None
 

@@ -16,6 +16,7 @@ import msgspec
 from edge_agent.core.problems.problem import with_code_of
 from edge_agent.core.state_file import create_file, replace_file
 from edge_agent.wire import UpdateHealth
+from edge_agent.wire.base import Time
 from edge_agent.wire.received.bounds import with_problem
 
 _Record = TypeVar("_Record", bound=msgspec.Struct)
@@ -84,7 +85,7 @@ class UpdateProgressRecord(msgspec.Struct, frozen=True):
     id: str  # id of the command; empty for an update that the gateway fetched by itself
     version: str
     phase: Literal["fetching", "installing", "trial"]
-    until: str | None = None  # latest end of the trial
+    until: Time | None = None  # latest end of the trial
 
 
 class UpdateResultRecord(msgspec.Struct, frozen=True):
@@ -94,7 +95,7 @@ class UpdateResultRecord(msgspec.Struct, frozen=True):
     version: str
     outcome: Literal["in-force", "reverted", "refused"]  # refused: not installed
     text: str
-    time: str
+    time: Time
     problem: Any = None  # the code of ``text``
 
     @property
