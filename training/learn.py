@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -70,6 +71,9 @@ def alone(work: Path) -> Iterator[None]:
                 f"another run of `edge-agent learn` works in {work}: wait until it ends"
             ) from error
         yield
+
+
+Stored = TypeVar("Stored", bound=msgspec.Struct)
 
 
 class Evaluation(msgspec.Struct):
@@ -230,14 +234,13 @@ class Job:
         wish = Wish(args.start, args.minutes, args.steps, args.width, args.processes, self._size)
         print(f"train: {len(train)} frames of the collection, {len(open_data)} open pictures", flush=True)
         adapt(wish, train, open_data, sources, self._weights)
-        if self._model.exists() and not (self._trained.exists() and self._is_model_made()):
+        if self._model.exists() and not self._is_model_made():
             self._model.unlink()  # so that a kill leaves no model beside the places of another
+        trained = Trained(self._fingerprint(train, open_data), sorted({frame.place for frame in train}))
+        fresh = self._trained.with_suffix(".new")
+        fresh.write_bytes(msgspec.json.encode(trained))
+        fresh.replace(self._trained)
         if not self._model.exists():
-            places = sorted({frame.place for frame in train})
-            trained = Trained(self._fingerprint(train, open_data), places)
-            fresh = self._trained.with_suffix(".new")
-            fresh.write_bytes(msgspec.json.encode(trained))
-            fresh.replace(self._trained)
             make_model(wish, [*train, *open_data], self._weights, self._model)
         print(f"train: {self._model}: {self._model.stat().st_size / 1e6:.2f} MB", flush=True)
 
@@ -253,7 +256,7 @@ class Job:
         self._need(self._trained, "train")
         train, held = self._split()
         open_data, open_held, sources = self._open_data()
-        trained = msgspec.json.decode(self._trained.read_bytes(), type=Trained)
+        trained = _stored(self._trained, Trained, "train")
         if leaked := set(trained.places) & set(self._held_places):
             raise DataError(
                 f"{', '.join(sorted(leaked))}: the model was trained on it: run the step train again"
@@ -283,10 +286,7 @@ class Job:
     def _release(self) -> int:
         self._need(self._evaluation, "evaluate")
         args = self._args
-        try:
-            done = msgspec.json.decode(self._evaluation.read_bytes(), type=Evaluation)
-        except msgspec.DecodeError as error:
-            raise DataError(f"{self._evaluation} is damaged: run the step evaluate again") from error
+        done = _stored(self._evaluation, Evaluation, "evaluate")
         shas = sha256(self._model), sha256(self._in_force)
         if (done.candidate, done.in_force, done.threshold) != (*shas, args.threshold):
             raise DataError(
@@ -345,6 +345,13 @@ class Job:
     @property
     def _trained(self) -> Path:
         return self.work / "trained.json"
+
+
+def _stored(path: Path, kind: type[Stored], step: str) -> Stored:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except msgspec.DecodeError as error:
+        raise DataError(f"{path} is damaged: run the step {step} again") from error
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -190,6 +190,14 @@ def test_figures_that_were_cut_off_have_to_be_made_again(
     assert "is damaged: run the step evaluate again" in capsys.readouterr().err
 
 
+def test_a_damaged_list_of_trained_places_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert learn(folder, "--step", "label") == 0
+    (folder / "learn/model.tflite").write_bytes(bytes(8))
+    (folder / "learn/trained.json").write_bytes(b'{"places": [')
+    assert learn(folder, "--step", "evaluate") == 1
+    assert "trained.json is damaged: run the step train again" in capsys.readouterr().err
+
+
 def test_a_picture_that_unpacks_to_gigabytes_is_left_out(folder: Path) -> None:
     """400 bytes of JPEG that say they are 20,000 pixels wide and high."""
     first = next(folder.rglob("*.png"))

@@ -114,8 +114,11 @@ def test_the_release_is_tried_and_used_by_a_gateway_of_the_city(
 
 def test_what_is_done_is_not_done_again(first: First, second: Path, learnt: Path) -> None:
     before = {name: (learnt / name).stat().st_mtime_ns for name in ("weights.pt", "model.tflite")}
+    places = (learnt / "trained.json").read_bytes()
+    (learnt / "trained.json").write_bytes(b'{"places": [')
     assert learn(first, second, "--step", "train") == 0
     assert before == {name: (learnt / name).stat().st_mtime_ns for name in before}
+    assert (learnt / "trained.json").read_bytes() == places
 
 
 def test_another_size_is_another_file_of_the_same_weights(
