@@ -24,6 +24,7 @@ from edge_agent.config.model.settings import (
 )
 from edge_agent.config.texts.messages import message
 from edge_agent.core.languages import Bilingual, day_text
+from edge_agent.core.model import GROUP_OF_LABEL
 
 DECEMBER = 12
 
@@ -73,7 +74,7 @@ def _placed(written: tree.Node | None, cameras: tuple[Camera, ...]) -> Iterator[
 def _warn_unseen(placed: _Placed, detector: Detector, values: SectionValues) -> None:
     rule, seen = placed.rule, _seen_by(detector)
     labels = placed.node_at("labels")
-    if not seen.intersection(rule.labels):
+    if not any(label in seen for label in rule.labels):
         text = message("rule-never", rule=quoted(rule.id), why=_why_unseen(rule.labels, detector))
         values.reading.warn(placed.node.place, text)
     elif isinstance(labels, tree.Sequence):
@@ -84,8 +85,16 @@ def _warn_unseen(placed: _Placed, detector: Detector, values: SectionValues) -> 
 
 
 def _seen_by(detector: Detector) -> frozenset[str]:
-    """Return the labels that the detector can report: the configured ones, or none without a model."""
-    return frozenset() if detector.model == "none" else frozenset(detector.labels)
+    """Return the labels of which the detector can report objects.
+
+    The model of ``auto`` reports a group for any of its labels; another model may tell them apart.
+    """
+    if detector.model == "none":
+        return frozenset()
+    if detector.model != "auto":
+        return frozenset(detector.labels)
+    groups = {GROUP_OF_LABEL.get(label, label) for label in detector.labels}
+    return frozenset(label for label, group in GROUP_OF_LABEL.items() if group in groups)
 
 
 def _why_unseen(labels: tuple[str, ...], detector: Detector) -> str:

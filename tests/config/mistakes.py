@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from edge_agent.detection.choose import SHIPPED
 from tests.config.places import MINIMAL, with_camera
 
 _GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "first-site.md"
@@ -357,8 +358,9 @@ DOUBTS = [
     ("a zone without a rule", _seen(f"zones: {{§yard: {_YARD}}}"), "no rule refers to the zone 'yard'; it does nothing"),
     ("a masked zone", _seen(_stay().replace("yard:", "§yard:", 1) + "\nmasks: [[[0, 0], [1, 0], [1, 0.1]], [[0, 0.5], [1, 0.5], [1, 1], [0, 1]]]"), "the zone 'yard' lies entirely in one of the masks: nothing is detected there"),
     ("an excluded zone", _seen(_stay(zone=_YARD.replace("{", "{exclude: [[[0, 0.5], [1, 0.5], [1, 1], [0, 1]]], ")).replace("yard:", "§yard:", 1)), "the zone 'yard' lies entirely in one of its excluded parts: nothing of it is left"),
-    ("one class unseen", _seen(_stay(", labels: [person, §car]")) + "detector: {labels: [person, bus]}", "'car' is never seen: detector.labels does not have car"),
-    ("all classes unseen", _seen(_stay(", labels: [person, car]").replace("[{", "[§{")) + "detector: {labels: [truck, bus]}", "rule 'r' never fires: detector.labels does not have person or car"),
+    ("one class unseen", _seen(_stay(", labels: [person, §car]")) + "detector: {labels: [person, bicycle]}", "'car' is never seen: detector.labels does not have car"),
+    ("all classes unseen", _seen(_stay(", labels: [person, car]").replace("[{", "[§{")) + "detector: {labels: [bicycle, motorcycle]}", "rule 'r' never fires: detector.labels does not have person or car"),
+    ("a class that a model of its own tells apart", _seen(_stay(", labels: [person, §car]")) + f"detector: {{model: {SHIPPED}, labels: [person, bus]}}", "'car' is never seen: detector.labels does not have car"),
     ("all classes of a kind unseen", _seen(_stay().replace("[{", "[§{").replace("loitering", "stopped-vehicle")) + "detector: {labels: [person]}\n", "rule 'r' never fires: detector.labels does not have car, bus, truck or motorcycle"),
     ("no detector", _seen(_stay().replace("[{", "[§{")) + "detector: {model: none}", "rule 'r' never fires: detector.model is none"),
     ("a line without a rule", _seen(f"lines: {{§door: {_DOOR}}}"), "no rule refers to the line 'door'; it does nothing"),
@@ -370,6 +372,7 @@ DOUBTS = [
 ]
 
 NOT_DOUBTFUL = [
+    ("a class of a group that the model reports", _seen(_stay(", labels: [car]")) + "detector: {labels: [truck, person]}"),
     *((f"the sub stream {path}", with_camera(f"url: rtsp://10.0.0.11{path}")) for path in ("/Streaming/Channels/102", "/Streaming/Channels/1002", "/cam/realmonitor?channel=1&subtype=1", "/stream2", "/stream10", "/h264Preview_01_sub", "/media/video2", "/mainstreet")),
     ("masked, nobody asked for clips", with_camera(f"url: rtsp://h/s\n{_MASKED}")),
     ("masked, and clips without the masks", with_camera(f"url: rtsp://h/s\n{_MASKED}\nreport: {{clips: unmasked}}")),
