@@ -38,7 +38,8 @@ TRACKED_PX = 10
 LABELLED_PX = 20  # least height that the model can label (docs/design/rules.md, zone-intrusion)
 RELIABLE_PX = 30
 """Least height of two-wheelers and vehicles for reliable rules (docs/design/rules.md, stopped-vehicle)."""
-WIDTH = 640
+WIDTH, HEIGHT = 640, 376
+"""A picture of this size fills the input of the model that ships, 544x320, at the scale of the limits."""
 
 
 class ObjectSize(StrEnum):
@@ -48,13 +49,14 @@ class ObjectSize(StrEnum):
     GOOD = "good"
 
 
-def judge(group: str | None, width: float, height: float, picture_width: int) -> ObjectSize:
+def judge(group: str | None, width: float, height: float, picture: tuple[int, int]) -> ObjectSize:
     """Judge the size of an object. ``width`` and ``height`` are those of its box, in pixels of the stream.
-    ``group``: None for an object without a label.
+    ``picture``: width and height of the stream. ``group``: None for an object without a label.
 
-    A stream wider than 640 is judged as if it were scaled to that width, at which the limits were measured.
+    The limits were measured at 640x360. A larger picture is judged as if it were scaled like that for the
+    model: one of 4:3, or upright, is scaled by its height.
     """
-    scale = min(1.0, WIDTH / picture_width)
+    scale = min(1.0, WIDTH / picture[0], HEIGHT / picture[1])
     if max(width, height) * scale < TRACKED_PX:
         return ObjectSize.TINY
     if height * scale < LABELLED_PX:
@@ -197,7 +199,7 @@ def _thing(label: str | None, box: Box, size: tuple[int, int]) -> AimObject:
     box = box.clipped()
     width, height = box.width * size[0], box.height * size[1]
     group = None if label is None else GROUP_OF_LABEL.get(label)
-    return AimObject(label, box, round(width), round(height), judge(group, width, height, size[0]))
+    return AimObject(label, box, round(width), round(height), judge(group, width, height, size))
 
 
 class _NullSink:

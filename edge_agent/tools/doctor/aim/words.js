@@ -23,7 +23,7 @@ const WORDS = {
     label: { person: "người", bicycle: "xe đạp", motorcycle: "xe máy", car: "ô tô con", bus: "xe khách", truck: "xe tải", "two-wheeler": "xe hai bánh", vehicle: "ô tô" },
     pixels: (w, h) => `rộng ${w}, cao ${h} điểm ảnh`,
     stream: (w, h) => `Luồng dùng để phân tích: ${w} × ${h} điểm ảnh`,
-    rule: (n, s) => `Để nhận dạng được, người phải cao ít nhất ${n} điểm ảnh, xe ${s} điểm ảnh (trên hình rộng 640 điểm ảnh).`,
+    rule: (n, s) => `Để nhận dạng được, người phải cao ít nhất ${n} điểm ảnh, xe ${s} điểm ảnh (trên hình 640x360).`,
     gone: "Trang đã đóng hoặc mất kết nối với thiết bị.",
   },
   en: {
@@ -48,7 +48,7 @@ const WORDS = {
     label: {},
     pixels: (w, h) => `${w} wide, ${h} high in pixels`,
     stream: (w, h) => `Analysed stream ${w} × ${h} pixels`,
-    rule: (n, s) => `At least ${n} pixels high (of a picture 640 wide) to be named, ${s} for vehicles.`,
+    rule: (n, s) => `At least ${n} pixels high (of a picture of 640x360) to be named, ${s} for vehicles.`,
     gone: "The page was closed, or the gateway cannot be reached.",
   },
 };
