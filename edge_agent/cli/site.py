@@ -155,7 +155,9 @@ def _add_configure(actions: Commands, default_config: Path) -> None:
         nargs="?",
         const="",
     )
-    configure.add_argument("--port", type=int, default=80, help="port of the camera's web page")
+    configure.add_argument(
+        "--port", type=int, help="port of the camera's web page; default: http_port of the configuration"
+    )
     _add_login(configure, "an administrator; default: the login in the configuration")
     _add_state_dir(configure)
     configure.add_config(default_config)

@@ -17,8 +17,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
 
-from edge_agent import config
 from edge_agent.config.model.addresses import host_of
+from edge_agent.config.pushed import effective
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.languages import Lang, default_lang, named, say
 from edge_agent.core.problems import text_in
@@ -115,7 +115,7 @@ def gives_time(address: str, port: int = NTP_PORT) -> bool:
 def run_configure(args: argparse.Namespace, out: TextIO) -> int:
     lang = args.lang or default_lang(os.environ)
     own_login = login_of(args, lang)
-    settings = config.load(args.config, no_secrets=own_login is not None)
+    settings = effective(args.config, no_secrets=own_login is not None)
     camera = next((each for each in settings.cameras if each.id == args.camera), None)
     if camera is None:
         known = ", ".join(each.id for each in settings.cameras) or say(CAMERAS, "none", lang)
@@ -130,7 +130,8 @@ def run_configure(args: argparse.Namespace, out: TextIO) -> int:
     site_now = clock.now().astimezone(settings.gateway.timezone)
     site = SiteTime(site_now.utcoffset() or timedelta(0), site_now)
     with CameraHttpClient(host, open_journal(args.state_dir, lang)) as web:
-        base = f"http://{host}" if args.port == 80 else f"http://{host}:{args.port}"
+        port = args.port or camera.http_port
+        base = f"http://{host}" if port == 80 else f"http://{host}:{port}"
         panel, vendor = open_interface(web, base, _device_url(host, base), clock, login)
         plan_ = plan(read(panel, camera.url, site), panel, vendor, ntp, _clock_trusted())
         brand = named(CAMERAS, "vendor", vendor, lang)

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from edge_agent.core.errors import os_reason
 from edge_agent.core.secrets import Credentials
@@ -82,9 +83,20 @@ def _camera(entry: DropInEntry, username: str | None) -> list[str]:
     if username is not None:
         lines.append(f"    username: {_quoted(username)}")
         lines.append(f"    password_file: {_quoted(f'{CREDENTIALS}/{entry.id}')}")
+    if (port := _web_port(found.base)) is not None:
+        lines.append(f"    http_port: {port}")
     if main is not None and sub is not None:
         lines.append(f"    clip: {{main_url: {_quoted(main.url)}}}")
     return lines
+
+
+def _web_port(base: str) -> int | None:
+    """Return the port of the camera's web page if it is another one than 80."""
+    try:
+        parts = urlsplit(base)
+        return parts.port if parts.scheme == "http" and parts.port != 80 else None
+    except ValueError:  # what a camera announces may be no URL
+        return None
 
 
 def _quoted(text: str) -> str:

@@ -180,6 +180,15 @@ def test_configure_only_shows_when_nobody_can_be_asked(site: Path, camera: Onvif
     assert camera.writes == []
 
 
+def test_configure_asks_at_the_port_of_the_configuration(site: Path, camera: OnvifCamera) -> None:
+    written(site).write_text(
+        f'cameras: [{{id: cam-2, url: "rtsp://{HOST}/Streaming/Channels/102", username: admin, '
+        f"password_file: pass, http_port: {camera.port}}}]"
+    )
+    done = cameras(site, "configure", "cam-2", login=False)
+    assert "codec                H265 -> H264" in done.stdout, done.stderr
+
+
 def test_configure_shows_in_vietnamese_what_it_would_change(site: Path, camera: OnvifCamera) -> None:
     shown = configure(site, camera, "--lang", "vi").stdout
     assert "khoảng cách khung I  60 khung hình (4 giây) -> 30 khung hình (2 giây)" in shown

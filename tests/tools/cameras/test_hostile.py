@@ -106,6 +106,24 @@ def test_a_drop_in_says_what_was_found_whatever_the_names_are(model: str, path: 
     assert result == {"id": "cam-1", "url": url, "username": user, "password_file": "credentials/cam-1"}
 
 
+@pytest.mark.parametrize(
+    ("base", "port"),
+    [
+        (f"http://{HOST}:8080", 8080),
+        (f"http://{HOST}:80", None),
+        (f"http://{HOST}", None),
+        (f"https://{HOST}:443", None),
+        (f"http://{HOST}:x", None),
+        ("http://[", None),
+    ],
+)
+def test_a_drop_in_has_the_port_of_a_web_page_that_was_found_elsewhere(base: str, port: int | None) -> None:
+    streams = (DiscoveredStream("sub", f"rtsp://{HOST}/1", reported=True),)
+    found = DiscoveredCamera(HOST, DiscoveryState.READY, Vendor.OTHER, "", streams=streams, base=base)
+    written = as_yaml([DropInEntry("cam-1", found)], None, "now")
+    assert (f"    http_port: {port}\n" in written) if port else ("http_port" not in written)
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_two_urls_can_be_compared(one: str, other: str) -> None:
