@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import configparser
 import logging
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -203,18 +204,12 @@ class PictureFolder:
 
     def __init__(self, path: Path, camera_id: str, max_width: int | None = None) -> None:
         """``path``: a MOTChallenge sequence (with seqinfo.ini), its picture folder, or any folder."""
-        sequence = configparser.ConfigParser()
-        if sequence.read(path / "seqinfo.ini", encoding="utf-8"):
-            path = path / sequence.get("Sequence", "imDir", fallback="img1")
-        else:
-            sequence.read(path.parent / "seqinfo.ini", encoding="utf-8")
-        self.path = path
-        self.fps = sequence.getfloat("Sequence", "frameRate", fallback=DEFAULT_PICTURE_FPS)
+        self.path, self.fps = _sequence(path, camera_id)
         self._camera_id = camera_id
         self._max_width = max_width  # of luma
-        self._files = _numbered_pictures(path)
+        self._files = _numbered_pictures(self.path)
         if not self._files:
-            raise SourceUnavailable(camera_id, Cause.NO_VIDEO, f"{path} holds no numbered pictures")
+            raise SourceUnavailable(camera_id, Cause.NO_VIDEO, f"{self.path} holds no numbered pictures")
 
     @property
     def frames(self) -> int:
@@ -237,6 +232,24 @@ class PictureFolder:
         if unreadable:
             text = "%s: %d of the %d pictures in %s cannot be read"
             log.warning(text, self._camera_id, unreadable, self.frames, self.path)
+
+
+def _sequence(path: Path, camera_id: str) -> tuple[Path, float]:
+    """Return the folder of the pictures and its frames a second. ``path``: a sequence or its folder."""
+    file = path / "seqinfo.ini"
+    is_sequence = file.exists()
+    if not is_sequence:
+        file = path.parent / file.name
+    sequence = configparser.ConfigParser(interpolation=None)
+    try:
+        sequence.read(file, encoding="utf-8")
+        fps = sequence.getfloat("Sequence", "frameRate", fallback=DEFAULT_PICTURE_FPS)
+        if not 0 < fps < math.inf:
+            raise ValueError(f"frameRate is {fps}")
+    except (configparser.Error, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise SourceUnavailable(camera_id, Cause.UNSUPPORTED, f"{file} cannot be used: {reason}") from error
+    return path / sequence.get("Sequence", "imDir", fallback="img1") if is_sequence else path, fps
 
 
 def _numbered_pictures(folder: Path) -> list[Path]:

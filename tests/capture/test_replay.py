@@ -147,6 +147,22 @@ def test_pictures_without_a_rate_count_as_25_a_second(pictures: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("frameRate=30", "no section headers"),
+        ("[Sequence]\nframeRate=25 fps", "could not convert"),
+        ("[Sequence]\nframeRate=0", "frameRate is 0"),
+        ("[Sequence]\nframeRate=nan", "frameRate is nan"),
+    ],
+)
+def test_a_sequence_without_a_usable_rate_is_named(pictures: Path, content: str, reason: str) -> None:
+    (pictures.parent / "seqinfo.ini").write_text(content)
+    for path in (pictures, pictures.parent):
+        with pytest.raises(SourceUnavailable, match=rf"seqinfo.ini cannot be used: .*{reason}"):
+            replay(path)
+
+
+@pytest.mark.parametrize(
     ("name", "content", "cause"),
     [("missing.mp4", None, Cause.NOT_FOUND), ("text.mp4", b"this is no video", Cause.UNSUPPORTED)],
 )
