@@ -16,6 +16,7 @@ from edge_agent.host.local_api.status import run_status
 GATEWAY = "demo"
 WARD = "demo-ward"
 ROOT = "tb/v1"
+LABELS = ("person", "bicycle", "motorcycle", "car", "bus", "truck")
 
 
 def write_config(folder: Path, clip: str, model: str, port: int | None) -> Path:
@@ -32,7 +33,7 @@ mqtt:
   brokers: [mqtt://127.0.0.1:{port or 9}]      # 9 is the discard port: no program answers
   root: {ROOT}
   spread_s: 0
-detector: {{model: {json.dumps(model)}, labels: [person, bicycle, motorcycle, car, bus, truck]}}
+detector: {{model: {json.dumps(model)}, labels: [{", ".join(LABELS)}]}}
 cameras:
   - id: cam-1
     url: {json.dumps(url)}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import av
 
-from demo.agent import write_config
+from demo.agent import LABELS, write_config
 from edge_agent import config
 from edge_agent.core.errors import ConfigError, DetectorError
 from edge_agent.core.secrets import masked
@@ -60,7 +60,7 @@ def _check_model(model: str) -> None:
     if not Path(model).exists():
         raise WrongUsage(f"MODEL={model}: there is no such file; a model is FILE.tflite, auto or none")
     try:
-        LiteRtDetector(Path(model), ("person",), 0.5)
+        LiteRtDetector(Path(model), LABELS, 0.5)
     except DetectorError as error:
         raise WrongUsage(f"MODEL={error}") from error
 
