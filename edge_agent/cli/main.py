@@ -236,10 +236,14 @@ def _leave_blocked_threads_behind(code: int) -> None:
 
 
 def _replay(args: argparse.Namespace) -> int:
-    from edge_agent import config
+    from edge_agent.config.pushed import ConfigOrigin, ConfigSource
     from edge_agent.tools.replay import ReplayOutputs, run_replay
 
-    settings = config.load(args.config, no_secrets=True)
+    source = ConfigSource(args.config, no_secrets=True)
+    settings = source.load()
+    selected = source.selected
+    if selected is not None and (selected.rules_version or selected.origin is not ConfigOrigin.FILE):
+        print(f"configuration: {args.config} with what the centre has changed", file=sys.stderr)
     outputs = ReplayOutputs(sys.stdout, args.annotate, args.mot, args.motion, args.plot)
     start = args.start
     if start is not None and start.tzinfo is None:

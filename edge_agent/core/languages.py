@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import string
+import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, Literal, Self
@@ -22,6 +23,12 @@ def default_lang(environ: Mapping[str, str]) -> Lang:
 
 def add_lang(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lang", choices=LANGS, help="language of the output; default: that of the shell")
+
+
+def without_diacritics(text: str) -> str:
+    """Return ``Cong truong`` for ``Cổng trường``."""
+    letters = unicodedata.normalize("NFKD", text.replace("đ", "d").replace("Đ", "D"))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 VIETNAMESE_MARKS = str.maketrans(",.", ".,")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from edge_agent.config.fields.schema_types import (
 )
 from edge_agent.config.texts.messages import message
 from edge_agent.config.texts.phrases import phrase
+from edge_agent.core.languages import without_diacritics
 from edge_agent.core.secrets import Secret
 
 _BOOL = re.compile(r"(yes|no|on|off|true|false)", re.IGNORECASE)
@@ -87,8 +87,7 @@ class Text(ScalarType):
 
     def _spelt(self, text: str) -> str:
         """Suggest a valid id for a text with capitals, accents or blanks."""
-        plain = unicodedata.normalize("NFKD", text.lower().replace("đ", "d"))
-        near = re.sub(r"[\s_]+", "-", "".join(c for c in plain if not unicodedata.combining(c)))
+        near = re.sub(r"[\s_]+", "-", without_diacritics(text.lower()))
         meant = self.pattern == ID and re.fullmatch(ID, near) and quoted(text) == f"'{text}'"
         return message("mean", name=near) if meant else ""
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.core.languages import Lang
+from edge_agent.core.languages import Lang, without_diacritics
 
 FOLDER = Path(__file__).parent / "pages"
 """The folder of the pages. In a checkout it has links to docs/guide, in the wheel it has copies."""
@@ -82,5 +80,4 @@ def search(topics: list[OfflinePage], words: str) -> Iterator[OfflinePageLine]:
 
 def plain(text: str) -> str:
     """Fold to lower case without the marks of Vietnamese letters, so that ``mat khau`` finds ``mật khẩu``."""
-    letters = unicodedata.normalize("NFD", text.casefold()).replace("đ", "d")
-    return re.sub(r"[\u0300-\u036f]", "", letters)
+    return without_diacritics(text.casefold())

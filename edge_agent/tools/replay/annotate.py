@@ -26,6 +26,7 @@ from edge_agent.config.model.settings import (
 )
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.facts import LineCountsObservation, Observation, RuleObservation, ViewObservation
+from edge_agent.core.languages import without_diacritics
 from edge_agent.core.model import PERSON, TWO_WHEELER, VEHICLE, Box, Frame, Track, TrackState
 from edge_agent.evidence.jpeg import crop
 from edge_agent.pipeline import FrameResult
@@ -141,6 +142,7 @@ def _rectangle(picture: Colour, box: Box, colour: BGR, thickness: int) -> None:
 
 
 def _text(picture: Colour, text: str, box: Box, colour: BGR) -> None:
+    text = without_diacritics(text)  # OpenCV's fonts have ASCII only
     scale = max(0.35, picture.shape[1] / 1800)
     (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
     x, y, _, _ = box.to_pixels(picture.shape[1], picture.shape[0])

@@ -29,9 +29,9 @@ from edge_agent.core.delivery import Draft, Stamp
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.facts import Observation
 from edge_agent.core.model import Frame, Motion, Tracks, TrackState
-from edge_agent.detection.choose import choose_detector
 from edge_agent.detection.worker import InlineInference
 from edge_agent.events import EventFactory
+from edge_agent.model_release.store import detector_of_agent
 from edge_agent.pipeline import FrameResult, Pipeline, Sink
 from edge_agent.tools.replay.annotate import AnnotatedVideo
 from edge_agent.tools.replay.plot import ViewPlot
@@ -150,10 +150,11 @@ def run_replay(
     began_at = start or UNKNOWN
     replay = open_replay(videos, camera, fps=wanted_fps, started_at=began_at)
     pipeline = _pipeline(settings, camera, began_at, outputs.events)
+    analysed_fps = min(wanted_fps or replay.source_fps, replay.source_fps)
     site_start = None if start is None else start.astimezone(settings.gateway.timezone)
     progress = ReplayProgress(sys.stderr, replay.total)
     with contextlib.ExitStack() as stack:
-        writers = _writers(stack, outputs, camera, wanted_fps or replay.source_fps, pipeline, site_start)
+        writers = _writers(stack, outputs, camera, analysed_fps, pipeline, site_start)
         stack.callback(progress.close)
         try:
             _process(replay, pipeline, writers, progress)
@@ -198,7 +199,7 @@ def _camera(settings: Settings, camera_id: str) -> Camera:
 
 
 def _pipeline(settings: Settings, camera: Camera, start: datetime, out: TextIO) -> Pipeline:
-    choice = choose_detector(settings.detector)
+    choice = detector_of_agent(settings)
     for line in (choice.note, choice.degraded):
         if line:
             print(f"detector: {line}", file=sys.stderr)

@@ -9,7 +9,7 @@ import numpy as np
 from edge_agent.core.facts import LineCountsObservation, Phase, RuleObservation, RuleRef, Stay
 from edge_agent.core.model import NO_INFERENCES, Box, Motion, Scene, Severity, Tracks
 from edge_agent.pipeline import FrameResult
-from edge_agent.tools.replay.annotate import LINE, ZONE, caption, draw
+from edge_agent.tools.replay.annotate import LINE, ZONE, _text, caption, draw
 from tests.config.places import camera_of
 
 RULES = """\
@@ -32,6 +32,13 @@ def test_lines_arrows_and_zones_are_drawn(tmp_path: Path) -> None:
     assert tuple(picture[144, 320]) == ZONE, "the lower edge of the zone"
     assert picture[225:248, 310:345].any(), "the name of side A"
     assert picture[258:275, 310:345].any(), "the name of side B"
+
+
+def test_a_vietnamese_name_is_written_in_plain_letters() -> None:
+    vietnamese, plain = (np.zeros((60, 640, 3), np.uint8) for _ in range(2))
+    _text(vietnamese, "Cổng trường Đề Thám", Box(0.1, 0.5, 0.1, 0.5), (0, 200, 0))
+    _text(plain, "Cong truong De Tham", Box(0.1, 0.5, 0.1, 0.5), (0, 200, 0))
+    assert (vietnamese == plain).all(), "OpenCV draws ? for other letters"
 
 
 def test_what_a_rule_tells_stands_in_the_video_in_its_own_words() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import re
@@ -14,6 +15,7 @@ import av
 import cv2
 import pytest
 
+from edge_agent.config.pushed import RULES_FOLDER, ConfigTrial, PushStore
 from edge_agent.tools.replay.run import ReplayProgress
 from tests.testbed.agent import file_camera, write_config
 from tests.testbed.schemas import check_message
@@ -142,6 +144,30 @@ def test_private_areas_are_black_in_the_annotated_video_too(config: Path, clip: 
     middle = SIZE[0] // 2
     assert black[:, : middle - 8].mean() > 0.95, "all but the outlines of looks that are drawn over it"
     assert black[:, middle + 8 :].mean() < 0.05
+
+
+def test_masks_that_the_centre_set_are_black_too(clip: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path, cameras=[file_camera(clip)])
+    whole = b"cameras: [{id: cam-1, privacy_masks: [[[0, 0], [1, 0], [1, 1], [0, 1]]]}]"
+    rules = PushStore(tmp_path / "state", RULES_FOLDER)
+    rules.put(1, whole)
+    rules.begin(ConfigTrial(1, hashlib.sha256(whole).hexdigest(), "command-1", 60.0, []))
+    code, _, err = edge_agent(
+        "replay", "--config", config, "--camera", "cam-1", clip, "--annotate", tmp_path / "out.mp4"
+    )
+    assert code == 0
+    assert f"configuration: {config} with what the centre has changed" in err
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        first = next(container.decode(video=0)).to_ndarray(format="bgr24")
+    assert (first.max(axis=-1) < 16).mean() > 0.9
+
+
+def test_the_annotated_video_lasts_as_long_as_a_clip_with_fewer_frames_than_are_analysed(
+    config: Path, clip: Path, tmp_path: Path
+) -> None:
+    replay(config, clip, "--fps", "60", "--annotate", tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as made, av.open(str(clip)) as original:
+        assert made.duration == pytest.approx(original.duration, rel=0.05)
 
 
 @pytest.mark.parametrize(
