@@ -108,7 +108,8 @@ def test_the_time_comes_from_the_inventorys_sources_and_is_not_served(site: Prov
         "server ntp.ward.example iburst prefer",
         "pool vn.pool.ntp.org iburst",
     ]
-    assert {"port 0", "cmdport 0", "rtcsync"} <= set(lines)
+    leap_seconds = "leapseclist /usr/share/zoneinfo/leap-seconds.list"
+    assert {"port 0", "cmdport 0", "rtcsync", leap_seconds} <= set(lines)
     assert site.box.run("systemctl is-enabled chrony") == "enabled"
     assert site.box.run("readlink /etc/localtime") == "/usr/share/zoneinfo/Asia/Ho_Chi_Minh"
 

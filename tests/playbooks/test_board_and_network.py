@@ -31,7 +31,11 @@ def rendered(role: str, template: str, **given: object) -> str:
         keep_trailing_newline=True,
     )
     environment.tests["search"] = search
-    fixed = {"ansible_managed": "made by Ansible", "inventory_hostname": "dt-001"}
+    fixed = {
+        "ansible_managed": "made by Ansible",
+        "inventory_hostname": "dt-001",
+        "time_leap_list": {"rc": 0},
+    }
     return environment.get_template(template).render(values | fixed | given)
 
 
@@ -43,6 +47,14 @@ def test_the_box_gives_the_time_to_the_cameras_that_are_named_and_to_nobody_else
     allowed = [line.removeprefix("allow ") for line in serving if line.startswith("allow")]
     assert allowed == [*CAMERAS, "127.0.0.1"]
     assert "port 0" not in serving
+
+
+def test_chrony_gets_the_leap_seconds_in_a_form_that_it_can_read() -> None:
+    (check, *_) = read(ANSIBLE / "roles/time/tasks/configure.yml")
+    *_, asked = check["ansible.builtin.command"]["argv"]
+    for code, written in ((0, asked), (1, "leapsectz right/UTC")):  # 1: Debian 12
+        lines = rendered("time", "chrony.conf.j2", time_leap_list={"rc": code}).splitlines()
+        assert [line for line in lines if line.startswith("leapsec")] == [written]
 
 
 def test_the_firewall_lets_in_what_the_cameras_ask_of_the_clock(tmp_path: Path) -> None:
