@@ -129,6 +129,7 @@ def test_an_unclaimed_box_lets_keys_in_and_runs_no_agent(site: Provisioning) -> 
     assert "passwordauthentication no" in box.run("sshd -T")
     assert ":5355" not in box.run("ss -lntuH"), "no LLMNR"
     assert "RuntimeWatchdogUSec=1min" in box.run("systemctl show")
+    assert '"reboot": true' in box.run("cat /etc/edge-agent/healing.json")
 
 
 def test_files_of_the_boot_partition_are_moved_to_the_box(

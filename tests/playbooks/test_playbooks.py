@@ -71,6 +71,13 @@ def test_roles_have_the_same_shape(name: str) -> None:
     assert {"main.yml", "preflight.yml", "install.yml", "configure.yml", "service.yml"} <= tasks
 
 
+def test_a_gateway_that_no_playbook_commissions_recovers_too() -> None:
+    tasks = ANSIBLE / "roles/edge_agent/tasks"
+    always = [step["ansible.builtin.import_tasks"] for step in read(tasks / "main.yml") if "when" not in step]
+    copied = [task.get("ansible.builtin.copy", {}) for name in always for task in read(tasks / name)]
+    assert "/etc/edge-agent/healing.json" in [copy.get("dest") for copy in copied]
+
+
 @pytest.mark.parametrize("playbook", ["prepare.yml", "rollout.yml", "servers.yml"])
 def test_a_release_in_force_gets_its_manual(playbook: str) -> None:
     text = (ANSIBLE / playbook).read_text(encoding="utf-8")

@@ -79,12 +79,17 @@ def test_a_reboot_is_done_once_a_day_whatever_the_agent_asks(root: Root) -> None
     assert root.answer("reboot")["detail"].startswith("the gateway has been up for 0.2 h")
 
 
-def test_reboots_can_be_forbidden_and_need_roots_configuration(root: Root) -> None:
-    assert root.ask("reboot") == "refused"
+def test_reboots_can_be_forbidden(root: Root) -> None:
     root.configure(reboot=False)
     assert root.ask("reboot") == "refused"
     assert root.answer("reboot")["detail"] == "reboots are off"
     assert root.done == []
+
+
+def test_a_box_without_roots_configuration_reboots_and_resets_nothing(root: Root) -> None:
+    assert root.ask("reset") == "refused"
+    assert root.answer("reset")["detail"] == "no reset is configured"
+    assert root.ask("reboot") == "done"
 
 
 def test_a_reset_runs_the_configured_commands_in_order_without_a_shell(root: Root) -> None:

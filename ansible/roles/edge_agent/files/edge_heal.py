@@ -67,7 +67,8 @@ def _delete_request(folder: Path, name: str) -> bool:
 
 
 def _config(path: Path) -> dict[str, object]:
-    """Return the settings. Raises Refused if there is no file, or another user than root can write it."""
+    """Return the settings. Without a file, as after the Debian package: no reset, but reboots. Raises Refused
+    if another user than root can write it."""
     try:
         with path.open("rb") as file:
             found = os.fstat(file.fileno())
@@ -75,7 +76,7 @@ def _config(path: Path) -> dict[str, object]:
                 raise Refused(f"{path} can be written by others than root")
             config = json.loads(file.read())
     except FileNotFoundError:
-        raise Refused(f"there is no {path}") from None
+        return {}
     except ValueError as error:
         raise Refused(f"{path} is not JSON: {error}") from error
     if not isinstance(config, dict):
