@@ -117,6 +117,10 @@ def site_network(
         )
     if value("camera_interface") and not value("camera_address"):
         cells.error("camera_interface", "without camera_address", "give both, or neither")
+    # Without a SIM card a wired port is the uplink, and root's program would take that one.
+    if cameras and not (value("camera_interface") or value("apn")):
+        remedy = "name the port of the cameras, such as eth1"
+        cells.error("camera_address", "without camera_interface", remedy)
     return SiteNetwork(
         cells.matching("apn", _APN, "access point name", "v-internet or m3-world"),
         cells.matching("modem", _NAME, "control port of a modem", "cdc-wdm0 or ttyUSB2"),

@@ -69,6 +69,15 @@ def routes(box: Box) -> dict[str, int]:
     return {each["gateway"]: each["metric"] for each in found}
 
 
+def test_an_address_for_cameras_on_the_uplinks_port_leaves_dhcp_on(box: Box) -> None:
+    wait_until(lambda: routes(box).get("10.77.0.1"), 30, "DHCP")
+    cameras = {"interface": "lan0", "address": "10.9.1.1/24"}
+    assert ask(box, cameras=cameras)["outcome"] == "done"
+    wait_until(lambda: routes(box) == {"10.77.0.1": 2000}, 30, "DHCP behind all others")
+    wait_until(lambda: "10.9.1.1" in addresses(box), 30, "the static address")
+    assert ask(box, cameras=None)["outcome"] == "done"
+
+
 def test_a_wrong_address_is_beside_dhcp_and_cuts_nothing_off(box: Box) -> None:
     wait_until(lambda: routes(box).get("10.77.0.1"), 30, "DHCP")
     lan = {"interface": "lan0", "address": "10.0.0.9/24", "gateway": "10.0.0.1"}

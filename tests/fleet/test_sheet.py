@@ -417,10 +417,14 @@ def test_the_sheet_says_whose_cameras_get_the_time(
             "dns 'dns.example' is not an IPv4 address: such as 10.0.0.1, or two with a space",
         ),
         (
-            {"address": "10.0.0.9/24", "camera_address": "10.0.0.10/24"},
+            {"address": "10.0.0.9/24", "camera_address": "10.0.0.10/24", "camera_interface": "eth1"},
             "camera_address 10.0.0.10/24 is in the network of address 10.0.0.9/24: one of them is enough",
         ),
         ({"camera_interface": "eth1"}, "camera_interface without camera_address: give both, or neither"),
+        (
+            {"camera_address": "10.9.1.1/24"},
+            "camera_address without camera_interface: name the port of the cameras, such as eth1",
+        ),
         (
             {"serve_time": "all"},
             "serve_time 'all' is not a network of cameras: 'cameras', 'no', or a network such as 10.0.0.0/24",

@@ -49,6 +49,11 @@ class Root:
         path.write_text(f"#!/bin/sh\n{log}{script}\n")
         path.chmod(0o755)
 
+    def default_route(self, interface: str) -> None:
+        path = self.folder / "proc/net/route"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"Iface\tDestination\n{interface}\t00000000\t0100000A\n")
+
     def apply(self, *, wait: bool = False, **settings: Any) -> str:
         return self.network.apply(settings, wait=wait)
 
@@ -120,12 +125,33 @@ def test_the_cameras_network_has_its_own_interface_without_a_route(tmp_path: Pat
     assert root.profile("edge-lan-eth1")
 
 
+@pytest.mark.parametrize(
+    ("active", "written"),
+    [
+        ("NetworkManager", {"method=auto", "route-metric=2000", "address1=10.9.1.1/24"}),
+        ("systemd-networkd", {"DHCP=yes", "RouteMetric=2000", "Address=10.9.1.1/24"}),
+    ],
+)
+def test_an_address_for_cameras_on_the_uplinks_port_leaves_dhcp_on(
+    tmp_path: Path, active: str, written: set[str]
+) -> None:
+    root = Root(tmp_path, active=active)
+    root.default_route("eth0")
+    assert root.apply(cameras={"address": "10.9.1.1/24"}) == "eth0"
+    (path,) = [path for path in (tmp_path / "etc").rglob("*eth0*") if path.is_file()]
+    assert written <= set(path.read_text().splitlines())
+    root.default_route("wwan0")  # the cable is out
+    assert root.apply(cameras={"address": "10.9.1.1/24"}) == ""
+    root.apply(lan=LAN)
+    root.apply(lan=None)
+    assert written <= set(path.read_text().splitlines())
+
+
 def test_without_a_name_the_interface_with_the_default_route_is_meant(tmp_path: Path) -> None:
     root = Root(tmp_path, interfaces=("eth0", "eth1"), active="NetworkManager")
     with pytest.raises(Refused, match="there is eth0, eth1"):
         root.apply(lan=LAN)
-    (tmp_path / "proc/net").mkdir(parents=True)
-    (tmp_path / "proc/net/route").write_text("Iface\tDestination\neth1\t00000000\t0100000A\n")
+    root.default_route("eth1")
     assert root.apply(lan=LAN) == "eth1"
 
 
@@ -197,9 +223,10 @@ def test_networkmanager_itself_reads_what_is_written() -> None:
     card = read(sim_profile(sim_card(CARD | {"username": " edge", "password": r"a\b;c", "pin": "0123"})))
     assert {r"username=\sedge", r"password=a\\b;c", "pin=0123"} <= set(card.splitlines())
     second = static_address({"address": "10.9.1.1/24"}, "x")
-    lan = set(read(lan_profile("eth0", static_address(LAN, "lan"), second)).splitlines())
+    lan = set(read(lan_profile("eth0", static_address(LAN, "lan"), second, keeps_dhcp=True)).splitlines())
     assert {"address1=10.0.0.9/24", "address2=10.9.1.1/24", "dns=10.0.0.1;"} <= lan
     assert "route1=0.0.0.0/0,10.0.0.1,600" in lan
+    assert "route-metric=2000" in read(lan_profile("eth0", None, second, keeps_dhcp=True)).splitlines()
 
 
 def test_a_request_is_answered_with_its_id_and_the_card_is_connected(manager: Root) -> None:

@@ -9,7 +9,9 @@ by edge-agent-network.path. A key that is left out stays as it is; null removes 
      "cameras": {"interface": "", "address": "10.0.1.1/24"}}
 
 A wrong static address cannot cut the gateway off: it is always added beside DHCP, whose default route is
-preferred (docs/decisions/0095). The program is outside of the releases and needs only Python.
+preferred (docs/decisions/0095). The cameras' network has no DHCP, unless it is set up on the port of the
+default route: that port stays a client of DHCP, whose route is then the last one. The program is outside of
+the releases and needs only Python.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from edge_network_settings import (
     Refused,
     SimCard,
     StaticAddress,
+    asks_dhcp,
     lan_network,
     lan_profile,
     sim_card,
@@ -81,13 +84,18 @@ def chosen_interface(wanted: str, root: Path) -> str:
     else:
         candidates = [name for name, is_hardware in there.items() if is_hardware]
     if len(candidates) > 1:
-        lines = [line.split("\t") for line in _read(root / "proc/net/route").splitlines()]
-        routed = {words[0] for words in lines if words[1:2] == ["00000000"]}
+        routed = routed_interfaces(root)
         candidates = [name for name in candidates if name in routed]
     if len(candidates) != 1:
         names = ", ".join(there) or "none"
         raise Refused(f"name a wired interface; there is {names}", "interface", names)
     return candidates[0]
+
+
+def routed_interfaces(root: Path) -> set[str]:
+    """Interfaces with a default route now."""
+    lines = [line.split("\t") for line in _read(root / "proc/net/route").splitlines()]
+    return {words[0] for words in lines if words[1:2] == ["00000000"]}
 
 
 def _read(path: Path) -> str:
@@ -160,8 +168,11 @@ class Network:
         changed = []
         for name, each in by_interface.items():
             make, mode = (lan_network, 0o644) if networkd else (lan_profile, 0o600)
-            text = make(name, each.get("lan"), each.get("cameras"))
-            if _write(folder / f"{prefix}{name}{suffix}", text, mode) or name in new:
+            path = folder / f"{prefix}{name}{suffix}"
+            # Also if it had the route when the file was written: now its cable may be out.
+            keeps_dhcp = name in routed_interfaces(self.root) or asks_dhcp(_read(path))
+            text = make(name, each.get("lan"), each.get("cameras"), keeps_dhcp=keeps_dhcp)
+            if _write(path, text, mode) or name in new:
                 changed.append(name)
         gone = []
         for path in folder.glob(f"{prefix}*{suffix}"):

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SIM, LAN, NETWORKD = "edge-uplink", "edge-lan-", "20-edge-"
-STATIC_METRIC, DHCP_METRIC = 600, 100
-"""Of default routes. NetworkManager gives a modem 700: a static route is used before it, DHCP before both."""
+STATIC_METRIC, DHCP_METRIC, CAMERAS_METRIC = 600, 100, 2000
+"""Of default routes. NetworkManager gives a modem 700: a static route is used before it, DHCP before both. A
+router that a recorder names on the cameras' port is used last."""
 
 TEXT = re.compile(r"[^\x00-\x1f\x7f]{0,128}")
 APN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,98}[A-Za-z0-9])?")
@@ -109,14 +110,25 @@ def sim_profile(sim: SimCard) -> str:
     return "\n".join([*lines, "", "[ipv4]", "method=auto", "", "[ipv6]", "method=auto", "may-fail=true", ""])
 
 
-def lan_profile(interface: str, lan: StaticAddress | None, cameras: StaticAddress | None) -> str:
-    """The static addresses of one interface for NetworkManager."""
+def asks_dhcp(text: str) -> bool:
+    """Whether the interface of this profile or network is a client of DHCP."""
+    return not {"method=auto", "DHCP=yes"}.isdisjoint(text.splitlines())
+
+
+def lan_profile(
+    interface: str, lan: StaticAddress | None, cameras: StaticAddress | None, *, keeps_dhcp: bool
+) -> str:
+    """The static addresses of one interface for NetworkManager. ``keeps_dhcp``: also without ``lan``."""
     name = LAN + interface
     lines = ["[connection]", f"id={name}", f"uuid={_uuid(name)}", "type=ethernet"]
     lines += [f"interface-name={interface}", "autoconnect=true", "autoconnect-priority=50"]
     lines += ["autoconnect-retries=0", "", "[ipv4]"]
     # The timeout is "never": without a DHCP server the connection stays, with its static address.
-    lines += ["method=auto", "dhcp-timeout=2147483647"] if lan else ["method=manual", "never-default=true"]
+    if lan or keeps_dhcp:
+        lines += ["method=auto", "dhcp-timeout=2147483647"]
+        lines += [] if lan else [f"route-metric={CAMERAS_METRIC}"]
+    else:
+        lines += ["method=manual", "never-default=true"]
     addresses = [each for each in (lan, cameras) if each is not None]
     lines += [f"address{number}={each.address}" for number, each in enumerate(addresses, 1)]
     if lan and lan.gateway:
@@ -128,9 +140,12 @@ def lan_profile(interface: str, lan: StaticAddress | None, cameras: StaticAddres
     return "\n".join([*lines, ""])
 
 
-def lan_network(interface: str, lan: StaticAddress | None, cameras: StaticAddress | None) -> str:
-    """The static addresses of one interface for systemd-networkd."""
-    lines = ["[Match]", f"Name={interface}", "", "[Network]", f"DHCP={'yes' if lan else 'no'}"]
+def lan_network(
+    interface: str, lan: StaticAddress | None, cameras: StaticAddress | None, *, keeps_dhcp: bool
+) -> str:
+    """The static addresses of one interface for systemd-networkd. ``keeps_dhcp``: also without ``lan``."""
+    dhcp = lan is not None or keeps_dhcp
+    lines = ["[Match]", f"Name={interface}", "", "[Network]", f"DHCP={'yes' if dhcp else 'no'}"]
     lines += ["LinkLocalAddressing=yes", *(f"DNS={each}" for each in (lan.dns if lan else ()))]
     for each in (lan, cameras):
         if each is not None:
@@ -138,8 +153,8 @@ def lan_network(interface: str, lan: StaticAddress | None, cameras: StaticAddres
             lines += ["", "[Address]", f"Address={each.address}", "DuplicateAddressDetection=ipv4"]
     if lan and lan.gateway:
         lines += ["", "[Route]", f"Gateway={lan.gateway}", f"Metric={STATIC_METRIC}"]
-    if lan:
-        lines += ["", "[DHCPv4]", f"RouteMetric={DHCP_METRIC}"]
+    if dhcp:
+        lines += ["", "[DHCPv4]", f"RouteMetric={DHCP_METRIC if lan else CAMERAS_METRIC}"]
     return "\n".join([*lines, ""])
 
 
