@@ -153,6 +153,19 @@ def test_another_site_sets_the_events_of_the_first_one_apart(box: PreparedBox) -
     assert (box.paths.etc / "site-id").read_text() == "dt-002\n"
 
 
+def test_settings_that_a_technician_added_do_not_reach_the_next_site(box: PreparedBox) -> None:
+    """Neither its masks, nor a camera of it, whose password is deleted: each later claim would be refused."""
+    apply(box)
+    settings = {"masks.yaml": "masks", "cameras.yaml": "password_file"}
+    for name, text in settings.items():
+        (box.paths.etc / "conf.d" / name).write_text(text)
+    assert apply(box, "dt-002")["outcome"] == "done"
+    assert list((box.paths.etc / "conf.d").iterdir()) == []
+    (apart,) = (box.paths.etc / "apart").glob("dt-001-*")
+    assert {path.name: path.read_text() for path in apart.iterdir()} == settings
+    assert mode(apart) == 0o750
+
+
 def test_a_state_on_a_disk_of_its_own_is_set_apart_on_that_disk(
     box: PreparedBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -440,13 +453,14 @@ def power_cut_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
         yield
 
 
-@pytest.mark.parametrize("steps", range(20))
+@pytest.mark.parametrize("steps", range(24))
 def test_a_power_cut_at_any_step_of_the_end_is_made_good(
     box: PreparedBox, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     confirmed(box)
     (box.state_dir / "outbox.db").write_bytes(b"events of dt-001")
     (box.state_dir / "models/m.tflite").write_bytes(b"model")
+    (box.paths.etc / "conf.d/masks.yaml").write_text("masks")
     root = ROOT_PART.Box(box.folder)
     ROOT_PART.begin_unclaim(root, {"claim_id": "c1", "why": "moved"})
     with power_cut_after(steps, monkeypatch), suppress(PowerCut):
@@ -458,6 +472,8 @@ def test_a_power_cut_at_any_step_of_the_end_is_made_good(
     assert list((box.paths.etc / "tls").glob("*.*")) == []
     (apart,) = (box.folder / "var/lib/edge-agent-apart").glob("dt-001-*/outbox.db")
     assert apart.read_bytes() == b"events of dt-001"
+    (settings,) = (box.paths.etc / "apart").glob("dt-001-*/masks.yaml")
+    assert settings.read_text() == "masks"
     assert [str(p.relative_to(box.state_dir)) for p in box.state_dir.rglob("*.*")] == ["models/m.tflite"]
 
 

@@ -128,9 +128,11 @@ def test_a_claim_and_its_end_in_a_real_system(box: Box, phone: PhoneOverTls) -> 
     again = levels_of_the_final_examination(box)
     del again["outbox"], levels["outbox"]  # events begin to wait meanwhile
     assert again == levels, "in its sandbox, with its limits"
+    box.run("touch /etc/edge-agent/conf.d/site.yaml")
     undone = phone.step("/undo")
     assert undone.get("state") == "unclaimed", undone
     assert box.ssh("systemctl is-active edge-agent").stdout.strip() == "inactive"
     assert "dt-001-" in box.run("ls /var/lib/edge-agent-apart")
+    assert box.run("cd /etc/edge-agent/apart/dt-001-*; ls; ls /etc/edge-agent/conf.d") == "site.yaml"
     again = phone.step("/site", label=LABEL)
     assert "error" not in again, again

@@ -19,7 +19,7 @@ from typing import Any
 from edge_box_files import ETC, Box, Refused, read_plain, remove_plain, utc, write
 from edge_page_access import close, console, open_ports
 from edge_serial import find_serial
-from edge_set_apart import set_apart
+from edge_set_apart import set_apart, set_drop_ins_apart
 from edge_site_setup import (
     configure,
     new_key,
@@ -96,7 +96,7 @@ def certificate(box: Box, request: dict[str, Any]) -> dict[str, str]:
 
 
 def unclaim(box: Box, reason: str) -> dict[str, str]:
-    """Return the box to the state before the claim, with the events of the site in a folder apart.
+    """Return the box to the state before the claim, with events and settings of the site in folders apart.
 
     Each step may be repeated after a power cut: ``site-id`` is deleted after everything of the site, and the
     note that the site is given up after that."""
@@ -110,6 +110,7 @@ def unclaim(box: Box, reason: str) -> dict[str, str]:
     remove_plain(box.path(CONFIRMED))
     stop_agent(box)
     set_apart(box, site)
+    set_drop_ins_apart(box, site)
     remove_site(box)
     box.path(CLAIMED).unlink(missing_ok=True)
     return {"detail": f"site {site} is no longer claimed"}

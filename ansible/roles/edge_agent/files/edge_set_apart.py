@@ -1,4 +1,5 @@
-"""Moves what the agent has stored for a site apart: nothing of it may be sent as another site's."""
+"""Moves what is stored for a site apart: the agent's state, which may not be sent as another site's, and the
+technician's settings."""
 
 from __future__ import annotations
 
@@ -8,8 +9,9 @@ import os
 import stat
 from pathlib import Path
 
-from edge_box_files import Box, open_folder, own_folder, utc
+from edge_box_files import ETC, Box, open_folder, own_folder, utc
 
+DROP_INS, DROP_INS_APART = ETC / "conf.d", ETC / "apart"
 STATE, APART = Path("var/lib/edge-agent"), Path("var/lib/edge-agent-apart")
 
 
@@ -34,7 +36,7 @@ def set_apart(box: Box, site: str) -> None:
     try:
         if (state / "models").is_dir() and not (state / "models").is_symlink():
             os.rename(state / "models", new / "models")
-        state.rename(apart / f"{site}-{utc().replace(':', '').replace('-', '')}")
+        state.rename(apart / folder_name(site))
         new.rename(state)
     except OSError as error:
         if error.errno != errno.EXDEV:  # overlayfs renames no folder of its lower layer
@@ -43,6 +45,23 @@ def set_apart(box: Box, site: str) -> None:
             os.rename(new / "models", state / "models")
         new.rmdir()
         set_apart_inside(state, site)
+
+
+def set_drop_ins_apart(box: Box, site: str) -> None:
+    """Move the technician's settings of the site apart: masks and rules are for what its cameras see.
+
+    They stay below /etc/edge-agent: each file is renamed, and a power cut loses none."""
+    drop_ins = list(box.path(DROP_INS).glob("*"))
+    if not drop_ins:
+        return
+    apart = box.path(DROP_INS_APART) / folder_name(site)
+    apart.mkdir(mode=0o750, parents=True, exist_ok=True)
+    for each in drop_ins:
+        each.rename(apart / each.name)
+
+
+def folder_name(site: str) -> str:
+    return f"{site}-{utc().replace(':', '').replace('-', '')}"
 
 
 def is_mount(path: Path) -> bool:
@@ -66,8 +85,7 @@ def set_apart_inside(state: Path, site: str) -> None:
         moving = own_folder(opened, ".moving", apart, group)
         for name in names:
             os.rename(name, name, src_dir_fd=folder, dst_dir_fd=moving)
-        name = f"{site}-{utc().replace(':', '').replace('-', '')}"
-        os.rename(".moving", name, src_dir_fd=apart, dst_dir_fd=apart)
+        os.rename(".moving", folder_name(site), src_dir_fd=apart, dst_dir_fd=apart)
 
 
 def stays(folder: int, name: str) -> bool:
