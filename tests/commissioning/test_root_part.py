@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import edge_set_apart
@@ -164,6 +165,28 @@ def test_settings_that_a_technician_added_do_not_reach_the_next_site(box: Prepar
     (apart,) = (box.paths.etc / "apart").glob("dt-001-*")
     assert {path.name: path.read_text() for path in apart.iterdir()} == settings
     assert mode(apart) == 0o750
+
+
+def test_a_box_that_a_playbook_assigns_to_another_site_leaves_nothing_of_the_first_one(
+    box: PreparedBox,
+) -> None:
+    (leaves, writes, *_) = yaml.safe_load((ROOT / "ansible/roles/edge_agent/tasks/configure.yml").read_text())
+    assert leaves["ansible.builtin.command"]["argv"][-1] == "leave"
+    assert writes["ansible.builtin.copy"]["dest"] == "/etc/edge-agent/site-id", "only after it"
+    assert leaves["tags"] == writes["tags"]
+    root = ROOT_PART.Box(box.folder)
+    ROOT_PART.leave(root)
+    assert box.programs() == [], "it had no site"
+    apply(box)
+    (box.state_dir / "outbox.db").write_bytes(b"events of dt-001")
+    (box.paths.etc / "conf.d/masks.yaml").write_text("masks")
+    ROOT_PART.leave(root)
+    assert box.programs()[-1] == "systemctl disable --quiet --now edge-agent.service"
+    assert list((box.folder / "var/lib/edge-agent-apart").glob("dt-001-*/outbox.db"))
+    assert list((box.paths.etc / "apart").glob("dt-001-*/masks.yaml"))
+    assert [path.name for path in box.state_dir.iterdir()] == ["models"]
+    assert (box.paths.etc / "tls/client.key").exists(), "the playbook has written it"
+    assert box.paths.is_set_up_by_playbook
 
 
 def test_a_state_on_a_disk_of_its_own_is_set_apart_on_that_disk(

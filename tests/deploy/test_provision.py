@@ -115,9 +115,15 @@ def test_a_configuration_with_a_mistake_never_reaches_the_agent(site: Provisioni
     assert agent_pid(site.box) == before
 
 
-def test_a_box_of_another_site_is_not_taken(site: Provisioning) -> None:
+def test_a_box_of_another_site_is_taken_on_demand_only_and_without_its_events(site: Provisioning) -> None:
     site.box.run("echo dt-009 > /etc/edge-agent/site-id")
     refused = site.play("commission.yml", site_accepts_red=True)
     assert refused.code != 0
     assert "belongs to dt-009" in refused.text
-    site.box.run(f"echo {SITE} > /etc/edge-agent/site-id")
+    site.box.run("echo 'heartbeat_s: 6' > /etc/edge-agent/conf.d/site.yaml")
+    site.play_well("commission.yml", site_accepts_red=True, edge_agent_reclaim=True)
+    assert site.box.run("cat /etc/edge-agent/site-id; ls /etc/edge-agent/conf.d") == SITE
+    assert site.box.run("ls /etc/edge-agent/apart/dt-009-*") == "site.yaml"
+    # In the second folder if the file system cannot rename the state.
+    assert "dt-009-" in site.box.ssh("sudo ls /var/lib/edge-agent-apart /var/lib/edge-agent/apart").stdout
+    wait_until(site.reports, 180, "dt-001 online")

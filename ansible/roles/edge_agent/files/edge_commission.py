@@ -3,8 +3,9 @@
 
 ``prepare`` writes the box's serial and opens the page's port, ``console`` shows the box's name on the
 console, ``close`` closes the port. ``act`` carries out one request of the page, whose process has no rights,
-and ``unclaim`` one of the agent. It takes a site only from the signed bundle, never from a request. It is
-outside of the releases and needs only Python and openssl.
+and ``unclaim`` one of the agent. ``leave`` is for a playbook that assigns the box to another site. It takes a
+site only from the signed bundle, never from a request. It is outside of the releases and needs only Python
+and openssl.
 """
 
 from __future__ import annotations
@@ -116,6 +117,18 @@ def unclaim(box: Box, reason: str) -> dict[str, str]:
     return {"detail": f"site {site} is no longer claimed"}
 
 
+def leave(box: Box) -> None:
+    """Set apart what is stored for the site, before a playbook writes another one. The playbook replaces
+    configuration, passwords and certificate, and enables the agent again."""
+    site = box.site
+    if site is None:
+        return
+    stop_agent(box)
+    set_apart(box, site)
+    set_drop_ins_apart(box, site)
+    box.path(CLAIMED).unlink(missing_ok=True)  # or a withdrawal of this claim would remove the next site
+
+
 # -- requests
 
 
@@ -218,7 +231,14 @@ def read_claimed(box: Box) -> dict[str, Any]:
 
 
 def main() -> int:
-    verbs = {"prepare": prepare, "console": console, "close": close, "act": act, "unclaim": act_unclaim}
+    verbs = {
+        "prepare": prepare,
+        "console": console,
+        "close": close,
+        "act": act,
+        "unclaim": act_unclaim,
+        "leave": leave,
+    }
     if len(sys.argv) != 2 or sys.argv[1] not in verbs:
         print(f"usage: edge_commission {'|'.join(verbs)}", file=sys.stderr)
         return 2
