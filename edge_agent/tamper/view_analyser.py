@@ -257,10 +257,10 @@ class ViewAnalyser:
     ) -> tuple[Baseline, BaselineComparison]:
         """Compare with the baselines of other light conditions; activate one that matches."""
         for light, other in baselines.others():
-            comparison = compare_with_baseline(features, other.features, baselines.extractor.counted)
-            if comparison.matching >= GOOD * other.usual_matching:
+            with_other = compare_with_baseline(features, other.features, baselines.extractor.counted)
+            if with_other.matching >= GOOD * other.usual_matching:
                 baselines.activate(light)
-                return other, comparison
+                return other, with_other
         return baseline, comparison
 
     def _learn(

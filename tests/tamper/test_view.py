@@ -113,6 +113,24 @@ def test_a_camera_covered_while_the_box_was_off_is_found(tmp_path: Path) -> None
     assert phases(watch(again, camera, 15.0, hand)) == started(ViewState.COVERED)
 
 
+def test_a_cover_is_reported_by_day_beside_a_night_baseline_without_structure(tmp_path: Path) -> None:
+    view, camera = learned(tmp_path)
+    list(view.finish("restart"))
+    (file,) = tmp_path.iterdir()
+    stored = json.loads(file.read_bytes())
+    day = stored["baselines"]["day"]
+    png = np.frombuffer(base64.b64decode(day["png"]), np.uint8)
+    picture = cv2.imdecode(png, cv2.IMREAD_GRAYSCALE)
+    assert picture is not None
+    unlit = np.rint(16 + (picture.astype(np.float32) - 16) * 0.03).astype(np.uint8)
+    night = base64.b64encode(cv2.imencode(".png", unlit)[1].tobytes()).decode()
+    stored["baselines"]["night"] = {**day, "png": night}
+    file.write_text(json.dumps(stored))
+    again = CameraView("gate", folder=tmp_path)
+    assert watch(again, camera, LEARN_S) == []
+    assert phases(watch(again, camera, 15.0, hand)) == started(ViewState.COVERED)
+
+
 def test_a_damaged_file_is_learned_again(tmp_path: Path) -> None:
     view, camera = learned(tmp_path)
     list(view.finish("restart"))
