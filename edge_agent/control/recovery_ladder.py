@@ -78,6 +78,8 @@ class RecoveryLadder:
         self._online_mono: float | None = None
         if outage.since is not None and outage.boot_id != boot_id:
             self._over_a_boot(now_mono)
+        elif self.is_out:
+            self._adopt_steps(now_mono)
         outage.boot_id = boot_id
         for step in (RecoveryStep.RESET, RecoveryStep.REBOOT):
             self._settle(step, RecoveryOutcome.NO_ANSWER)  # the agent that asked root has ended
@@ -88,6 +90,13 @@ class RecoveryLadder:
         outage.since_mono = outage.until_mono = now_mono
         self._settle(RecoveryStep.REBOOT, RecoveryOutcome.DONE)
         self._draw_all(now_mono)
+
+    def _adopt_steps(self, now_mono: float) -> None:
+        """Adopt the configured steps: they may have changed since the due times were stored."""
+        due_mono = self.outage.due_mono
+        self.outage.due_mono = {step: at_mono for step, at_mono in due_mono.items() if step in self._every_s}
+        for step in self._every_s.keys() - due_mono:
+            self._draw(step, now_mono)
 
     @property
     def is_out(self) -> bool:

@@ -141,3 +141,16 @@ def test_a_step_that_is_off_never_comes() -> None:
     box.wait(0.1, online=True)
     box.wait(30)
     assert {step for _, step in box.done} == {RecoveryStep.RECONNECT}
+
+
+def test_steps_that_are_switched_off_and_on_in_an_outage_take_effect_at_the_next_start(box: Box) -> None:
+    box.wait(3)
+    box.every_s = {RecoveryStep.RECONNECT: HOUR_S, RecoveryStep.RESET: 4 * HOUR_S}
+    box.start("boot-1")
+    box.wait(12)
+    assert box.times(RecoveryStep.RESET) == [4, 8, 12]
+    assert box.times(RecoveryStep.REBOOT) == []
+    box.every_s = EVERY_S
+    box.start("boot-1")
+    box.wait(12)
+    assert box.times(RecoveryStep.REBOOT) == [27]
