@@ -86,6 +86,17 @@ def test_without_the_package_the_failure_names_it(
         SwitchPort(by_community(switch, 4)).is_on()
 
 
+def test_without_a_usable_temporary_directory_the_failure_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "away"))
+    poe = PoePort(switch="127.0.9.42:161", port=4, password=Secret(COMMUNITY))
+    with pytest.raises(
+        SwitchFailed, match="the file for snmpset cannot be written: No such file or directory"
+    ):
+        SwitchPort(poe).set_power(True)
+
+
 def test_a_password_with_quotes_stays_one_value(switch: PoeSwitch) -> None:
     poe = replace(by_community(switch, 5), password=Secret('a"b\\c d'))
     assert 'defCommunity "a\\"b\\\\c d"\n' in snmp_conf(poe)

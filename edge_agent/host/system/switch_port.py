@@ -59,32 +59,39 @@ class SwitchPort:
             )
 
     def _answer(self, program: str, *request: str) -> int:
-        with tempfile.TemporaryDirectory(prefix="edge-agent-snmp-") as folder:
-            path = Path(folder) / "snmp.conf"
-            path.touch(mode=0o600)
-            path.write_text(snmp_conf(self._poe), encoding="utf-8")
-            environment = {
-                "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
-                "SNMPCONFPATH": folder,
-                "SNMP_PERSISTENT_DIR": folder,
-            }
-            # Numbers only: no MIB file is needed.
-            options = ["-m", "", "-O", "qv", "-t", str(TIMEOUT_S), "-r", str(RETRIES)]
-            try:
-                done = subprocess.run(
-                    [program, *options, self._poe.switch, *request],
-                    env=environment,
-                    capture_output=True,
-                    text=True,
-                    errors="replace",
-                    timeout=PROCESS_TIMEOUT_S,
-                    check=False,
-                )
-            except FileNotFoundError as error:
-                raise SwitchFailed(f"{program} is missing: {_PACKAGE}") from error
-            except (OSError, subprocess.TimeoutExpired) as error:
-                raise SwitchFailed(f"switch {self._poe.switch}: {type(error).__name__}") from error
+        try:
+            with tempfile.TemporaryDirectory(prefix="edge-agent-snmp-") as folder:
+                path = Path(folder) / "snmp.conf"
+                path.touch(mode=0o600)
+                path.write_text(snmp_conf(self._poe), encoding="utf-8")
+                done = self._run(program, folder, request)
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise SwitchFailed(f"the file for {program} cannot be written: {why}") from error
         return self._parsed(done.stdout, done.stderr)
+
+    def _run(self, program: str, folder: str, request: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+        environment = {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "SNMPCONFPATH": folder,
+            "SNMP_PERSISTENT_DIR": folder,
+        }
+        # Numbers only: no MIB file is needed.
+        options = ["-m", "", "-O", "qv", "-t", str(TIMEOUT_S), "-r", str(RETRIES)]
+        try:
+            return subprocess.run(
+                [program, *options, self._poe.switch, *request],
+                env=environment,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=PROCESS_TIMEOUT_S,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise SwitchFailed(f"{program} is missing: {_PACKAGE}") from error
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise SwitchFailed(f"switch {self._poe.switch}: {type(error).__name__}") from error
 
     def _parsed(self, output: str, complaint: str) -> int:
         if re.fullmatch(r"[12]", output.strip()):
