@@ -84,12 +84,19 @@ class CommissioningReports:
         self._outbox = outbox
         self._candidates: dict[str, float] = {}  # by name: when the page was found
         self._handled: set[str] = set()  # names of pages that were sent, or refused and logged, in this run
+        self._is_readable = True  # at the last ``tick``
 
     def tick(self) -> None:
         now, settings = self._clock.monotonic(), self._settings()
-        wanted = [
-            (kind, page) for kind, page in _wanted(settings.state_dir) if page.name not in self._handled
-        ]
+        try:
+            found = list(_wanted(settings.state_dir))
+        except OSError as error:
+            if self._is_readable:
+                log.error("%s cannot be read: %s", settings.state_dir / FOLDER, error)
+            self._is_readable = False
+            return
+        self._is_readable = True
+        wanted = [(kind, page) for kind, page in found if page.name not in self._handled]
         self._candidates = {page.name: self._candidates.get(page.name, now) for _, page in wanted}
         for kind, page in wanted:
             if now - self._candidates[page.name] >= SETTLED_S:
@@ -105,14 +112,21 @@ class CommissioningReports:
             except (EdgeAgentError, OSError) as error:
                 log.error("%s is not sent: %s; the file is kept", report, error)
             else:
-                earlier = sorted(name for name in names if report.with_name(name).exists())
+                earlier = sorted(name for name in names if _may_exist(report.with_name(name)))
                 write_record(sent_file, SentReport(report.name, tuple(earlier)))
                 log.info("%s is in the outbox for the centre", report.name)
         self._handled.add(report.name)
 
 
+def _may_exist(page: Path) -> bool:
+    try:
+        return page.exists()
+    except OSError:
+        return True  # otherwise it would be sent again
+
+
 def _wanted(state_dir: Path) -> Iterator[tuple[ReportKind, Path]]:
-    """Yield the pages to send, also those sent before."""
+    """Yield the pages to send, also those sent before. Raises OSError."""
     # By file time: a report that was signed before the clock was set has no time in its name.
     pages = by_age((state_dir / FOLDER).glob("*.html"))
     reports, signed, final = ([page for page in pages if page.name.endswith(kind.end)] for kind in KINDS)

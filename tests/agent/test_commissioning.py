@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import logging
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -109,6 +111,28 @@ def test_each_signed_report_is_sent_also_if_its_clock_was_years_behind(tmp_path:
     assert later["data"]["event_id"].startswith("report-")
     assert not later["data"]["event_id"].startswith("report-signed-")
     assert first != second
+    assert box.runs(hours=1) == [], "each is sent once"
+
+
+def test_a_folder_that_cannot_be_read_is_logged_once_and_read_again_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    box = Box(tmp_path)
+
+    def fails(folder: Path, pattern: str) -> Iterator[Path]:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(folder))
+
+    with outbox_in(box.settings.state_dir, clock=box.clock) as outbox, monkeypatch.context() as disk:
+        reports = CommissioningReports(lambda: box.settings, box.clock, maker(), outbox)
+        disk.setattr(Path, "glob", fails)
+        reports.tick()
+        reports.tick()
+    (line,) = [record.getMessage() for record in caplog.records if "cannot be read" in record.getMessage()]
+    assert "Input/output error" in line
+    assert len(box.signs("20260101T000000Z")) == 1
+    monkeypatch.setattr(Path, "exists", lambda page: fails(page, ""))
+    assert len(box.signs("20260102T000000Z")) == 1
+    monkeypatch.undo()
     assert box.runs(hours=1) == [], "each is sent once"
 
 
