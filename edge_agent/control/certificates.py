@@ -1,8 +1,8 @@
 """Reports when the certificates of the broker connection expire, in health and as events.
 
 The heartbeat has the days that are left. With fewer than 30 days an event starts. It is repeated at most once
-a day, as a warning, and with fewer than 7 days as an alarm. It ends when the certificate has been renewed,
-and continues over restarts of the agent.
+a day, as a warning, and with fewer than 7 days as an alarm. It ends when the certificate has been renewed, or
+when a wrong clock was corrected and 30 days or more are left. It continues over restarts of the agent.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ ALARM = timedelta(days=7)
 REPORT_EVERY = timedelta(days=1)
 
 Which = Literal["client", "ca"]
+EndReason = Literal["renewed", "over"]
 
 
 class OpenCertificateEvent(Struct, frozen=True):
@@ -56,6 +57,8 @@ class _Record(Struct, frozen=True):
 
     client: OpenCertificateEvent | None = None
     ca: OpenCertificateEvent | None = None
+    false_alarms: int = 0
+    """Number of events that began under a wrong time. The next event needs another id than theirs."""
 
 
 class CertificateWatch:
@@ -111,16 +114,21 @@ class CertificateWatch:
     def _follow(self, which: Which, valid: CertificateValidity, now: datetime) -> None:
         event: OpenCertificateEvent | None = getattr(self._record, which)
         expires_at = rfc3339(valid.end)
+        is_near = valid.end - now < WARN
         if event is not None and event.expires_at != expires_at:
-            self._report(Phase.END, which, event, valid, now)
+            self._report(Phase.END, which, event, valid, now, "renewed")
             event = self._remember(which, None)
-        if valid.end - now >= WARN:
+        elif event is not None and not is_near:
+            self._report(Phase.END, which, event, valid, now, "over")
+            self._record = structs.replace(self._record, false_alarms=self._record.false_alarms + 1)
+            event = self._remember(which, None)
+        if not is_near:
             return
         if event is None:
-            at = rfc3339(now)
-            event = OpenCertificateEvent(
-                f"certificate-{which}-{valid.end:%Y%m%dT%H%M%SZ}", expires_at, at, at
-            )
+            at, event_id = rfc3339(now), f"certificate-{which}-{valid.end:%Y%m%dT%H%M%SZ}"
+            if self._record.false_alarms:
+                event_id = f"{event_id}-{self._record.false_alarms}"
+            event = OpenCertificateEvent(event_id, expires_at, at, at)
             self._report(Phase.START, which, event, valid, now)
             self._remember(which, event)
         elif abs(now - datetime.fromisoformat(event.told_at)) >= REPORT_EVERY:
@@ -134,6 +142,7 @@ class CertificateWatch:
         event: OpenCertificateEvent,
         valid: CertificateValidity,
         now: datetime,
+        end_reason: EndReason | None = None,
     ) -> None:
         days, ended = _days(valid, now), phase is Phase.END
         data = CertificateData(
@@ -142,10 +151,10 @@ class CertificateWatch:
             certificate=which,
             days_left=days,
             expires_at=rfc3339(valid.end),
-            **why_fields(_why(which, days, valid.end, ended)),
+            **why_fields(_why(which, days, valid.end, end_reason)),
             started_at=event.started_at,
             ended_at=rfc3339(now) if ended else None,
-            end_reason="renewed" if ended else None,
+            end_reason=end_reason,
         )
         grave = Severity.ALARM if valid.end - now < ALARM else Severity.WARNING
         self._outbox.append(self._events.of_gateway(data, Severity.INFO if ended else grave))
@@ -174,9 +183,11 @@ def _days(valid: CertificateValidity, now: datetime) -> int:
     return (valid.end - now).days
 
 
-def _why(which: Which, days: int, end: datetime, ended: bool) -> ProblemText:
+def _why(which: Which, days: int, end: datetime, end_reason: EndReason | None) -> ProblemText:
     name, day = "own" if which == "client" else "ca", f"{end:%Y-%m-%d}"
-    if ended:
+    if end_reason == "over":
+        return problem_text(f"{name}-certificate-good", day=day)
+    if end_reason == "renewed":
         return problem_text(f"{name}-certificate-renewed", day=day)
     if days < 0:
         return problem_text(f"{name}-certificate-expired", day=day)

@@ -71,11 +71,11 @@ class UplinkData(Message, frozen=True, kw_only=True):
 
 
 class CertificateData(Message, frozen=True, kw_only=True):
-    """``certificate``: a certificate of the broker connection expires soon, or was renewed;
+    """``certificate``: a certificate of the broker connection expires soon, or no longer;
     docs/design/certificates.md."""
 
     phase: Literal["start", "update", "end"]
-    event_id: Annotated[str, Meta(description="the same until it is renewed, also across restarts")]
+    event_id: Annotated[str, Meta(description="the same from start to end, also across restarts")]
     certificate: Annotated[
         Literal["client", "ca"], Meta(description="the gateway's own, or the CA that the gateway trusts")
     ]
@@ -84,7 +84,10 @@ class CertificateData(Message, frozen=True, kw_only=True):
     why: Annotated[str, Meta(description="one line for humans")]
     started_at: Time
     ended_at: Time | None = None
-    end_reason: Literal["renewed"] | None = None
+    end_reason: Annotated[
+        Literal["renewed", "over"] | None,
+        Meta(description="over: it had seemed to expire soon only because the clock was wrong"),
+    ] = None
     problem: OptionalProblem = UNSET
 
 

@@ -108,6 +108,29 @@ def test_without_a_clock_nothing_is_said(tmp_path: Path, authority: Authority) -
     assert len(box.after(hours=1)) == 1
 
 
+def test_an_event_that_began_under_a_wrong_time_ends_once_the_time_is_right(
+    tmp_path: Path, authority: Authority
+) -> None:
+    end = TODAY + timedelta(days=300)
+    box = Watched(tmp_path, authority.issue("dt-001", valid=until(end)), authority.cert)
+    box.clock.jump(end + timedelta(days=1))
+    (start,) = box.after(seconds=1)
+    box.clock.jump(TODAY)
+    (over,) = box.after(seconds=11)
+    assert over["data"]["event_id"] == start["data"]["event_id"]
+    assert (over["data"]["phase"], over["data"]["end_reason"]) == ("end", "over")
+    assert (
+        over["data"]["why"] == "the gateway's certificate lasts until 2027-09-20: the clock was wrong before"
+    )
+    box.start()
+    box.clock.jump(end - timedelta(days=5))
+    (later,) = box.after(seconds=11)
+    assert (later["data"]["phase"], later["severitytext"]) == ("start", "ERROR")
+    assert later["data"]["event_id"] != start["data"]["event_id"], "the centre has ended that one"
+    for event in box.collected.events:
+        valid(json.dumps(event).encode())
+
+
 def test_a_ca_that_ends_is_told_of_too(tmp_path: Path) -> None:
     end = TODAY + timedelta(days=3)
     old = Authority(tmp_path, valid=until(end))

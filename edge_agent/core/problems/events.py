@@ -101,6 +101,10 @@ LIMITS: Sentences = {
         "the gateway's certificate was renewed, it lasts until {day}",
         "chứng thư của thiết bị đã được gia hạn đến ngày {day}",
     ),
+    "own-certificate-good": (
+        "the gateway's certificate lasts until {day}: the clock was wrong before",
+        "chứng thư của thiết bị còn hạn đến ngày {day}; trước đó đồng hồ của thiết bị chạy sai",
+    ),
     "own-certificate-expired": (
         "the gateway's certificate expired on {day}: no broker lets this gateway in",
         "chứng thư của thiết bị đã hết hạn ngày {day}: không kết nối được máy chủ nhận tin nào",
@@ -112,6 +116,10 @@ LIMITS: Sentences = {
     "ca-certificate-renewed": (
         "the CA's certificate was renewed, it lasts until {day}",
         "chứng thư của CA đã được gia hạn đến ngày {day}",
+    ),
+    "ca-certificate-good": (
+        "the CA's certificate lasts until {day}: the clock was wrong before",
+        "chứng thư của CA còn hạn đến ngày {day}; trước đó đồng hồ của thiết bị chạy sai",
     ),
     "ca-certificate-expired": (
         "the CA's certificate expired on {day}: no broker lets this gateway in",
