@@ -131,6 +131,8 @@ class RecoveryControl:
         if answered is None and now_mono - since_mono < PROBE_WITHIN_S:
             return
         self._probing = None
+        if self._session.online:
+            return  # it came back while the probes ran
         if answered:
             reason = f"the network is well: {', '.join(answered)} answers"
             self._note(step, RecoveryOutcome.HELD, reason, now_mono)
@@ -139,7 +141,7 @@ class RecoveryControl:
                 "there is no witness to test whether the network or the broker is away: set healing.witnesses"
             )
             self._note(step, RecoveryOutcome.HELD, reason, now_mono)
-        elif self._ladder.is_out:
+        else:
             self._ask_root(step, now_mono)
 
     def _ask_root(self, step: RecoveryStep, now_mono: float) -> None:

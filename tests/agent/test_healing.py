@@ -181,6 +181,18 @@ def test_who_cannot_ask_anybody_resets_the_modem_and_does_not_reboot(box: Box) -
     assert "set healing.witnesses" in box.tried("reboot")[-1][1]
 
 
+def test_a_session_that_is_back_while_the_probes_run_resets_nothing(box: Box) -> None:
+    box.root.configure(reset=[[box.root.program("usr/bin/modem", f"echo reset >> {box.root.ran}")]])
+    box.session.online = False
+    while not box.witnesses.asked:
+        box.wait(1 / 60)
+    box.session.online = True
+    box.clock.advance(20)
+    box.control.tick()
+    assert not list(box.root.requests.iterdir())
+    assert box.tried("reset") == []
+
+
 def test_without_roots_part_the_request_is_withdrawn_and_the_reason_told(tmp_path: Path) -> None:
     box = Box(tmp_path, root_there=False)
     box.session.online = False
