@@ -86,9 +86,10 @@ class ViewStore:
             else [round(float(one), 3) for one in stillness.live.flat]
         )
         record = SavedView(baselines=saved, longest_still_s=stillness.longest_s, live=live)
-        write_record(self._path, record)  # logs a failure; the next attempt is after EVERY_S
+        is_written = write_record(self._path, record)
         self._written_mono = now_mono
-        self._saved_lights = frozenset(light for light, _ in baselines.items())
+        # After a failure, which is logged, all baselines count as new: the next attempt is after EVERY_S.
+        self._saved_lights = frozenset(light for light, _ in baselines.items() if is_written)
 
     def _is_due(self, baselines: Baselines, now_mono: float, at_once: bool) -> bool:
         if at_once:

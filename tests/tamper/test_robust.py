@@ -156,6 +156,19 @@ def test_baselines_are_written_when_new_and_then_every_six_hours(tmp_path: Path)
     assert [round((after - before) / 3600) for before, after in pairwise(written)] == [6]
 
 
+def test_a_baseline_that_could_not_be_written_is_written_ten_minutes_later(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.touch()  # not even root can write below a file
+    view, camera = learned(folder)
+    for frame in seldom(camera, 900.0):
+        list(view.update(frame, NO_MOTION))
+    folder.unlink()
+    folder.mkdir()
+    for frame in seldom(camera, 600.0):
+        list(view.update(frame, NO_MOTION))
+    assert len(list(folder.iterdir())) == 1
+
+
 def test_a_camera_that_is_lost_again_and_again_writes_nothing_for_it(tmp_path: Path) -> None:
     view, camera = learned(tmp_path)
     for _ in range(5):
