@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from edge_agent.capture.network.camera_socket import CameraSocket
 from edge_agent.capture.source import StreamTimeouts, endpoint_of, ffmpeg_input_for, open_source
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import SourceUnavailable
@@ -42,6 +45,16 @@ def test_a_network_camera_has_an_endpoint(url: str, host: str, port: int, tls: b
     endpoint = endpoint_of(camera(url))
     assert endpoint is not None
     assert (endpoint.host, endpoint.port, endpoint.tls) == (host, port, tls)
+
+
+def test_an_address_of_a_family_that_the_kernel_lacks_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with ``ipv6.disable=1`` and a name that has an IPv6 address first."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+        unknown = (999, socket.SOCK_STREAM, 6, "", ("::1", address[1], 0, 0))
+        known = (socket.AF_INET, socket.SOCK_STREAM, 6, "", address)
+        monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [unknown, known])
+        CameraSocket("cam.example", address[1], tls=False, until_mono=time.monotonic() + 5).close()
 
 
 def test_a_pipe_without_a_writer_is_refused_and_not_waited_for(tmp_path: Path) -> None:

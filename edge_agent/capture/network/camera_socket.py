@@ -171,7 +171,10 @@ def _connected(host: str, port: int, *, tls: bool, until_mono: float) -> socket.
         raise CameraFault(Fault.NO_ADDRESS) from None
     fault = Fault.NO_CONNECTION
     for family, kind, protocol, _, address in addresses:
-        connection = socket.socket(family, kind, protocol)
+        try:
+            connection = socket.socket(family, kind, protocol)
+        except OSError:  # a kernel without IPv6, although the name has such an address
+            continue
         try:
             connection.settimeout(max(0.001, until_mono - time.monotonic()))
             connection.connect(address)
