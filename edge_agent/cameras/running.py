@@ -237,18 +237,20 @@ class Cameras:
     def tick(self) -> None:
         """Start each configured camera that does not run, once its old pipeline has ended. The main thread
         calls this about once a second."""
-        for camera in self._leaving:
-            if not camera.pipeline_thread.loop.running:
-                camera.clips.close(CLIP_CUT_REASONS["reload"])
-        self._leaving = [camera for camera in self._leaving if camera.pipeline_thread.loop.running]
+        ended = [camera for camera in self._leaving if not camera.pipeline_thread.loop.running]
+        for camera in ended:
+            camera.clips.close(CLIP_CUT_REASONS["reload"])
+        self._leaving = [camera for camera in self._leaving if camera not in ended]
         still_there = {camera.camera.id for camera in self._leaving}
+        unlearned = {camera.camera.id for camera in ended if camera.pipeline_thread.relearning}
         missing = [
             camera
             for camera in self._wanted.values()
             if camera.id not in self._running and camera.id not in still_there
         ]
         if missing:
-            self._running = self._running | {camera.id: self._started(camera) for camera in missing}
+            started = {camera.id: self._started(camera, camera.id in unlearned) for camera in missing}
+            self._running = self._running | started
 
     def change(self, cameras: Sequence[Camera], scopes: Mapping[str, RestartScope]) -> None:
         """Run ``cameras`` from now on. ``scopes`` has the cameras whose settings have changed, by id. Cameras
@@ -273,15 +275,17 @@ class Cameras:
         return running is not None
 
     def relearning(self, camera_id: str) -> bool:
-        """Return whether ``relearn`` was called and the view is not learned yet. Thread-safe."""
+        """Return whether ``relearn`` was called and the view is not learned yet. For the main thread."""
         running = self._running.get(camera_id)
+        if running is None and camera_id in self._wanted:  # its new pipeline waits for the end of the old one
+            running = next((camera for camera in self._leaving if camera.camera.id == camera_id), None)
         return running is not None and running.pipeline_thread.relearning
 
     def find(self, camera_id: str) -> RunningCamera | None:
         """Return the running camera with that id; None: there is none. Thread-safe."""
         return self._running.get(camera_id)
 
-    def _started(self, camera: Camera) -> RunningCamera:
+    def _started(self, camera: Camera, relearn: bool) -> RunningCamera:
         folder = self._folder / camera.id
         try:
             folder.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -296,6 +300,8 @@ class Cameras:
             repeat_files=self._repeat_files,
             opener=self._opener,
         )
+        if relearn:
+            running.pipeline_thread.relearn()
         running.start()
         for loop in running.loops:
             self._supervisor.watch(loop)
