@@ -90,5 +90,10 @@ class CloudEvent(Message, Generic[Data], frozen=True, kw_only=True):
     severitynumber: Literal[9, 13, 17]
     severitytext: Literal["INFO", "WARN", "ERROR"]
     clock: Literal["synced", "unsynced"]
-    ward: Id
+    ward: Annotated[
+        Id,
+        Meta(
+            description="ward of the site when the event was made; the topic has the ward that it is in now"
+        ),
+    ]
     data: Data

@@ -179,6 +179,20 @@ def test_a_gateway_that_moves_keeps_its_history(ingest: IngestHarness) -> None:
     assert ingest.status().missing == 0
 
 
+def test_events_that_waited_while_their_gateway_moved_are_stored_in_the_new_ward(
+    ingest: IngestHarness,
+) -> None:
+    """Their bytes are those of the old ward, because the chain has their hashes."""
+    moved = FakeGateway(ward="bo-xuyen")
+    ingest.write(OURS.event(1))  # and the confirmation did not arrive
+    waited = [(moved.event(number)[0], OURS.event(number)[1]) for number in (1, 2)]
+    result = ingest.write(*waited)
+    assert (result.rejected, result.duplicates, result.conflicts[OURS.id]) == (0, 1, 0)
+    assert result.numbers[OURS.id, OURS.epoch] == [2, 1]
+    stored = {row.sequence: (row.ward, row.payload) for row in ingest.rows(tables.event)}
+    assert stored == {1: ("de-tham", OURS.event(1)[1]), 2: ("bo-xuyen", OURS.event(2)[1])}
+
+
 def test_history_of_health_goes_on_after_a_heartbeat_with_the_clock_ahead(ingest: IngestHarness) -> None:
     hour_ms = 3_600_000
     for now_ms in (NOW_MS, NOW_MS + 10 * 365 * 24 * hour_ms, NOW_MS + hour_ms, NOW_MS + 2 * hour_ms):

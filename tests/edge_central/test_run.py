@@ -110,7 +110,7 @@ NONSENSE = [
     ("event/cam-1", b"[" * 100_000, "not what is expected"),
     ("event/cam-1", b'"' + b"x" * 300_000 + b'"', "at most 262144"),
     ("event/cam-1", FakeGateway("dt-002").event(1)[1], "source is another gateway"),
-    ("event/cam-1", FakeGateway(ward="bo-xuyen").event(1)[1], "ward is another one"),
+    ("event/cam-1", FakeGateway(ward="Bo Xuyen").event(1)[1], "ward is not"),
     ("event/cam-2", OURS.event(1)[1], "topic's camera"),
     ("event/cam-1", OURS.event(1)[1][:-1] + b', "x": "\xff"}', "not what is expected"),
     ("media/m-1", b"\xff\xd8\xff", "event_id"),
