@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -92,6 +93,38 @@ def test_the_manual_is_generated_where_man_finds_it(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, *words, tmp_path], capture_output=True, text=True, check=True)
     assert str(tmp_path / "share/man/man1/edge-agent-status.1") in done.stdout.splitlines()
     assert (tmp_path / "share/bash-completion/completions/edge-agent").is_file()
+
+
+def test_a_release_without_the_centre_is_refused_before_it_is_in_force() -> None:
+    play = read(ANSIBLE / "servers.yml")[-1]
+    check, switch = (task.get("ansible.builtin.import_role") for task in play["tasks"][:2])
+    assert (check["name"], check["tasks_from"]) == ("central", "preflight")
+    assert (switch["name"], switch["tasks_from"]) == ("release", "switch")
+    assert play["tasks"][0]["vars"] == {"central_release": "/opt/edge-agent/{{ release_version }}"}
+    preflight = (ANSIBLE / "roles/central/tasks/preflight.yml").read_text(encoding="utf-8")
+    assert "/opt/edge-agent/current" not in preflight
+
+
+@pytest.mark.parametrize(("in_force", "code"), [("0.1.0", 0), ("0.2.0", 1)])
+def test_the_centre_restarts_if_it_runs_from_another_release(
+    in_force: str, code: int, tmp_path: Path
+) -> None:
+    """The task's own command, with a process whose interpreter is the one of release 0.1.0."""
+    tasks = read(ANSIBLE / "roles/central/tasks/service.yml")
+    (task,) = [task for task in tasks if task["name"] == "The centre runs from the release in force"]
+    assert (task["changed_when"], task["notify"]) == ("central_process.rc == 1", "Restart edge-central")
+    (tmp_path / in_force).mkdir()
+    (tmp_path / "current").symlink_to(in_force)
+    words = ["/opt/edge-agent/0.1.0/bin/python3", "60"]
+    with subprocess.Popen(words, executable="sleep") as centre:
+        systemctl = tmp_path / "systemctl"
+        systemctl.write_text(f"#!/bin/sh\necho {centre.pid}\n")
+        systemctl.chmod(0o755)
+        command = task["ansible.builtin.shell"]["cmd"].replace("/opt/edge-agent", str(tmp_path))
+        path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        done = subprocess.run(["sh", "-c", command], env=path, capture_output=True, text=True, check=False)
+        centre.kill()
+    assert (done.returncode, done.stderr) == (code, "")
 
 
 @pytest.mark.parametrize(
