@@ -95,6 +95,30 @@ def test_the_manual_is_generated_where_man_finds_it(tmp_path: Path) -> None:
     assert (tmp_path / "share/bash-completion/completions/edge-agent").is_file()
 
 
+def test_a_release_on_the_gateway_needs_no_wheel(tmp_path: Path) -> None:
+    """So that a roll-out can go back to it after `make wheelhouse` for the next one."""
+    (tmp_path / "0.1.0").mkdir()
+    (tmp_path / "0.1.0/.complete").touch()
+    play = {
+        "hosts": "localhost",
+        "connection": "local",
+        "gather_facts": False,
+        "pre_tasks": [{"ansible.builtin.set_fact": {"architecture": "x86_64", "cacheable": True}}],
+        "roles": [
+            {
+                "role": str(ANSIBLE / "roles/release"),
+                "release_version": "0.1.0",
+                "release_folder": str(tmp_path),
+                "release_wheelhouse": str(tmp_path / "newer"),
+            }
+        ],
+    }
+    book = tmp_path / "book.yml"
+    book.write_text(yaml.safe_dump([play]), encoding="utf-8")
+    done = ansible_playbook(tmp_path, "-i", "localhost,", str(book))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_release_without_the_centre_is_refused_before_it_is_in_force() -> None:
     play = read(ANSIBLE / "servers.yml")[-1]
     check, switch = (task.get("ansible.builtin.import_role") for task in play["tasks"][:2])
