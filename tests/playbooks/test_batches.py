@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -81,3 +82,61 @@ def test_only_a_centre_that_does_not_know_the_command_is_not_asked(tmp_path: Pat
     program.write_text(f'#!/bin/sh\necho "{older}" >&2\nexit 2\n', encoding="utf-8")
     program.chmod(0o755)
     assert begun(tmp_path, SITES[:2], asking(program)) == [(1, "tb-001"), (1, "tb-002")]
+
+
+LOST = "tb-002"
+BROKER = f"""#!/bin/sh
+[ "$1 $2" = "wait --version" ] || exit 2
+version=$3
+shift 5
+heard=
+for gateway; do
+    [ $gateway = {LOST} ] && seen=null || seen=\\"$version\\"
+    heard="$heard, \\"$gateway\\": $seen"
+done
+echo "{{${{heard#, }}}}"
+case "$heard" in *null*) exit 1; esac
+"""
+
+
+def from_the_switch_on(programs: dict[str, Path]) -> dict[str, Any]:
+    """The play that switches gateways, without what comes before the switch."""
+    play = switching()
+    _, updates, *after = play["tasks"]
+    names = [task["name"] for task in updates["block"]]
+    cut = updates | {"block": updates["block"][names.index("The gateway is being switched") :]}
+    text = json.dumps({"tasks": [cut, *after], "vars": play["vars"]})
+    for path, program in programs.items():
+        text = text.replace(path, str(program))
+    given: dict[str, Any] = json.loads(text)
+    given["vars"] |= {"rollout_before": "0.1.0", "rollout_timeout_s": 5, "version": "0.2.0"}
+    return {key: play[key] for key in WHO_AND_WHEN} | given
+
+
+def test_a_gateway_that_ssh_loses_is_judged_by_its_heartbeats(tmp_path: Path) -> None:
+    """ssh loses every gateway after the switch. The broker hears the new version of all but one."""
+    calls, book, inventory = tmp_path / "calls", tmp_path / "book.yml", tmp_path / "hosts.ini"
+    broker, centre, ssh = tmp_path / "edge-broker", tmp_path / "edge-agent", tmp_path / "ssh"
+    broker.write_text(BROKER, encoding="utf-8")
+    centre.write_text(f'#!/bin/sh\necho "$@" >> {calls}\n', encoding="utf-8")
+    ssh.write_text("#!/bin/sh\nexit 255\n", encoding="utf-8")
+    for program in (broker, centre, ssh):
+        program.chmod(0o755)
+    programs = {"/usr/local/sbin/edge-broker": broker, "/opt/edge-agent/current/bin/edge-agent": centre}
+    play = from_the_switch_on(programs) | {"serial": [2, 1]}
+    book.write_text(yaml.safe_dump([play]), encoding="utf-8")
+    inventory.write_text(
+        "[rollout_targets]\n"
+        + "".join(f"{site}\n" for site in SITES[:3])
+        + f"[rollout_targets:vars]\nansible_ssh_executable={ssh}\n"
+        + "[brokers]\nlocalhost ansible_connection=local\n[central]\nlocalhost\n"
+    )
+    done = ansible_playbook(tmp_path, "-i", str(inventory), str(book))
+    assert done.returncode != 0
+    shown, _, recap = done.stdout.partition("PLAY RECAP")
+    told = "COULD NOT BE PUT BACK to 0.1.0: check the gateway on site"
+    assert told in " ".join(shown.split()), done.stdout + done.stderr
+    (recorded,) = calls.read_text(encoding="utf-8").splitlines()
+    assert recorded.startswith(f"central rollout failed 0.2.0 --gateway {LOST} --reason={LOST}: no heartbeat")
+    failed = dict(re.findall(r"^(tb-\d+) .* failed=(\d)", recap, re.M))
+    assert failed == {"tb-001": "0", LOST: "1"}, "tb-003 is of the next batch"
