@@ -132,7 +132,11 @@ def test_new_hardware_takes_the_sites_place_and_the_old_box_is_refused(
     site.box = site_boxes.start("spare")
     site.play_well("prepare.yml", "--skip-tags", "certificates", version=GOOD)
     assert site.box.ssh("ls /etc/edge-agent/tls/client.key").returncode != 0, "a spare box has no certificate"
-    site.play_well("replace-box.yml", site=SITE)
+    # The site's, not the spare box's.
+    settings: dict[str, object] = {"site": SITE, "time_serve_cameras": ["10.77.0.0/24"]}
+    site.play_well("replace-box.yml", **settings)
+    assert "allow 10.77.0.0/24" in site.box.run("cat /etc/chrony/chrony.conf")
+    assert "10.77.0.0/24" in site.box.run("nft list chain inet edge_base input")
     green = site.play_well("commission.yml", site_language="en")
     assert ACCEPTED.search(green.text), green.text[-3000:]
     wait_until(lambda: sees(site.box), 60, "the new box with both cameras")
@@ -143,7 +147,7 @@ def test_new_hardware_takes_the_sites_place_and_the_old_box_is_refused(
     old.run("systemctl restart edge-agent")
     wait_until(lambda: "our certificate is revoked" in _last_error(old), 120, "it knows why")
     assert site.reports(GOOD), site.retained()
-    again = site.play_well("replace-box.yml", site=SITE)
+    again = site.play_well("replace-box.yml", **settings)
     assert re.search(rf"^{SITE} .*changed=0 ", again.text, re.MULTILINE), "a second run revokes nobody"
 
 

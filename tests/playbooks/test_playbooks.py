@@ -151,6 +151,19 @@ def test_the_centre_restarts_if_it_runs_from_another_release(
     assert (done.returncode, done.stderr) == (code, "")
 
 
+def test_a_spare_gateway_gets_the_settings_of_the_site_without_a_download() -> None:
+    """What prepare.yml sets up by the row of the sheet, except role edge_agent, which is commission.yml's."""
+    play = read(ANSIBLE / "replace-box.yml")[-1]
+    assert play["hosts"].startswith("{{ site ")
+    roles = [task["ansible.builtin.import_role"] for task in play["tasks"]]
+    parts = [(role["name"], role["tasks_from"]) for role in roles]
+    assert parts == [("time", "configure"), ("base", "firewall"), ("base", "modem"), ("base", "network")]
+    for name, part in parts:
+        for task in read(ANSIBLE / f"roles/{name}/tasks/{part}.yml"):
+            refreshed = task.get("ansible.builtin.apt", {}).get("update_cache", False)
+            assert not refreshed, "installed packages are not looked for on the network"
+
+
 @pytest.mark.parametrize(
     ("former", "present"), [("site.yml", "commission.yml"), ("depot.yml", "prepare.yml")]
 )
