@@ -9,9 +9,9 @@ by edge-agent-network.path. A key that is left out stays as it is; null removes 
      "cameras": {"interface": "", "address": "10.0.1.1/24"}}
 
 A wrong static address cannot cut the gateway off: it is always added beside DHCP, whose default route is
-preferred (docs/decisions/0095). The cameras' network has no DHCP, unless it is set up on the port of the
-default route: that port stays a client of DHCP, whose route is then the last one. The program is outside of
-the releases and needs only Python.
+preferred (docs/decisions/0095, 0111). The cameras' network has no DHCP, unless it is set up on the port of
+the default route: that port stays a client of DHCP, whose route is then the last one. The program is outside
+of the releases and needs only Python.
 """
 
 from __future__ import annotations
