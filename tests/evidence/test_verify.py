@@ -208,6 +208,18 @@ def test_it_is_said_that_fields_around_the_newest_head_are_not_signed(tmp_path: 
     ]
 
 
+def test_media_written_into_the_newest_head_are_not_genuine(tmp_path: Path, sent: Events) -> None:
+    forged, head = tmp_path / "forged.jpg", json.loads(sent[-1])
+    forged.write_bytes(b"forged")
+    ref = {"media_id": "evil", "sha256": hashlib.sha256(b"forged").hexdigest()}
+    head["data"] |= {"event_id": "yard-1", "phase": "end", "snapshot": ref, "clip": ref, "still": ref}
+    lines = tmp_path / "events.jsonl"
+    lines.write_bytes(b"\n".join([*sent[:-1], json.dumps(head).encode()]))
+    report = check_files([lines], [f"dt-001={tmp_path / 'key.pem'}"], [forged])
+    doubts = [(found.what, found.verdict) for found in report.findings if found.verdict is not V.GENUINE]
+    assert doubts == [(str(forged), V.UNSIGNED)]
+
+
 def test_many_like_findings_are_one_line(tmp_path: Path, sent: Events) -> None:
     out = io.StringIO()
     report_on(tmp_path, sent).write(out)
