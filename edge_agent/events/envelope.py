@@ -23,7 +23,7 @@ from edge_agent.core.clock import Clock, rfc3339, wall_time_of
 from edge_agent.core.delivery import Draft, Media, OpenEvent, Stamp
 from edge_agent.core.model import Severity
 from edge_agent.core.problems import problem_text
-from edge_agent.core.problems.problem import encode_text
+from edge_agent.core.problems.problem import ProblemText, encode_text
 from edge_agent.core.state_file import read_record, write_record
 
 ALIVE_EVERY_S = 30.0  # one small write, and only while an event is open
@@ -68,6 +68,7 @@ class LastAliveFile:
 ENCODER = msgspec.json.Encoder(enc_hook=encode_text)
 SOURCE_PREFIX = "/tb/"
 LOST_CLIP = problem_text("clip-agent-ended")
+UNREPORTED_CLIP = problem_text("clip-not-reported")
 AWAITED_CLIP = "clip"
 """``UnfinishedEvent.kind`` of an awaited clip. It is not a kind of event, so an older agent drops it."""
 
@@ -119,9 +120,9 @@ def awaited_clip(camera_id: str, event_id: str, severity: Severity, now: Moment)
     return OpenEvent(clip_key(event_id), camera_id, ENCODER.encode(state))
 
 
-def lost_clip(event_id: str) -> wire.EvidenceData:
-    """Make the data for a clip that was not complete when the agent ended."""
-    return wire.EvidenceData(event_id=event_id, clip=None, missing=str(LOST_CLIP), problem=LOST_CLIP.problem)
+def lost_clip(event_id: str, why: ProblemText = LOST_CLIP) -> wire.EvidenceData:
+    """Make the data for a clip that was not complete when the agent ended, or that is missing for ``why``."""
+    return wire.EvidenceData(event_id=event_id, clip=None, missing=str(why), problem=why.problem)
 
 
 def clip_key(event_id: str) -> str:

@@ -13,13 +13,21 @@ from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Draft, OpenEvent
 from edge_agent.core.errors import StorageError
 from edge_agent.core.problems import problem_text
-from edge_agent.events import EventFactory, LastAliveFile, event_of_clip, lost_clip, restamped
+from edge_agent.events import (
+    UNREPORTED_CLIP,
+    EventFactory,
+    LastAliveFile,
+    event_of_clip,
+    lost_clip,
+    restamped,
+)
 from edge_agent.evidence.chain.chain import EvidenceChain
 from edge_agent.evidence.clips.clips import RECORDED_SEVERITIES, records_clips
 from edge_agent.evidence.clips.recorder import ClipRecorder
+from edge_agent.evidence.clips.unreported import UnreportedClipFile
 from edge_agent.evidence.store import MediaStore
 from edge_agent.outbox import EventOutbox
-from edge_agent.wire import EvidenceHealth
+from edge_agent.wire import EvidenceData, EvidenceHealth
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +69,8 @@ class EventStore:
             follower=self.chain,
             restamp=restamped,
         )
-        self.recorder = ClipRecorder(store, events, self.outbox, clock, seal_to=storage.seal_to)
+        self._unreported = UnreportedClipFile(state_dir / "unreported-clip.json")
+        self.recorder = ClipRecorder(store, events, self.outbox, clock, self._unreported, storage.seal_to)
 
     def tick(self) -> None:
         """Maintain the outbox, end events that were left open, and record that the agent is alive.
@@ -98,14 +107,14 @@ class EventStore:
         return msgspec.structs.replace(health, degraded=both or files or chain)
 
     def _close(self, left_open: OpenEvent) -> None:
-        event_id = event_of_clip(left_open)
-        if event_id is not None and self._has_clip(event_id):
-            self.outbox.forget_open(left_open.event_id)
-            return
         try:
             end = self._events.left_open(left_open, self._last_alive.previous())
+            event_id = event_of_clip(left_open)
+            if event_id is not None and self._has_clip(event_id):
+                data = self._unreported_clip(event_id) or lost_clip(event_id, UNREPORTED_CLIP)
+                end = self._events.evidence(left_open.camera, data, end.severity)
             self.outbox.append(end)
-            self._report_lost_clip(left_open, end)
+            self._report_clip(left_open, end)
         except (msgspec.MsgspecError, ValueError, OverflowError) as error:
             # Another version wrote the open event, or it is damaged. That must not make every start fail.
             log.error(
@@ -115,20 +124,30 @@ class EventStore:
             )
             self.outbox.forget_open(left_open.event_id)
 
-    def _report_lost_clip(self, left_open: OpenEvent, end: Draft) -> None:
-        """Report the clip of the event as missing, unless it was complete before the agent died."""
+    def _report_clip(self, left_open: OpenEvent, end: Draft) -> None:
+        """Report the event's clip, or that it is missing, unless an earlier run has reported it."""
         if (
             end.kind in ("object", "evidence")
             or end.severity not in RECORDED_SEVERITIES
             or left_open.camera not in self._clip_cameras
         ):
             return
-        if self._has_clip(left_open.event_id):
-            return
-        data = lost_clip(left_open.event_id)
+        data = self._unreported_clip(left_open.event_id)
+        if data is None:
+            if self._has_clip(left_open.event_id):
+                return
+            data = lost_clip(left_open.event_id)
         self.outbox.append(self._events.evidence(left_open.camera, data, end.severity))
 
-    def _has_clip(self, event_id: str) -> bool:
+    def _unreported_clip(self, event_id: str) -> EvidenceData | None:
+        """Return the report of the event's clip if the agent died after the clip was stored and before it was
+        reported."""
+        data = self._unreported.previous()
+        if data is None or data.clip is None or data.event_id != event_id:
+            return None
+        return data if self._has_clip(event_id, data.clip.media_id) else None
+
+    def _has_clip(self, event_id: str, media_id: str = "") -> bool:
         with contextlib.suppress(StorageError):  # a folder that cannot be read counts as empty
-            return any(".mp4" in path.suffixes for path in self.store.files_of(event_id))
+            return any(f"{media_id}.mp4" in path.name for path in self.store.files_of(event_id))
         return False

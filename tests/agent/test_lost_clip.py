@@ -1,10 +1,11 @@
-"""A clip lost by a kill, of an event that had ended: the next run reports that there is none."""
+"""A clip that a kill cost, or that was stored and not yet reported: the next run reports it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from edge_agent.capture.ring import PacketRing
 from edge_agent.core.clock import Clock, SystemClock
 from edge_agent.core.facts import Crossing, Phase, RuleObservation, RuleRef, Stay
 from edge_agent.core.model import Severity
-from edge_agent.events import LOST_CLIP, EventSink, NoSnapshots
+from edge_agent.events import LOST_CLIP, UNREPORTED_CLIP, EventSink, NoSnapshots
+from edge_agent.evidence.clips.unreported import UnreportedClipFile
 from edge_agent.runtime.event_store import EventStore
+from edge_agent.wire import ClipRef, EvidenceData
 from tests.events.parts import frame, maker, rule_hit, track, valid
 from tests.testbed.agent import write_config
 
@@ -60,6 +63,47 @@ def test_it_is_told_once_as_missing(tmp_path: Path, hits: tuple[RuleObservation,
         with evidence_room(tmp_path) as room:
             told = {"event_id": "lane-t1-1", "clip": None, "missing": LOST_CLIP, "file": None}
             assert reported(room) == [told | {"problem": {"code": "clip-agent-ended"}}]
+
+
+STORED = ClipRef(
+    media_id="m-1",
+    sha256="0" * 64,
+    bytes=4,
+    codec="h264",
+    source="sub",
+    began_at="2026-11-24T13:42:12.123Z",
+    pre_roll_s=2.0,
+    duration_s=4.0,
+)
+
+
+def store(room: EventStore, media_id: str = STORED.media_id) -> None:
+    how: dict[str, Any] = {"camera": "cam-1", "severity": Severity.ALARM, "at": datetime.now(UTC)}
+    room.store.save((b"clip",), "mp4", event_id="lane-t1-1", media_id=media_id, **how)
+
+
+@pytest.mark.parametrize("hit", [CROSSED, ENTERED], ids=["a moment", "an event that goes on"])
+def test_one_that_was_stored_is_reported_once_by_the_next_run(tmp_path: Path, hit: RuleObservation) -> None:
+    with evidence_room(tmp_path) as room:
+        filmed(room, tmp_path).accept(hit, frame())
+        path = tmp_path / "state" / "unreported-clip.json"
+        UnreportedClipFile(path).write(EvidenceData(event_id="lane-t1-1", clip=STORED))
+        store(room)
+    for _ in ("the next run", "the one after that"):
+        with evidence_room(tmp_path) as room:
+            (told,) = reported(room)
+            assert (told["event_id"], told["missing"]) == ("lane-t1-1", None)
+            assert told["clip"]["sha256"] == STORED.sha256
+
+
+def test_of_a_stored_one_without_its_record_it_is_told_that_it_was_not_reported(tmp_path: Path) -> None:
+    with evidence_room(tmp_path) as room:
+        filmed(room, tmp_path).accept(CROSSED, frame())
+        store(room)
+    for _ in ("the next run", "the one after that"):
+        with evidence_room(tmp_path) as room:
+            (told,) = reported(room)
+            assert (told["clip"], told["missing"]) == (None, UNREPORTED_CLIP)
 
 
 def test_nobody_awaits_a_clip_that_was_told(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.facts import Phase
 from edge_agent.core.model import Severity
 from edge_agent.evidence.clips.recorder import ClipRecorder
+from edge_agent.evidence.clips.unreported import UnreportedClipFile
 from edge_agent.evidence.store import MediaStore
 from tests.capture.rig import QUICK, RecordedBackoff, running
 from tests.events.parts import maker
@@ -44,7 +45,8 @@ class Site:
         clock = SystemClock()
         self.store = MediaStore(folder / "evidence", Storage(keep_free=0), clock)
         self.outbox = RecordingOutbox(self.store)
-        self.recorder = ClipRecorder(self.store, maker(), self.outbox, clock)
+        unreported = UnreportedClipFile(folder / "unreported-clip.json")
+        self.recorder = ClipRecorder(self.store, maker(), self.outbox, clock, unreported)
         self.reader = CameraReader(self.camera, clock, limits=QUICK, backoff=RecordedBackoff())
         backoff = RecordedBackoff()
         self.main = MainStream(self.camera, clock, armed=lambda: self.armed, limits=QUICK, backoff=backoff)

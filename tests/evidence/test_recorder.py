@@ -15,9 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from edge_agent.config.model.settings import Clip, Storage
 from edge_agent.core import delivery as outbox_model
+from edge_agent.core.errors import OutboxError
 from edge_agent.core.facts import Phase
 from edge_agent.core.model import Severity
 from edge_agent.evidence.clips.recorder import ClipRecorder
+from edge_agent.evidence.clips.unreported import UnreportedClipFile
 from edge_agent.evidence.seal import unseal
 from edge_agent.evidence.store import MediaStore
 from tests.events.parts import maker
@@ -42,7 +44,9 @@ class Box:
         self.site = RingFeed(self.camera, clip)
         self.store = MediaStore(folder / "evidence", storage or Storage(keep_free=0), self.site.clock)
         self.outbox = RecordingOutbox(self.store)
-        self.recorder = ClipRecorder(self.store, maker(), self.outbox, self.site.clock, seal_to)
+        self.unreported = folder / "unreported-clip.json"
+        file = UnreportedClipFile(self.unreported)
+        self.recorder = ClipRecorder(self.store, maker(), self.outbox, self.site.clock, file, seal_to)
         self.clips = self.recorder.camera(self.camera, self.site.ring)
 
     def event(self, event_id: str, phase: Phase, **more: Any) -> None:
@@ -151,6 +155,23 @@ def test_a_stop_finishes_what_is_open(tmp_path: Path, stream: Path) -> None:
         box.play(ends=False)
     assert box.outbox.events[0]["clip"]["cut_short"] == "the agent was stopped"
     assert len(box.store.files_of("zone-1")) == 1
+    assert not box.unreported.exists()
+
+
+def test_a_clip_that_cannot_be_reported_is_left_to_the_next_run(
+    tmp_path: Path, stream: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def append(_: object) -> None:
+        raise OutboxError("the outbox is closed")
+
+    box = Box(tmp_path, stream)
+    monkeypatch.setattr(box.outbox, "append", append)
+    with box.run():
+        box.play()
+    (path,), left = box.store.files_of("zone-1"), UnreportedClipFile(box.unreported).previous()
+    assert left is not None
+    assert left.clip is not None
+    assert (left.event_id, left.clip.sha256) == ("zone-1", hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def test_a_stop_without_time_stores_nothing_and_says_so(tmp_path: Path, stream: Path) -> None:

@@ -77,6 +77,10 @@ CLIPS: Sentences = {
         "the agent ended before the clip was complete",
         "phần mềm dừng trước khi ghi xong video",
     ),
+    "clip-not-reported": (
+        "the agent ended before it reported the clip",
+        "phần mềm dừng trước khi báo cáo video",
+    ),
     "clip-not-stored": (
         "the agent was stopped before it was stored",
         "phần mềm bị dừng trước khi lưu video",

@@ -1,6 +1,7 @@
 """The thread that makes the clips of all cameras, stores them and reports them.
 
-An ``evidence`` event is stored after its file is durable, so an event never names a missing file.
+An ``evidence`` event is stored after its file is durable, so an event never names a missing file. If the
+agent ends in between, the next run reports the clip.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from edge_agent.core.problems import error_text, optional_problem, problem_text
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.evidence.clips.clip_buffer import PacketSource
 from edge_agent.evidence.clips.clips import CameraClips, FinishedClip
+from edge_agent.evidence.clips.unreported import UnreportedClipFile
 from edge_agent.evidence.seal import seal_parts
 from edge_agent.evidence.store import MediaStore
 from edge_agent.wire import ClipRef, EvidenceData, EvidenceHealth
@@ -55,6 +57,7 @@ class ClipRecorder:
         events: EvidenceEvents,
         outbox: EventAppender,
         clock: Clock,
+        unreported: UnreportedClipFile,
         seal_to: bytes | None = None,
     ) -> None:
         """``seal_to``: X25519 public key to which clips are sealed. Pictures are sealed before they come."""
@@ -62,6 +65,7 @@ class ClipRecorder:
         self._events = events
         self._outbox = outbox
         self._clock = clock
+        self._unreported = unreported
         self._seal_to = seal_to
         self._wake_event = threading.Event()
         self._lock = threading.Lock()  # protects the cameras and the pictures
@@ -193,6 +197,9 @@ class ClipRecorder:
             self._outbox.append(self._events.evidence(camera_id, data, finished.severity))
         except EdgeAgentError as error:
             log.error("%s: the clip of %s cannot be reported: %s", camera_id, finished.event_id, error)
+            return
+        if clip is not None:
+            self._unreported.remove()
 
     def _stored(self, camera_id: str, finished: FinishedClip) -> ClipRef:
         """Make the clip, store it durably, return its reference. Raises ``EdgeAgentError`` if that fails."""
@@ -218,6 +225,7 @@ class ClipRecorder:
         if self._seal_to is not None:
             parts = seal_parts(file.payload, self._seal_to)
             clip = replace(clip, sealed_sha256=_sha256(parts))
+        self._unreported.write(EvidenceData(event_id=finished.event_id, clip=clip))
         self._store.save(
             parts,
             "mp4",
