@@ -44,6 +44,7 @@ at most on a slow link."""
 REMEMBERED_PICTURES = 64
 """Number of refused pictures whose attempts are remembered; the attempts of older ones are forgotten. A
 picture without remembered attempts starts again with the shortest delay."""
+REMEMBERED_REPLIES = 64  # number of deferred replies that are remembered; older ones may be sent at once
 
 REASON_TEXTS = {
     0x87: "not authorised: the broker's ACL does not let us write there",
@@ -123,6 +124,7 @@ class Sender:
         self._maximum_packet_bytes: int | None = None
         self._own: deque[tuple[str, MqttMessage]] = deque()  # state and birth that wait for room
         self._media_attempts: dict[str, int] = {}  # in the order of their last deferral
+        self._replies_not_before: dict[int, float] = {}  # deferred replies by number
         self._without_subscriber: set[str] = set()  # streams whose latest message had no subscriber
         self._reported_reasons: set[int] = set()
 
@@ -149,10 +151,9 @@ class Sender:
 
     def lost(self, reason: int | None) -> None:
         """Forget the messages in flight, so that they are pending again. If the broker ended the connection
-        because of a message, the events in flight are deferred."""
+        because of a message, the messages in flight are deferred."""
         if reason in BLAMES_MESSAGE:
-            for event in self.window.in_flight(StoredEvent):
-                self._defer(event)
+            self._defer_in_flight(reason)
         for probe in self.window.in_flight(AccessProbe):
             self._self_test.lost(probe)
         self._own.clear()
@@ -228,7 +229,9 @@ class Sender:
         """Return the oldest reply of that size that is not in flight, or None."""
         if self._replies is None:
             return None
-        exclude = {sent.number for sent in self.window.in_flight(WaitingReply)}
+        now = self._clock.monotonic()
+        exclude = {number for number, mono in self._replies_not_before.items() if mono > now}
+        exclude |= {sent.number for sent in self.window.in_flight(WaitingReply)}
         while (reply := self._replies.pending(exclude)) is not None and _is_large(reply) != is_large:
             exclude.add(reply.number)
         return reply
@@ -337,6 +340,7 @@ class Sender:
         sender that still needs it asks again."""
         if reason >= 0x80:
             self._refused(reply, reason)
+        self._replies_not_before.pop(reply.number, None)
         if self._replies is not None:
             self._replies.delivered(reply.number)
 
@@ -355,6 +359,25 @@ class Sender:
         if len(self._media_attempts) > REMEMBERED_PICTURES:
             del self._media_attempts[next(iter(self._media_attempts))]
         self._parts.media_deferred(item.media_id, now + deferral_s(attempts))
+
+    def _defer_in_flight(self, reason: int) -> None:
+        """Defer the events, pictures, parts and replies in flight, one of which ended the connection.
+
+        A reply that was in flight at two such ends is not sent again.
+        """
+        now = self._clock.monotonic()
+        for event in self.window.in_flight(StoredEvent):
+            self._defer(event)
+        for media in self.window.in_flight(Media):
+            self._defer(media)
+            self._breaker_of(media).failed(now)
+        for reply in self.window.in_flight(WaitingReply):
+            if reply.number in self._replies_not_before:
+                self._answered(reply, reason)
+                continue
+            self._replies_not_before[reply.number] = now + deferral_s(0)
+            if len(self._replies_not_before) > REMEMBERED_REPLIES:
+                del self._replies_not_before[next(iter(self._replies_not_before))]
 
     def _refused(self, item: Sent, reason: int) -> None:
         """Log a refusal once per session and reason: a broker that refuses one message mostly refuses all."""
