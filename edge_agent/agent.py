@@ -428,7 +428,7 @@ class Agent:
         self._uplink.control.end()
         self._controls.withdrawal.stop()
         self._controls.recovery.end()
-        self._events.store.tick_chain()
+        self._events.store.sign_rest()
         self._publisher.stop(failed=fatal)
         self._publisher.loop.join(max(0.0, deadline - time.monotonic()))
         self.commands.close()

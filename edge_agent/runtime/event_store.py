@@ -86,6 +86,10 @@ class EventStore:
         """Sign and write what is due. On the main thread."""
         self.chain.tick(self.outbox.append)
 
+    def sign_rest(self) -> None:
+        """Sign all events that are not signed yet, because the agent stops. On the main thread."""
+        self.chain.tick(self.outbox.append, stopping=True)
+
     def finish_clips(self) -> None:
         """Make the last clips after the cameras' pipelines have ended, then stop the recorder."""
         self.recorder.stop(CLIPS_WITHIN_S)

@@ -49,7 +49,9 @@ def test_they_are_closed_when_the_disk_comes_back(tmp_path: Path) -> None:
         agent.wait_for(lambda beat: beat["outbox"]["depth"] == 2, "the end of the object")
     with outbox_in(state) as outbox:
         assert outbox.left_open() == []
-        assert json.loads(outbox.pending(9)[-1].payload)["data"]["end_reason"] == "restart"
+        end, head = (json.loads(event.payload) for event in outbox.pending(9)[-2:])
+        assert end["data"]["end_reason"] == "restart"
+        assert head["data"]["sequence"] == end["sequence"], "the stop signs what is not signed yet"
 
 
 def test_one_that_a_kill_cut_off_ended_when_the_agent_last_lived_not_when_it_began(tmp_path: Path) -> None:

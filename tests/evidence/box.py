@@ -60,6 +60,7 @@ def box_in(
     storage: Storage | None = None,
     max_bytes: int = 50_000_000,
     held: frozenset[str] = frozenset(),
+    boot_id: str = "b",
 ) -> Iterator[Box]:
     clock = clock or HandClock()
     events = maker(clock)
@@ -73,7 +74,7 @@ def box_in(
         hold_ids=lambda: held,
     )
     outbox = EventOutbox(
-        folder, max_bytes=max_bytes, clock=clock, boot_id="b", encode_loss=events.loss, follower=chain
+        folder, max_bytes=max_bytes, clock=clock, boot_id=boot_id, encode_loss=events.loss, follower=chain
     )
     chain.open()
     outbox.open()

@@ -173,6 +173,21 @@ def test_links_lead_from_an_event_to_the_next_head(config: Path, tmp_path: Path)
     assert check_files([out], known(out)[1:], []).genuine
 
 
+def test_a_head_of_the_next_epoch_proves_what_a_power_cut_left_unsigned(config: Path, tmp_path: Path) -> None:
+    with box_in(tmp_path / "state", boot_id="second") as box:
+        box.alarm("gate-t2-1")
+    with box_in(tmp_path / "state", boot_id="third") as box:
+        box.fact()
+    with box_in(tmp_path / "state", boot_id="fourth") as box:
+        box.fact()
+        box.seconds(60)
+    out = tmp_path / "bundle"
+    assert "missing" not in export(config, out, "gate-t2-1")
+    output = shell(out, commands(out, "en")[3])
+    assert (output.count("ok"), output.count("NOT OK"), output.count("signed")) == (3, 0, 1)
+    assert check_files([out], known(out)[1:], []).genuine
+
+
 def test_every_changed_byte_of_every_file_is_found(bundle: Path) -> None:
     content, key = read_bundle(bundle), known(bundle)[1]
     assert judged(content, key).genuine

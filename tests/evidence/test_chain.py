@@ -45,6 +45,14 @@ def test_other_news_is_signed_once_a_minute_and_heads_are_no_news(tmp_path: Path
         assert kinds(box).count("chain-head") == 3
 
 
+def test_a_stop_signs_what_no_head_signs_yet(tmp_path: Path) -> None:
+    with box_in(tmp_path) as box:
+        box.fact()
+        box.chain.tick(box.outbox.append, stopping=True)
+        box.chain.tick(box.outbox.append, stopping=True)
+        assert kinds(box)[1:] == ["chain-head"]
+
+
 def test_openssl_verifies_a_published_head(tmp_path: Path) -> None:
     with box_in(tmp_path) as box:
         box.alarm()
@@ -171,3 +179,20 @@ def test_old_journals_go_but_not_those_of_held_events(tmp_path: Path) -> None:
         days = [path.name[:10] for path in sorted((tmp_path / "evidence" / "journal").glob("*"))]
     with_the_next_head = ["2026-11-24", "2026-11-25"]
     assert days == [*with_the_next_head, "2026-11-27", "2026-11-28", "2026-11-29", "2026-11-30"]
+
+
+def test_the_next_epoch_of_a_held_event_stays_too(tmp_path: Path) -> None:
+    clock, held = HandClock(), frozenset({"held-1"})
+    storage = Storage(max_age_days=3, keep_free=10_000_000)
+    with box_in(tmp_path, clock, storage=storage, held=held) as box:
+        box.alarm("held-1")
+    clock.wall += timedelta(days=1)
+    with box_in(tmp_path, clock, storage=storage, held=held, boot_id="c") as box:
+        box.alarm("other-1")
+        box.seconds(1)
+    clock.wall += timedelta(days=5)
+    with box_in(tmp_path, clock, storage=storage, held=held, boot_id="d") as box:
+        box.alarm("other-2")
+        box.seconds(1)
+        days = [path.name[:10] for path in sorted((tmp_path / "evidence" / "journal").glob("*"))]
+    assert days == ["2026-11-24", "2026-11-25", "2026-11-30"]

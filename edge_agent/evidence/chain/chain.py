@@ -1,4 +1,4 @@
-"""Signs the chain of events: a head with each alarm, and once a minute if there are new events.
+"""Signs the chain of events: a head with each alarm, and once a minute and at a stop if there are new events.
 
 Each event names the hash of the one before it in its epoch; the outbox adds it. A head is an event that signs
 another event, and through the hashes all events before that one; docs/reference/evidence.md.
@@ -118,11 +118,12 @@ class EvidenceChain:
             if event.priority == Severity.ALARM.number:
                 self._alarms.append(event)
 
-    def tick(self, append: Callable[[Draft], Stamp]) -> None:
-        """Append the heads that are due and write the journal. Called about once a second."""
+    def tick(self, append: Callable[[Draft], Stamp], *, stopping: bool = False) -> None:
+        """Append the heads that are due, or all when ``stopping``, and write the journal. Called about once a
+        second."""
         now = self._clock.monotonic()
         signed = self._sign_alarms(append)
-        if now - self._head_mono >= HEAD_EVERY_S:
+        if stopping or now - self._head_mono >= HEAD_EVERY_S:
             self._sign_tails(append)
         waits = self._journal.waiting_bytes
         if signed or waits >= WRITE_AT_BYTES or (waits and now - self._written_mono >= WRITE_EVERY_S):

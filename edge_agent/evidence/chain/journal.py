@@ -13,7 +13,7 @@ import os
 import shutil
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -145,24 +145,27 @@ class EventJournal:
         try:
             sizes = {path: path.stat().st_size for path in sorted(self._folder.glob("*.jsonl"))}
             total = sum(sizes.values())
-            before: dict[str, Path] = {}  # epoch -> the newest file before ``path`` that is not removed
+            kept = list(sizes)
             for path, size in sizes.items():
-                day, epoch = _day_of(path), path.stem[len("YYYY-MM-DD-") :]
+                day = _day_of(path)
                 is_old = total > self._max_bytes or (day is not None and day < oldest)
-                if is_old and path != self._complete and not self._is_needed(path, before.get(epoch)):
+                if is_old and path != self._complete and not self._is_needed(path, kept):
                     path.unlink()
+                    kept.remove(path)
                     total -= size
-                else:
-                    before[epoch] = path
         except OSError as error:
             log.warning("evidence: journal: old files cannot be deleted to make room: %s", error)
 
-    def _is_needed(self, path: Path, before: Path | None) -> bool:
-        """Return whether this file, or the one before it of the same epoch, names an event on hold.
+    def _is_needed(self, path: Path, files: Sequence[Path]) -> bool:
+        """Return whether this file names an event on hold, or may have the head that proves such an event.
 
-        The next file is needed because the head that signs the last events of a day may be in it.
+        The head that signs the last events of a day may be in the next file of their epoch. If no head of
+        their epoch signs them, it is in the next epoch, which begins on the same day or the next one.
         """
-        return self._has_hold(path) or (before is not None and self._has_hold(before))
+        epoch_files = [file for file in files if file < path and _epoch_of(file) == _epoch_of(path)]
+        days = sorted({_date_of(file) for file in files if _date_of(file) <= _date_of(path)})[-2:]
+        near = [file for file in files if _date_of(file) in days]
+        return any(self._has_hold(file) for file in (path, *epoch_files[-1:], *near))
 
     def _has_hold(self, path: Path) -> bool:
         """Return whether the file names an event on hold. Read it again only if the holds have changed."""
@@ -194,6 +197,14 @@ def _by_epoch(events: list[StoredEvent]) -> Iterator[list[StoredEvent]]:
         run.append(event)
     if run:
         yield run
+
+
+def _date_of(path: Path) -> str:
+    return path.stem[: len("YYYY-MM-DD")]
+
+
+def _epoch_of(path: Path) -> str:
+    return path.stem[len("YYYY-MM-DD-") :]
 
 
 def _day_of(path: Path) -> date | None:

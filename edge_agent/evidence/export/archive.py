@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import contextlib
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.evidence.chain.journal import journal_files
+from edge_agent.evidence.chain.links import epoch_joins
 from edge_agent.evidence.chain.records import NoEvent, Record, read_record
+
+_FIRST = b'"sequence":"0000000000000001"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,15 @@ class Selection:
     missing: list[MissingItem] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class _SearchResult:
+    """What one pass over the journal finds."""
+
+    requested: dict[str, Record] = field(default_factory=dict)  # by id, as the heads
+    heads: dict[str, Record] = field(default_factory=dict)  # all signed heads
+    firsts: list[Record] = field(default_factory=list)  # the first event of each epoch
+
+
 class EvidenceArchive:
     """Finds events in the journal below ``state_dir`` and in the outbox's payloads, from ``waiting``."""
 
@@ -45,32 +60,41 @@ class EvidenceArchive:
         read.
         """
         found = Selection(name)
-        requested, heads = self._search(name, found)
-        found.requested = sorted(requested, key=lambda record: (record.epoch, record.sequence))
+        result = self._search(name, found)
+        found.requested = sorted(
+            result.requested.values(), key=lambda record: (record.epoch, record.sequence)
+        )
         found.missing += _open_end(found.requested, name)
         wanted: dict[str, set[int]] = {}
+        heads, joins = list(result.heads.values()), None
         for record in found.requested:
-            head = _next_head(record, heads)
-            if head is None or head.head is None:
+            proof = _next_head(record.epoch, record.sequence, heads)
+            if proof is None:
+                joins = self._joins(result.firsts) if joins is None else joins
+                proof = _head_of_later_epoch(record, heads, joins)
+            if proof is None:
                 found.missing.append(
                     MissingItem(
-                        f"{record.id}: no signed head covers it yet; export it again in a minute",
-                        f"{record.id}: chưa có chữ ký số nào bảo đảm; sau một phút hãy trích xuất lại",
+                        f"{record.id}: no signed head on this gateway covers it; export it again when the "
+                        "agent has run for a minute; if that does not help, the centre may have one",
+                        f"{record.id}: trên thiết bị chưa có chữ ký số nào bảo đảm; hãy trích xuất lại "
+                        "sau khi phần mềm đã chạy một phút; nếu vẫn thiếu, trung tâm có thể còn lưu",
                     )
                 )
                 wanted.setdefault(record.epoch, set()).add(record.sequence)
                 continue
+            head, numbers = proof
             if head.id not in {other.id for other in found.heads}:
                 found.heads.append(head)
-            wanted.setdefault(record.epoch, set()).update(range(record.sequence, int(head.head.sequence) + 1))
+            for epoch, sequences in numbers.items():
+                wanted.setdefault(epoch, set()).update(sequences)
         self._collect(wanted, found)
         return found
 
-    def _search(self, name: str, found: Selection) -> tuple[list[Record], list[Record]]:
-        """Return the events whose ``event_id`` or ``id`` is ``name``, and all signed heads of the chain."""
-        requested: dict[str, Record] = {}
-        heads: dict[str, Record] = {}
-        needles = (name.encode(), b".chain-head.v1", b".clock-correction.v1")
+    def _search(self, name: str, found: Selection) -> _SearchResult:
+        """Find the events whose ``event_id`` or ``id`` is ``name``, and the heads and epochs of the chain."""
+        result = _SearchResult()
+        needles = (name.encode(), b".chain-head.v1", b".clock-correction.v1", _FIRST)
         for payload, where in self._lines(None, found):
             if not any(needle in payload for needle in needles):
                 continue
@@ -79,12 +103,24 @@ class EvidenceArchive:
             except NoEvent:
                 continue  # the last line before a power cut may be incomplete
             if name in (record.event_id, record.id):
-                requested[record.id] = record
+                result.requested[record.id] = record
             if record.head is not None:
-                heads[record.id] = record
+                result.heads[record.id] = record
+            if record.sequence == 1:
+                result.firsts.append(record)
             if record.kind == "clock-correction":
                 found.correction_payloads.append(payload)
-        return list(requested.values()), list(heads.values())
+        return result
+
+    def _joins(self, firsts: Sequence[Record]) -> list[tuple[Record, Record]]:
+        """Return the first event of each epoch, with the event of an older epoch that it names."""
+        named = {first.prevhash for first in firsts}
+        lasts = []
+        for payload, where in self._lines(None, None):
+            if hashlib.sha256(payload).hexdigest() in named:
+                with contextlib.suppress(NoEvent):
+                    lasts.append(read_record(payload, where))
+        return epoch_joins([*firsts, *lasts])
 
     def _collect(self, wanted: dict[str, set[int]], found: Selection) -> None:
         for epoch, sequences in wanted.items():
@@ -142,11 +178,40 @@ def _open_end(requested: Iterable[Record], event_id: str) -> Iterator[MissingIte
         )
 
 
-def _next_head(record: Record, heads: list[Record]) -> Record | None:
-    """Return the first head that signs this event or a later one."""
+_Proof = tuple[Record, Mapping[str, range]]
+"""A head, and the numbers of the events from the proven one to the one that it signs, by epoch."""
+
+
+def _next_head(epoch: str, sequence: int, heads: Sequence[Record]) -> _Proof | None:
+    """Return the first head that signs this event or a later one of its epoch."""
     after = [
         (int(head.head.sequence), head.sequence, head)
         for head in heads
-        if head.head and head.head.epoch == record.epoch and int(head.head.sequence) >= record.sequence
+        if head.head and head.head.epoch == epoch and int(head.head.sequence) >= sequence
     ]
-    return min(after, key=lambda item: item[:2])[2] if after else None
+    if not after:
+        return None
+    signed, _, head = min(after, key=lambda item: item[:2])
+    return head, {epoch: range(sequence, signed + 1)}
+
+
+def _head_of_later_epoch(
+    record: Record, heads: Sequence[Record], joins: Sequence[tuple[Record, Record]]
+) -> _Proof | None:
+    """Return the first head of an epoch that continues from this event or a later one of its epoch.
+
+    After a power cut, no head of its own epoch signs the last events, but the first event of the next one
+    names the last of them.
+    """
+    to_do: deque[tuple[str, int, dict[str, range]]] = deque([(record.epoch, record.sequence, {})])
+    seen = {record.epoch}
+    while to_do:
+        epoch, sequence, numbers = to_do.popleft()
+        proof = _next_head(epoch, sequence, heads)
+        if proof is not None:
+            return proof[0], {**numbers, **proof[1]}
+        for first, last in joins:
+            if last.epoch == epoch and last.sequence >= sequence and first.epoch not in seen:
+                seen.add(first.epoch)
+                to_do.append((first.epoch, 1, {**numbers, epoch: range(sequence, last.sequence + 1)}))
+    return None
