@@ -19,6 +19,7 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.facts import OverrideChange, Phase, RequestOrigin
 from edge_agent.core.worker import Supervisor
 from edge_agent.evidence.clips.recorder import ClipRecorder
+from edge_agent.evidence.clips.unreported import UnreportedClipFile
 from edge_agent.evidence.store import MediaStore
 from edge_agent.runtime.local_control import Relearning
 from tests.events.parts import maker
@@ -35,7 +36,8 @@ def test_a_request_to_relearn_goes_to_the_new_pipeline_of_a_restarted_stream(
     settings = load(write_config(tmp_path, cameras=[{"id": "cam-1", "url": clip}], broker_port=1))
     clock, reported = SystemClock(), list[OverrideChange]()
     store = MediaStore(tmp_path / "evidence", Storage(keep_free=0), clock)
-    recorder = ClipRecorder(store, maker(), EventCollector(), clock)
+    unreported = UnreportedClipFile(tmp_path / "unreported-clip.json")
+    recorder = ClipRecorder(store, maker(), EventCollector(), clock, unreported)
     parts = context(settings, Street(), io.StringIO()), clock, Supervisor(), recorder, tmp_path
     cameras = Cameras(settings.cameras, *parts, repeat_files=False)
     relearning = Relearning(cameras, clock, reported.append)
