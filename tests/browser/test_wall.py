@@ -251,3 +251,37 @@ def test_the_bell_goes_on_when_the_server_ends_the_stream(house: WallHouse, room
     assert room.run("document.body.dataset.same") == "yes"
     assert room.run(SOUNDS)
     room.browser.ask("Page.removeScriptToEvaluateOnNewDocument", identifier=added["identifier"])
+
+
+SILENT = """
+for (const name of ["setTimeout", "setInterval"]) {
+    const real = window[name];
+    window[name] = (run, wait) => real(run, wait / 20);
+}
+const ask = window.fetch, now = performance.now.bind(performance);
+window.late = 0;
+performance.now = () => now() + window.late;
+"""
+"""Faster timers, a clock of the page that can be moved on, and the real ``fetch`` as ``ask``."""
+DEAD = "window.fetch = () => Promise.reject(new Error('dead')); null"
+LIVE = "document.getElementById('live')"
+
+
+def test_a_connection_without_a_sign_is_lost_and_made_again(house: WallHouse, room: Room) -> None:
+    source = WATCHED_STREAMS + SILENT
+    added = room.browser.ask("Page.addScriptToEvaluateOnNewDocument", source=source)
+    room.open_live("/wall")
+    room.run(DEAD)
+    room.run("window.late = 26000")
+    room.browser.wait_until(f"{LIVE}.textContent === 'Mất kết nối, đang thử lại'")
+    assert room.run("streams.length === 1 && streams[0].readyState === EventSource.CLOSED")
+    room.run("window.fetch = ask; null")
+    room.browser.wait_until(f"{LIVE}.className.includes('on') && streams.length === 2")
+    # The stream is there, but the page is not.
+    room.run(DEAD)
+    room.run("document.dispatchEvent(new Event('console:refresh')) && null")
+    room.browser.wait_until(f"{LIVE}.className.includes('lost')")
+    room.run("window.fetch = ask; null")
+    room.browser.wait_until(f"{LIVE}.className.includes('on') && {LIVE}.textContent === 'Trực tiếp'")
+    assert room.run("streams.length") == 2
+    room.browser.ask("Page.removeScriptToEvaluateOnNewDocument", identifier=added["identifier"])

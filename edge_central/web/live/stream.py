@@ -17,7 +17,11 @@ from edge_central.web.request_handler import Principal, RequestHandler
 MOST_LISTENERS = 200
 MOST_OF_ONE = 20  # maximum number of streams and waiting requests of one session or token
 MOST_OF_ACCOUNT = 40  # the same of one account in all its sessions, however often it logs in
-KEEPALIVE_S = 15.0  # proxies close a connection that is silent for a minute
+KEEPALIVE_S = 10.0
+"""Interval of ``alive`` in a stream without messages. Proxies close a connection that is silent for a minute,
+and a page takes one without a sign for 25 s for dead (SILENT_MS in live.js)."""
+ALIVE = b"event: alive\ndata: {}\n\n"
+"""Not a comment, which a browser hides from the page. It has no mark."""
 RETRY_MS = 2_000
 _MARK = re.compile(r"[0-9a-f]{8}-\d{1,15}")
 
@@ -63,7 +67,7 @@ async def _messages(hub: LiveHub, known: Principal, after: str | None) -> AsyncI
             if await message_within(listener, KEEPALIVE_S):
                 yield b"".join(map(hub.text, listener.take_waiting()))
             else:
-                yield b": still here\n\n"
+                yield ALIVE
     finally:
         hub.leave(listener)
 

@@ -10,8 +10,11 @@
   const ALARM = 17;
   const ANYWAY_MS = 30000; // "3 min" becomes "4 min"
   const LOST_MS = 5000;
+  const SILENT_MS = 25000; // the server gives a sign every 10 s: a connection without one is dead
+  const ANSWER_MS = 20000; // a request without an answer for so long has failed
   const READ_MS = 20000; // a list with data-still holds still for this long after the last movement over it
   const KINDS = ["event", "presence", "outage", "alert", "handling", "silence", "request", "search"];
+  const SIGNS = [...KINDS, "step", "stale", "alive"];
 
   const status = document.getElementById("live");
   let due = null;
@@ -23,6 +26,8 @@
   let readAt = 0; // when somebody last moved over a list with data-still
   let bellDue = false; // what rings, or ends it, has come: a page in a background tab is asked for too
   let showAll = false;
+  let hasStream = null; // null: it is not open yet, or this server has none
+  let isAnswered = true; // the page could be asked for again
 
   function parts() {
     return Array.from(document.querySelectorAll("[data-part]"));
@@ -74,21 +79,29 @@
     last = Date.now();
     hurries = Math.max(0, hurries - 1);
     try {
-      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error" });
-      if (answer.ok) {
-        const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-        document.dispatchEvent(new CustomEvent("console:fresh", { detail: fresh })); // still.js may change it
-        put(fresh);
-      }
-      else if (answer.status === 401) location.reload();
-      else bellDue ||= forBell;
+      const fresh = await freshPage();
+      document.dispatchEvent(new CustomEvent("console:fresh", { detail: fresh })); // still.js may change it
+      put(fresh);
+      isAnswered = true;
     } catch (error) {
       bellDue ||= forBell;
+      isAnswered = false;
       console.info("the page is asked for again later:", error.message);
     }
     running = false;
+    showState();
+    if (!isAnswered) soon(LOST_MS);
     // A slow answer may be older than the alarm that came meanwhile. A server that is slow for many gets a pause, too.
-    if (again !== null) soon(Math.min(OFTEN_MS, Math.max(again, 2 * (Date.now() - last))));
+    else if (again !== null) soon(Math.min(OFTEN_MS, Math.max(again, 2 * (Date.now() - last))));
+  }
+
+  // The page as the server has it now. It throws if there is none in time.
+  async function freshPage() {
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error", signal });
+    if (answer.status === 401) location.reload();
+    if (!answer.ok) throw new Error("status " + answer.status);
+    return new DOMParser().parseFromString(await answer.text(), "text/html");
   }
 
   function put(fresh) {
@@ -293,15 +306,31 @@
     if (!mark) return; // this server has no stream: the page is asked for every so often
     const source = new EventSource("/live?after=" + encodeURIComponent(mark));
     let lost = null;
-    source.onopen = () => {
+    let signAt = performance.now();
+    const watch = setInterval(() => {
+      if (performance.now() - signAt > SILENT_MS) leave(0); // no error tells of a connection that is cut off on its way
+    }, LOST_MS);
+    function isOpen(open) {
       clearTimeout(lost);
       lost = null;
-      show("on", document.body.dataset.liveWord);
+      hasStream = open;
+      showState();
+    }
+    function leave(wait) {
+      clearInterval(watch);
+      source.close();
+      isOpen(false);
+      setTimeout(comeBack, wait);
+    }
+    source.onopen = () => {
+      signAt = performance.now();
+      isOpen(true);
     };
     source.onerror = () => {
-      if (lost === null) lost = setTimeout(() => show("lost", document.body.dataset.lost), LOST_MS);
-      if (source.readyState === EventSource.CLOSED) setTimeout(comeBack, 2 * LOST_MS);
+      if (source.readyState === EventSource.CLOSED) leave(2 * LOST_MS);
+      else if (lost === null) lost = setTimeout(() => isOpen(false), LOST_MS);
     };
+    for (const kind of SIGNS) source.addEventListener(kind, () => (signAt = performance.now()));
     for (const kind of KINDS) source.addEventListener(kind, (message) => onMessage(kind, JSON.parse(message.data)));
     source.addEventListener("stale", () => {
       bellDue = true; // it may have been an alarm
@@ -310,14 +339,11 @@
     addEventListener("pagehide", () => source.close());
   }
 
-  // The server has ended the stream. The page is not loaded again, so that the bell needs no new click; only when its
+  // The stream has ended, or is silent. The page is not loaded again, so that the bell needs no new click; only when its
   // program has changed, or the session is over.
   async function comeBack() {
     try {
-      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error" });
-      if (answer.status === 401) return location.reload();
-      if (!answer.ok) throw new Error("status " + answer.status);
-      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = await freshPage();
       if (program(fresh) !== program(document)) return location.reload();
       put(fresh);
       document.body.dataset.live = fresh.body.dataset.live;
@@ -330,6 +356,12 @@
 
   function program(page) {
     return Array.from(page.querySelectorAll("head script"), (script) => script.getAttribute("src")).join(" ");
+  }
+
+  function showState() {
+    const isLost = hasStream === false || !isAnswered;
+    const { lost, liveWord } = document.body.dataset;
+    show(isLost ? "lost" : hasStream ? "on" : "", isLost ? lost : liveWord);
   }
 
   function show(state, words) {

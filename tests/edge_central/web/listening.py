@@ -62,7 +62,8 @@ class Ear:
                     self._ready.set()
                     name, _, value = line.partition(": ")
                     if line == "" and "data" in fields:
-                        self.heard.append(Heard(fields["id"], fields["event"], json.loads(fields["data"])))
+                        data = json.loads(fields["data"])
+                        self.heard.append(Heard(fields.get("id", ""), fields["event"], data))
                         fields = {}
                     elif name:
                         fields[name] = value

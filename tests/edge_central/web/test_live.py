@@ -61,6 +61,13 @@ def test_the_first_listener_misses_no_change(house: House, monkeypatch: pytest.M
         assert ear.wait_for("event")[0]["gateway"] == "dt-001"
 
 
+def test_a_stream_without_messages_gives_signs(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "KEEPALIVE_S", 0.05)
+    with Ear(house.program(house.token("app", "de-tham"))) as ear:
+        ear.wait_for("alive", 2)
+        assert {each.mark for each in ear.heard} == {""}, "a client that returns says the mark of a message"
+
+
 def test_only_the_author_and_administrators_hear_of_a_search(house: House) -> None:
     with house.connections.writing() as connection:
         found_city(connection)
