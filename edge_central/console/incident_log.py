@@ -245,7 +245,7 @@ def handling_of(row: Any, subject: str) -> Handling:
 
 def hand_over(connection: Connection, by: LogAuthor, scope: Scope, words: str, open_: Sequence[str]) -> int:
     row = {
-        "wards": "" if scope.wards is None else " ".join(sorted(scope.wards)),
+        "wards": _ward_list(scope),
         "left_ms": by.now_ms,
         "left_by": by.who,
         "note": cleaned_note(words),
@@ -282,9 +282,11 @@ def handovers(
     id_: int | None = None,
     from_ms: int | None = None,
     to_ms: int | None = None,
+    same_wards: bool = False,
 ) -> tuple[Handover, ...]:
     """Return the newest handovers from ``from_ms`` to ``to_ms``, both included, newest first. Only handovers
-    of which all wards are in ``scope``. ``id_``: only the handover with this id."""
+    of which all wards are in ``scope``. ``id_``: only the handover with this id. ``same_wards``: only
+    handovers of exactly the wards of ``scope``, which are those of one room."""
     columns = tables.handover.c
     query = select(tables.handover).order_by(columns.id.desc())
     if id_ is not None:
@@ -293,6 +295,8 @@ def handovers(
         query = query.where(columns.left_ms >= from_ms)
     if to_ms is not None:
         query = query.where(columns.left_ms <= to_ms)
+    if same_wards:
+        query = query.where(columns.wards == _ward_list(scope))
     found: list[Handover] = []
     for row in connection.execute(query).yield_per(100):  # a city has others for each ward and shift
         wards = Scope(frozenset(row.wards.split()) or None)
@@ -302,3 +306,8 @@ def handovers(
             if len(found) == most:
                 break
     return tuple(found)
+
+
+def _ward_list(scope: Scope) -> str:
+    """Return the wards of a scope as the table has them."""
+    return "" if scope.wards is None else " ".join(sorted(scope.wards))

@@ -150,6 +150,23 @@ def test_a_shift_begins_with_the_last_handover(house: House, lan: Browser, clock
     assert "Báo động đã phát 2" in text_of(asked)
 
 
+def test_a_shift_of_the_centre_does_not_begin_with_the_handover_of_a_ward(
+    house: House, lan: Browser, clock: FakeClock
+) -> None:
+    centre = house.login("minh", Role.ADMIN)
+    for time, reader in (("08:10", centre), ("08:20", lan), ("08:30", centre), ("08:40", lan)):
+        clock.wall = moment(time)
+        reader.post("/handover/leave", {"note": ""}, page="/handover")
+    clock.wall = moment("09:00")
+    for path, begin, end in (
+        ("/reports/shift", "08:30:00", "09:00:00"),
+        ("/reports/shift?handover=3", "08:10:00", "08:30:00"),
+        ("/reports/shift?handover=4", "08:20:00", "08:40:00"),
+    ):
+        words = text_of(centre.get(path).text)
+        assert f"Từ 24/11/2026 {begin} đến 24/11/2026 {end}" in words, path
+
+
 def test_who_hands_over_prints_the_shift_that_ended(house: House, lan: Browser, clock: FakeClock) -> None:
     house.take(alarm(OURS, 1), alarm(THEIRS, 1))
     clock.wall = moment("08:30:20")
@@ -242,4 +259,5 @@ def test_handovers_of_a_past_month_and_shift_are_listed(house: House, lan: Brows
         words = text_of(hoa.get(f"/reports/{path}").text)
         assert "lan giao lúc" in words, words
         assert "minh giao lúc" not in words
-    assert "Từ 24/11/2026 08:00:00" in text_of(hoa.get("/reports/shift?to=2026-11-24T09:00").text)
+    lan = house.browser("lan")
+    assert "Từ 24/11/2026 08:00:00" in text_of(lan.get("/reports/shift?to=2026-11-24T09:00").text)

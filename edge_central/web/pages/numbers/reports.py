@@ -32,7 +32,7 @@ SITES_AWAY = (SiteState.OFFLINE, SiteState.CUT, SiteState.STOPPED)
 
 def shift_report_page(visit: UserRequestContext) -> Response:
     """Return the report of a shift. ``from``, ``to``: times of ``datetime-local`` fields. ``handover``: the
-    handover at its end. Without these: since the last handover, at most twelve hours."""
+    handover at its end. Without these: since the last handover of the same wards, at most twelve hours."""
     ended = _handover(visit)
     scope = visit.scope if ended is None else ended.scope
     to_ms = (_minute(visit, "to") or visit.now_ms) if ended is None else ended.left_ms
@@ -117,8 +117,9 @@ def _handover(visit: UserRequestContext) -> Handover | None:
 
 
 def _handover_before(visit: UserRequestContext, scope: Scope, to_ms: int) -> Handover | None:
-    """Return the last handover before ``to_ms``, at most SHIFT_MS earlier. None: there is none."""
-    past = handovers(visit.connection, scope, from_ms=to_ms - SHIFT_MS, to_ms=to_ms - 1)
+    """Return the last handover of exactly these wards before ``to_ms``, at most SHIFT_MS earlier. None: there
+    is none."""
+    past = handovers(visit.connection, scope, from_ms=to_ms - SHIFT_MS, to_ms=to_ms - 1, same_wards=True)
     return max(past, key=lambda each: each.left_ms, default=None)
 
 
