@@ -16,7 +16,7 @@ from edge_central.availability.model import Layer, RangeChange, SeriesKey
 from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import translate
 from edge_central.web.pages.availability import reports
-from tests.edge_central.parts import OURS, THEIRS
+from tests.edge_central.parts import OURS, THEIRS, FakeGateway
 from tests.edge_central.web.house import Browser, House
 from tests.edge_central.web.test_traffic_pages import words_of
 
@@ -114,6 +114,25 @@ def test_the_page_of_all_wards_names_the_worst_and_counts_the_others(
     assert "And 1 more below the target; the report (XLSX) names all." in listed
     rows = table(browser, "/availability/cameras.csv?month=2026-10")
     assert [row["Site id"] for row in rows] == ["dt-001", "bx-001"], "the worst first"
+
+
+def test_the_printed_page_of_a_ward_leaves_out_what_is_not_counted(house: House, browser: Browser) -> None:
+    """Sites that were stopped on purpose for the whole month do not hide the camera that was really bad."""
+    stopped = [FakeGateway(f"bx-1{number:02d}", "bo-xuyen") for number in range(reports.ON_SUMMARY)]
+    house.take(*(box.heartbeat("s") for box in stopped))
+    with house.connections.writing() as connection:
+        for box in stopped:
+            for key, state in (
+                (SeriesKey(box.id, "", Layer.LINK), "maintenance"),
+                (SeriesKey(box.id, "cam-1", Layer.PICTURE), "online"),
+            ):
+                write_change(connection, RangeChange(key, MONTH_MS, END_MS, state))
+    browser.get("/language/en")
+    summary = browser.get("/availability/summary/bo-xuyen?month=2026-10").text
+    assert "bx-100" not in summary
+    assert "bx-001 · cam-1 98.66% 600 Outages" in words_of(summary[summary.index('id="worst"') :])
+    assert " 600 Camera fault" in words_of(summary[summary.index('id="outages"') :])
+    assert "left out" not in summary
 
 
 def test_the_tables_have_the_minutes_of_each_camera_and_each_outage(browser: Browser) -> None:

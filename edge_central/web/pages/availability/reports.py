@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from edge_central.availability.model import TimeSpan
+from edge_central.availability.model import OUTAGES, TimeSpan
 from edge_central.availability.report import (
     FIRST_YEAR,
     AvailabilityReport,
@@ -79,8 +79,9 @@ def summary_page(visit: UserRequestContext) -> Response:
     ward = visit.path("ward")
     asked = _requested(visit, ward)
     cameras = [camera for site in asked.report.sites for camera in site.cameras]
-    below = [camera for camera in cameras if (camera.totals.percent or 0.0) < 100.0]
-    below.sort(key=lambda camera: (camera.totals.percent or 0.0, camera.gateway))
+    below = [camera for camera in cameras if camera.totals.is_below(100.0)]
+    below.sort(key=lambda camera: (camera.totals.percent, camera.gateway))
+    outages = [each for each in asked.report.outages if each.span.condition in OUTAGES]  # not maintenance
     return visit.render(
         "availability_summary.html",
         **_context(visit, asked),
@@ -89,8 +90,8 @@ def summary_page(visit: UserRequestContext) -> Response:
         below_target=0 if asked.target is None else len(asked.report.below_target(asked.target)),
         worst=below[:ON_SUMMARY],
         below_count=len(below),
-        outages=asked.report.outages[:ON_SUMMARY],
-        outage_count=len(asked.report.outages),
+        outages=outages[:ON_SUMMARY],
+        outage_count=len(outages),
     )
 
 
