@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from edge_central.console.fleet import AttentionLevel
 from edge_central.store import tables
 from edge_central.store.accesses import AccessKind, record_access
 from edge_central.store.presence_reports import GatewayReport, PresenceState
@@ -31,6 +32,17 @@ def test_pages_write_decimals_with_one_formatter() -> None:
     }
     assert len(TEMPLATE_FILES) > 40
     assert found == set()
+
+
+def test_templates_name_only_levels_that_exist() -> None:
+    level = re.compile(r"\bl-([a-z]+)\b|\blevel == '(\w+)'|\blevels\.get\('(\w+)'")
+    named = {
+        (path.name, match[match.lastindex or 0])
+        for path in TEMPLATE_FILES
+        for match in level.finditer(path.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 10
+    assert {each for each in named if each[1] not in set(AttentionLevel)} == set()
 
 
 def test_who_looked_has_words_for_each_kind_and_shows_those_of_a_newer_centre(house: House) -> None:
