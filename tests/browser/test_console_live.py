@@ -8,7 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select, update
 
+from edge_central.console.alarms.silences import set_silence
+from edge_central.console.events import rows_of
+from edge_central.console.incident_log import LogAuthor, hide
+from edge_central.store import tables
+from edge_central.store.open_alarms import AlarmRule
+from edge_central.store.scope import EVERYWHERE
 from tests.browser.monitoring_room import WALL, Room, people
 from tests.edge_central.console.city_events import CityEvent, messages_of
 from tests.edge_central.console.plan import WARDS
@@ -177,6 +184,27 @@ def test_an_alarm_sounds_in_a_tab_that_nobody_looks_at(fleet: Fleet, room: Room)
     before = room.run(ringing)
     fleet.begin("kb-011", "zone-intrusion", 17)
     room.browser.wait_until(f"{ringing} !== '{before}'")
+
+
+def test_an_alarm_sounds_again_in_such_a_tab_when_its_silence_ends(fleet: Fleet, room: Room) -> None:
+    house, rows, ringing = fleet.house, tables.alarm_row, "document.getElementById('alarms').dataset.ringing"
+    room.open_live("/map")
+    room.run("Object.defineProperty(document, 'hidden', {get: () => true}) && null")
+    before = room.run(ringing)
+    fleet.begin("kb-014", "zone-intrusion", 17)
+    room.browser.wait_until(f"{ringing} !== '{before}'")
+    with house.connections.writing() as connection:
+        row = connection.execute(select(rows).where(rows.c.gateway == "kb-014")).one()
+        author = LogAuthor("minh", house.now_ms())
+        set_silence(connection, EVERYWHERE, author, AlarmRule.of_row(row), 15, "hỏng")
+    room.browser.wait_until(f"{ringing} === '{before}'")
+    with house.connections.writing() as connection:
+        connection.execute(update(tables.silence).values(until_ms=house.now_ms() + 500))
+    room.browser.wait_until(f"{ringing} !== '{before}'")
+    with house.connections.writing() as connection:
+        found = rows_of(connection, EVERYWHERE, [connection.scalar(select(func.max(tables.event.c.cursor)))])
+        hide(connection, LogAuthor("minh", house.now_ms()), found[0], "")
+    room.browser.wait_until(f"{ringing} === '{before}'")
 
 
 def test_typed_text_survives_a_refresh(fleet: Fleet, room: Room) -> None:

@@ -36,21 +36,26 @@ class Silence:
     ended_by: str | None
 
 
+def is_active(now_ms: int) -> ColumnElement[bool]:
+    """Return the condition, for the table of silences, that one is active."""
+    return and_(_S.until_ms > now_ms, _S.ended_ms.is_(None))
+
+
 def is_silenced(now_ms: int, columns: Any) -> ColumnElement[bool]:
     """Return the condition, for a table with the columns of ``AlarmRule``, that a silence is active."""
     same = [_S[name] == columns[name] for name in ("gateway", "camera", "kind", "rule", "ward")]
-    return select(_S.id).where(*same, _active(now_ms)).exists()
+    return select(_S.id).where(*same, is_active(now_ms)).exists()
 
 
 def active_silences(connection: Connection, scope: Scope, now_ms: int) -> tuple[Silence, ...]:
     """Return the active silences; the silence that ends next is first."""
-    query = select(tables.silence).where(_active(now_ms), scope.of(_S.ward)).order_by(_S.until_ms, _S.id)
+    query = select(tables.silence).where(is_active(now_ms), scope.of(_S.ward)).order_by(_S.until_ms, _S.id)
     return tuple(map(_silence, connection.execute(query)))
 
 
 def past_silences(connection: Connection, scope: Scope, now_ms: int) -> tuple[Silence, ...]:
     """Return silences that are over, the newest first."""
-    query = select(tables.silence).where(~_active(now_ms), scope.of(_S.ward))
+    query = select(tables.silence).where(~is_active(now_ms), scope.of(_S.ward))
     return tuple(map(_silence, connection.execute(query.order_by(_S.id.desc()).limit(MAX_LISTED))))
 
 
@@ -68,7 +73,7 @@ def set_silence(
     """Silence a rule from now on; this replaces an earlier silence. False: the rule is not in scope."""
     if not scope.admits(rule.ward):
         return False
-    active = select(_S.id).where(rule.where(_S), _active(by.now_ms))
+    active = select(_S.id).where(rule.where(_S), is_active(by.now_ms))
     for silence_id in connection.scalars(active).all():
         end_silence(connection, scope, by, silence_id)
     row = asdict(rule) | {
@@ -86,16 +91,12 @@ def end_silence(connection: Connection, scope: Scope, by: LogAuthor, silence_id:
     """End a silence before its time. False: the silence is over or not in scope."""
     done = connection.execute(
         update(tables.silence)
-        .where(_S.id == silence_id, _active(by.now_ms), scope.of(_S.ward))
+        .where(_S.id == silence_id, is_active(by.now_ms), scope.of(_S.ward))
         .values(ended_ms=by.now_ms, ended_by=by.who)
     )
     if done.rowcount:
         record_step(connection, by, f"silence {silence_id}", "silence-ended", "")
     return done.rowcount > 0
-
-
-def _active(now_ms: int) -> ColumnElement[bool]:
-    return and_(_S.until_ms > now_ms, _S.ended_ms.is_(None))
 
 
 def _silence(row: Any) -> Silence:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select
 from edge_agent.core.clock import wall_ms
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.core.worker import SupervisedThread
+from edge_central.console.alarms.silences import is_active
 from edge_central.console.documents import parse_event
 from edge_central.console.events import EVENT_COLUMNS
 from edge_central.console.incident_log import FOR_ADMINISTRATORS
@@ -102,11 +103,20 @@ def _handled(connection: Connection) -> WatchedRows:
     return {row.subject: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
 
 
-def _silences(connection: Connection) -> WatchedRows:
-    """Return the newest silences of the bell."""
-    columns = tables.silence.c
-    rows = connection.execute(select(tables.silence).order_by(columns.id.desc()).limit(NEWEST))
+def _silences(connection: Connection, now_ms: int) -> WatchedRows:
+    """Return the active silences of the bell, so that one that ends by time is removed like one that an
+    officer ends."""
+    rows = connection.execute(select(tables.silence).where(is_active(now_ms)))
     return {row.id: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
+
+
+def _hidden(connection: Connection) -> WatchedRows:
+    """Return the newest hidden events, which no longer ring. Who hid them is only for administrators."""
+    columns = tables.hidden_event.c
+    rows = connection.execute(
+        select(columns.subject, columns.ward).order_by(columns.hidden_ms.desc()).limit(NEWEST)
+    )
+    return {row.subject: WatchedRow(row.ward, {}) for row in rows}
 
 
 def _steps(connection: Connection) -> WatchedRows:
@@ -153,7 +163,7 @@ WATCHED_TABLES: dict[str, Callable[[Connection], WatchedRows]] = {
     "outage": _outages,
     "alert": _alerts,
     "handling": _handled,
-    "silence": _silences,
+    "hidden": _hidden,
     "step": _steps,
     "request": _requests,
     "search": _searches,
@@ -239,8 +249,9 @@ class DatabaseFollower:
         with self._connections.reading() as connection:
             self._clock.follow(read_clock_record(connection, self._central_id))
             messages = self._events(connection)
-            for kind, read in WATCHED_TABLES.items():
-                now = read(connection)
+            watched = {kind: read(connection) for kind, read in WATCHED_TABLES.items()}
+            watched["silence"] = _silences(connection, wall_ms(self._clock))
+            for kind, now in watched.items():
                 if kind in self._shown:
                     messages += changes(kind, self._shown[kind], now)
                 self._shown[kind] = now

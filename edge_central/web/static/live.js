@@ -13,7 +13,8 @@
   const SILENT_MS = 25000; // the server gives a sign every 10 s: a connection without one is dead
   const ANSWER_MS = 20000; // a request without an answer for so long has failed
   const READ_MS = 20000; // a list with data-still holds still for this long after the last movement over it
-  const KINDS = ["event", "presence", "outage", "alert", "handling", "silence", "request", "search"];
+  const KINDS = ["event", "presence", "outage", "alert", "handling", "hidden", "silence", "request", "search"];
+  const BELL = ["alert", "handling", "hidden", "silence"]; // kinds of messages after which the bell may begin or end
   const SIGNS = [...KINDS, "step", "stale", "alive"];
 
   const status = document.getElementById("live");
@@ -35,7 +36,7 @@
 
   function onMessage(kind, message) {
     const rings = kind !== "event" || message.severity >= ALARM;
-    const bell = kind === "alert" || kind === "handling" || kind === "silence" || (kind === "event" && message.severity >= 13);
+    const bell = BELL.includes(kind) || (kind === "event" && message.severity >= 13);
     const here = parts().filter((part) => isAffected(part, kind, message));
     if (here.length === 0 && !bell) return;
     if (bell && rings) bellDue = true;

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import re
 import time
+from pathlib import Path
 
 import pytest
 
 from edge_agent.core.worker import SupervisedThread
+from edge_central.console.alarms.silences import set_silence
 from edge_central.console.events import rows_of
 from edge_central.console.incident_log import LogAuthor, acknowledge_all, hide, note_all, subject_of, unhide
+from edge_central.store.open_alarms import AlarmRule
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
 from edge_central.store.scope import EVERYWHERE, Scope
 from edge_central.web.auth import accounts
@@ -19,8 +22,10 @@ from edge_central.web.live import follower, stream
 from edge_central.web.live.hub import MOST_QUEUED, RING_SIZE, LiveHub, LiveMessage, NumberedMessage
 from tests.edge_central.parts import OURS, THEIRS
 from tests.edge_central.searches.parts import LAN, ask, found_city
+from tests.edge_central.traffic.parts import moment
 from tests.edge_central.web.house import Browser, House
 from tests.edge_central.web.listening import Ear
+from tests.host.fakes import FakeClock
 
 
 def mark_of(browser: Browser) -> str:
@@ -102,6 +107,29 @@ def test_who_hid_an_event_is_for_administrators(house: House) -> None:
             unhide(connection, by, event)
             note_all(connection, by, {subject_of(event): event.ward}, "checked")
         assert {each["what"] for each in ear.wait_for("step", 2)} == {"acknowledged", "note"}
+
+
+def test_a_listener_hears_when_a_silence_begins_and_ends_by_time(tmp_path: Path) -> None:
+    clock = FakeClock(moment("08:00"))
+    with House(tmp_path, clock=clock) as house:
+        browser = house.start().login("lan", Role.VIEWER, "de-tham")
+        rule = AlarmRule("de-tham", "dt-001", "cam-1", "zone-intrusion", "yard")
+        with Ear(browser.client, mark_of(browser)) as ear:
+            with house.connections.writing() as connection:
+                set_silence(connection, EVERYWHERE, LogAuthor("minh", house.now_ms()), rule, 15, "broken")
+            assert "gone" not in ear.wait_for("silence")[0]
+            clock.wall = moment("08:16")
+            assert ear.wait_for("silence", 2)[1]["gone"] is True
+
+
+def test_a_listener_hears_that_an_event_was_hidden_but_not_by_whom(house: House) -> None:
+    house.take(OURS.event(1))
+    browser = house.login("lan", Role.VIEWER, "de-tham")
+    with Ear(browser.client, mark_of(browser)) as ear:
+        with house.connections.writing() as connection:
+            (event,) = rows_of(connection, EVERYWHERE, [1])
+            hide(connection, LogAuthor("minh", house.now_ms()), event, "forged")
+        assert ear.wait_for("hidden") == [{}]
 
 
 def test_a_returning_listener_misses_nothing_or_must_load_again(house: House) -> None:
