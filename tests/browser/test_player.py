@@ -58,3 +58,20 @@ def test_a_watched_clip_goes_on_while_its_event_goes_on(tmp_path: Path) -> None:
         browser.wait_until("!window.player.seeking && window.player.currentTime >= 15")
         assert clip_openings(house) == 1
         assert browser.complaints == []
+        check_case(house, browser)
+
+
+def check_case(house: House, browser: Chromium) -> None:
+    """In a case, which lists who looked and so changes with each view."""
+    answer = house.browser("lan").post("/events/1/case", {"case": "7/2026"}, page="/events/1")
+    browser.open(house.url + answer.headers["location"].partition("#")[0])
+    browser.wait_until("document.querySelector('#case video') !== null")
+    browser.run("document.querySelector('video').muted = true; document.querySelector('video').play()")
+    browser.wait_until("document.querySelector('video').currentTime > 0.5")
+    browser.run("window.player = document.querySelector('video')")
+    browser.run("window.first = document.querySelector('#accesses tr')")
+    browser.run("document.querySelector('#case details').open = true")
+    browser.run("document.dispatchEvent(new Event('console:refresh')) && null")
+    browser.wait_until("document.querySelector('#accesses tr') !== window.first")
+    assert browser.run("document.querySelector('video') === window.player && !window.player.paused")
+    assert browser.run("document.querySelector('#case details').open")

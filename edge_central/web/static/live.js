@@ -123,10 +123,11 @@
       const focus = place(part, document.activeElement);
       const players = Array.from(part.querySelectorAll("video[id]"));
       part.replaceChildren(...now.childNodes);
-      // A clip that is being watched goes on: the player stays the same element.
+      // A clip that is being watched goes on: the player stays the same element, unless the clip is another one.
       for (const player of players) {
         const same = document.getElementById(player.id);
-        if (same !== null && part.contains(same)) same.replaceWith(player);
+        const isSame = same !== null && part.contains(same) && same.getAttribute("src") === player.getAttribute("src");
+        if (isSame) same.replaceWith(player);
       }
       if (focus !== null) focused(part, focus);
       if ("still" in part.dataset) news(0, false);

@@ -45,6 +45,15 @@ def test_templates_name_only_levels_that_exist() -> None:
     assert {each for each in named if each[1] not in set(AttentionLevel)} == set()
 
 
+def test_what_is_open_or_played_in_a_live_page_has_an_id() -> None:
+    """Only by its id live.js keeps it when the page changes."""
+    shown = re.compile(r"<(?:details|video)\b[^>]*>")
+    live = [text for path in TEMPLATE_FILES if "data-part" in (text := path.read_text(encoding="utf-8"))]
+    tags = [tag for text in live for tag in shown.findall(text)]
+    assert len(tags) > 10
+    assert [tag for tag in tags if " id=" not in tag] == []
+
+
 def test_who_looked_has_words_for_each_kind_and_shows_those_of_a_newer_centre(house: House) -> None:
     house.person("minh", Role.ADMIN)
     newer = {"time_ms": 1, "account": "minh", "address": "server", "what": "of-a-newer-centre"}
