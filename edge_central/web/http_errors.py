@@ -94,7 +94,8 @@ def error_response(request: Request, refusal: HttpError, templates: Templates, l
         response = Response(encode_json(document), refusal.status, media_type=PROBLEM)
     else:
         status = refusal.status if f"error-{refusal.status}" in ALL else 400
-        text = templates.render("error.html", lang, {"account": None, "status": status})
+        context = {"account": None, "status": status, "posted": request.method == "POST"}
+        text = templates.render("error.html", lang, context)
         response = HTMLResponse(text, refusal.status)
     if refusal.retry_after_s is not None:
         response.headers["Retry-After"] = str(refusal.retry_after_s)

@@ -281,6 +281,31 @@ def test_chosen_rows_are_acknowledged_together(fleet: Fleet, room: Room) -> None
     assert room.browser.complaints == []
 
 
+ROW = "#queue li[data-subject]:has(a[href='/sites/kb-015'])"
+
+
+def test_the_page_says_what_a_row_s_own_buttons_did(fleet: Fleet, room: Room) -> None:
+    fleet.begin("kb-015", "zone-intrusion", 17)
+    room.open_live("/alerts")
+    room.browser.wait_until(f'document.querySelector("{ROW}")')
+    room.browser.click(f"{ROW} button.act")
+    room.browser.wait_until(f'document.querySelector("{ROW} form.close")')
+    subject = f'document.querySelector("{ROW} form.close [name=subject]").value'
+    known = room.run(subject)
+    room.run(f"{subject} = 'row 0 0'; document.body.dataset.same = 'yes'")
+    room.browser.click(f"{ROW} button[value=false]")
+    alert = "document.querySelector('main > [role=alert]')"
+    room.browser.wait_until(f"{alert}?.textContent.startsWith('Thao tác chưa được ghi nhận')")
+    room.run(f"{subject} = '{known}'")
+    room.browser.click(f"{ROW} button[value=false]")
+    room.browser.wait_until("document.getElementById('done')")
+    says = "Đã kết thúc xử lý 1 báo động, cảnh báo. Kết luận: Báo nhầm."
+    assert room.run("document.getElementById('done').textContent") == says
+    assert room.run(alert) is None
+    assert room.run("document.body.dataset.same") == "yes", "the page was not loaded again"
+    room.browser.complaints.clear()  # the refused request is one
+
+
 FOCUSED = "document.activeElement.closest('li[data-subject]')?.dataset.subject"
 
 

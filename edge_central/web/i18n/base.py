@@ -45,6 +45,26 @@ WORDS: dict[str, tuple[str, str]] = {
         "Tạm thời không dùng được, hãy thử lại sau vài phút",
         "Not available at the moment; try again",
     ),
+    "refused": (
+        "Thao tác chưa được ghi nhận. Hãy tải lại trang rồi thử lại.",
+        "This was not recorded. Load the page again, and try again.",
+    ),
+    "refused-404": (
+        "Thao tác chưa được ghi nhận: mục này không còn, hoặc đã được xử lý xong.",
+        "This was not recorded: the row no longer exists, or somebody has closed it.",
+    ),
+    "refused-409": (
+        "Thao tác chưa được ghi nhận: dữ liệu vừa thay đổi.",
+        "This was not recorded: it has changed meanwhile.",
+    ),
+    "refused-500": (
+        "Chưa rõ thao tác đã được ghi nhận hay chưa. Hãy kiểm tra lại trên trang.",
+        "It is not known whether this was recorded. Check it on the page.",
+    ),
+    "refused-503": (
+        "Thao tác chưa được ghi nhận: máy chủ tạm thời không dùng được. Hãy thử lại sau vài phút.",
+        "This was not recorded: the server is not available at the moment. Try again.",
+    ),
     "to-start": ("Về trang tổng quan", "To the first page"),
     "when": ("Thời điểm", "When"),
     "who": ("Người thực hiện", "Who"),

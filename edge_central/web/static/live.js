@@ -271,20 +271,28 @@
     const button = event.submitter;
     const target = button && button.hasAttribute("formaction") ? button.formAction : form.action;
     let answer = null;
+    let page = null;
     try {
-      answer = await fetch(target, { method: "POST", body: fields, redirect: "manual" });
+      answer = await fetch(target, { method: "POST", body: fields, headers: { Accept: "text/html" } });
+      page = new DOMParser().parseFromString(await answer.text(), "text/html");
     } catch (error) {
       console.info("not sent:", error.message);
       form.removeAttribute("aria-busy");
       show("lost", document.body.dataset.lost);
       return;
     }
-    if (answer.type !== "opaqueredirect") {
-      if (refused(await answer.text())) form.removeAttribute("aria-busy");
-      else location.reload(); // it is not as the page shows it: somebody else was faster, or the session is over
+    // What was recorded is answered with a redirect, to a page that may say what was done.
+    const said = page.querySelector(answer.redirected ? "#done" : "main > [role=alert]");
+    if (!answer.redirected) {
+      // The session is over, or what was asked for is a page of its own.
+      if (answer.status === 401 || (answer.ok && said === null)) return location.reload();
+      form.removeAttribute("aria-busy");
+      sayOf(said ?? refusal());
+      document.querySelector("main > [role=alert]").scrollIntoView({ block: "center" });
+      if (answer.status !== 400) soon(0); // it is not as the page shows it: somebody else was faster
       return;
     }
-    for (const old of document.querySelectorAll("main > [role=alert]")) old.remove();
+    sayOf(said);
     const next = form.closest("li") && form.closest("li").nextElementSibling;
     const field = next && next.querySelector("button");
     form.remove();
@@ -293,14 +301,19 @@
     soon(0);
   });
 
-  // Show why the centre refused a form: the alert of the page that it answered with. False if it gives no reason.
-  function refused(page) {
-    const why = new DOMParser().parseFromString(page, "text/html").querySelector("main > [role=alert]");
-    if (why === null) return false;
-    for (const old of document.querySelectorAll("main > [role=alert]")) old.remove();
-    document.querySelector("main h1").after(document.importNode(why, true));
-    document.querySelector("main > [role=alert]").scrollIntoView({ block: "center" });
-    return true;
+  // Show what the page that answered a form says of it, in place of what was said of the last one; null: nothing.
+  function sayOf(said) {
+    for (const old of document.querySelectorAll("main > [role=alert], #done")) old.remove();
+    if (said !== null) document.querySelector("main h1").after(document.importNode(said, true));
+  }
+
+  // For an answer that is no page of the centre, such as a proxy's.
+  function refusal() {
+    const words = document.createElement("p");
+    words.className = "error";
+    words.setAttribute("role", "alert");
+    words.textContent = document.body.dataset.refused;
+    return words;
   }
 
   function listen() {

@@ -113,7 +113,31 @@ def test_the_list_says_what_was_closed_until_the_next_step(
     taken = lan.post("/alerts/acknowledge", {"subject": third, "next": bulk}).headers["location"]
     assert taken == "/alerts?ward=de-tham"
     for odd in ("closed=x&outcome=false", "closed=1&outcome=x", f"closed={'9' * 5000}&outcome=false"):
-        assert 'class="notice" role="status"' not in lan.get(f"/alerts?{odd}").text
+        assert 'id="done"' not in lan.get(f"/alerts?{odd}").text
+    assert 'id="done"' in lan.get(bulk).text, "by which live.js finds it"
+
+
+@pytest.mark.parametrize(
+    ("lang", "gone", "over"),
+    [
+        ("vi", "mục này không còn, hoặc đã được xử lý xong", "dữ liệu vừa thay đổi"),
+        ("en", "the row no longer exists, or somebody has closed it", "it has changed meanwhile"),
+    ],
+)
+def test_a_refused_action_says_that_it_was_not_recorded(
+    lan: Browser, lang: str, gone: str, over: str
+) -> None:
+    lan.get(f"/language/{lang}")
+    closing = {"subject": "event dt-001 e9", "outcome": "false"}
+    for path, fields, status, why in (
+        ("/alerts/close", closing, 404, gone),
+        ("/silences/1/end", {}, 409, over),
+    ):
+        answer = lan.post(path, fields)
+        assert answer.status_code == status
+        assert '<p class="error" role="alert">' in answer.text
+        assert why in answer.text
+    assert 'role="alert">' not in lan.get("/nowhere").text
 
 
 def test_counts_say_whether_they_are_of_rows_or_of_alarms(house: House, lan: Browser) -> None:
