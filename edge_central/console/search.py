@@ -25,8 +25,8 @@ class SearchResult:
     camera: CameraOverview | None = None
 
 
-def search(fleet: Fleet, text: str, most: int = 20) -> tuple[SearchResult, ...]:
-    """Return the results for ``text``: channels first, then wards, sites, cameras. A result matches if every
+def search(fleet: Fleet, text: str) -> tuple[SearchResult, ...]:
+    """Return all results for ``text``: channels first, then wards, sites, cameras. A result matches if every
     word of ``text`` begins a word of its name, id or ward, or if the whole text is its recorder channel."""
     words = fold_text(text).split()
     if not words:
@@ -51,7 +51,7 @@ def search(fleet: Fleet, text: str, most: int = 20) -> tuple[SearchResult, ...]:
             own = (camera.name, camera.id)
             if _fits(words, *own, site.name, site.id, names.get(site.ward, ""), own=own):
                 hits.append(SearchResult(SearchResultKind.CAMERA, site.ward, camera.name, site, camera))
-    return tuple(hits[:most])
+    return tuple(hits)
 
 
 def _fits(words: list[str], *texts: str, own: tuple[str, ...] = ()) -> bool:

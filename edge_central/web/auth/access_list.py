@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, or_, select, tuple_
 
 from edge_central.store import tables
 from edge_central.store.accesses import AccessKind, accesses_between
@@ -87,13 +87,17 @@ def _conditions(connection: Connection, asked: AccessFilter) -> Iterator[ColumnE
     if asked.case_number:
         yield columns.case_number == asked.case_number
     if asked.places:
-        yield or_(
-            *(
-                and_(columns.gateway == gateway, columns.camera == camera)
-                if camera
-                else columns.gateway == gateway
-                for gateway, camera in asked.places
-            )
-        )
+        yield from _at_places(asked.places)
     if asked.from_ms is not None and asked.to_ms is not None:
         yield from accesses_between(connection, asked.from_ms, asked.to_ms)
+
+
+def _at_places(places: tuple[tuple[str, str], ...]) -> Iterator[ColumnElement[bool]]:
+    columns = tables.access.c
+    whole = {gateway for gateway, camera in places if not camera}
+    cameras = {(gateway, camera) for gateway, camera in places if gateway not in whole}
+    yield columns.gateway.in_(sorted(whole | {gateway for gateway, _ in cameras}))  # for the index
+    if cameras:
+        # Not an OR for each place: a word may name all cameras of the city, and SQLite limits the depth.
+        at_camera = tuple_(columns.gateway, columns.camera).in_(sorted(cameras))
+        yield or_(columns.gateway.in_(sorted(whole)), at_camera) if whole else at_camera

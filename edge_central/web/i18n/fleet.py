@@ -8,6 +8,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "search": ("Tìm kiếm", "Search"),
     "search-hint": ("Tên điểm, phường hoặc kênh đầu ghi", "Site, ward, recorder channel"),
     "search-none": ("Không tìm thấy “{text}”.", "Nothing is called “{text}”."),
+    "search-others": (
+        "và {count} kết quả nữa. Hãy nhập thêm từ để thu hẹp.",
+        "and {count} more. Type more words to find fewer.",
+    ),
     "search-found": ("Kết quả tìm “{text}”", "Found for “{text}”"),
     "sites": ("Điểm", "Sites"),
     "cameras": ("Camera", "Cameras"),

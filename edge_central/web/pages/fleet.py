@@ -38,6 +38,8 @@ from edge_central.web.request_handler import Page
 
 NEWEST = 14  # number of events on the overview, the newest
 MOST_TYPED = 100
+MAX_RESULTS = 20
+"""Maximum number of results on the page of a search, which says how many more there are."""
 DAY_MS = 86_400_000
 RANGES = {"1": 1, "7": 7, "30": 30}
 NEWEST_OF_SITE = 12
@@ -125,7 +127,8 @@ def search_page(visit: UserRequestContext) -> Response:
     if len(results) == 1:
         only = results[0]
         return visit.redirect(f"/wards/{only.ward}" if only.site is None else f"/sites/{only.site.id}")
-    return visit.render("search.html", text=text, results=results)
+    more = len(results) - MAX_RESULTS
+    return visit.render("search.html", text=text, results=results[:MAX_RESULTS], more=more)
 
 
 def sites_of_level(now: Fleet, level: AttentionLevel) -> list[SiteOverview]:

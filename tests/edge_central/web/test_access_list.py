@@ -96,6 +96,35 @@ def test_the_filter(minh: Browser, asked: dict[str, str], only_of_hoa: bool) -> 
     assert found == ({"of-hoa"} if only_of_hoa else listed(minh) - {"of-hoa"})
 
 
+def test_a_word_that_names_many_places_finds_the_accesses_at_all_of_them(tmp_path: Path) -> None:
+    sites = tmp_path / "sites.csv"
+    rows = [f"dt-{number:03d};de-tham;Điểm {number};;;cam-1;Cổng {number}" for number in range(1, 31)]
+    sites.write_text("\n".join((SHEET.partition("\n")[0], *rows)), encoding="utf-8")
+    with House(tmp_path, sites_file=str(sites)) as house:
+        house.person("minh", Role.ADMIN)
+        with house.connections.writing() as connection:
+            for number in (5, 28):
+                place = {
+                    "gateway": f"dt-{number:03d}",
+                    "camera": "cam-1",
+                    "media_id": f"of-{'ab'[number > 5]}",
+                }
+                record_access(connection, AccessKind.CLIP, "lan", "::1", NOON_MS, **place)
+        browser = house.start().browser("minh", lang="en")
+        for typed, found in (("cong", {"of-a", "of-b"}), ("diem", {"of-a", "of-b"}), ("cong 28", {"of-b"})):
+            assert listed(browser, camera=typed) == found, typed
+        for lang, words in (("en", "and 10 more."), ("vi", "và 10 kết quả nữa.")):
+            browser.get(f"/language/{lang}")
+            assert words in browser.get("/search?q=cong").text
+
+
+def test_the_places_of_a_filter_may_be_all_cameras_of_a_city(house: House) -> None:
+    places = [(f"g-{number}", f"cam-{camera}") for number in range(500) for camera in range(20)]
+    with house.connections.reading() as connection:
+        for more, count in ((("dt-001", "cam-1"), 3), (("bx-001", ""), 1), (("g-1", ""), 0)):
+            assert len(list_accesses(connection, AccessFilter(places=(*places, more)), None, 3)) == count
+
+
 def test_the_log_is_for_administrators(house: House) -> None:
     assert house.browser("lan").get("/access").status_code == 403
 
@@ -167,6 +196,7 @@ def test_commands_are_written_in_words(house: House, minh: Browser, lang: str) -
         ({"case_number": "7/2026"}, "access_by_case"),
         ({"places": (("dt-001", ""),)}, "access_by_gateway"),
         ({"places": (("dt-001", "cam-1"),)}, "access_by_gateway"),
+        ({"places": (("dt-001", "cam-1"), ("dt-001", "cam-2"))}, "access_by_gateway"),
         ({"group": AccessGroup.LISTS, "account": "lan"}, "access_by_account"),
         ({"from_ms": NOON_MS, "to_ms": NOON_MS + DAY_MS}, "access_opened"),
     ],
