@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from edge_central.console.alarms.subjects import find_subjects
 from edge_central.console.events import EventRow
@@ -299,13 +299,26 @@ def handovers(
         query = query.where(columns.wards == _ward_list(scope))
     found: list[Handover] = []
     for row in connection.execute(query).yield_per(100):  # a city has others for each ward and shift
-        wards = Scope(frozenset(row.wards.split()) or None)
+        wards = _scope_of(row.wards)
         if scope.includes(wards):
             what = tuple(row.open.splitlines()), row.taken_ms, row.taken_by
             found.append(Handover(row.id, wards, row.left_ms, row.left_by, row.note, *what))
             if len(found) == most:
                 break
     return tuple(found)
+
+
+def count_handovers(connection: Connection, scope: Scope, *, from_ms: int, to_ms: int) -> int:
+    """Return the number of the handovers that ``handovers`` returns without a limit."""
+    columns = tables.handover.c
+    query = select(columns.wards, func.count().label("rows")).group_by(columns.wards)
+    rows = connection.execute(query.where(columns.left_ms.between(from_ms, to_ms)))
+    return sum(row.rows for row in rows if scope.includes(_scope_of(row.wards)))
+
+
+def _scope_of(wards: str) -> Scope:
+    """Return the scope of the wards that the table has."""
+    return Scope(frozenset(wards.split()) or None)
 
 
 def _ward_list(scope: Scope) -> str:

@@ -259,5 +259,8 @@ def test_handovers_of_a_past_month_and_shift_are_listed(house: House, lan: Brows
         words = text_of(hoa.get(f"/reports/{path}").text)
         assert "lan giao lúc" in words, words
         assert "minh giao lúc" not in words
+    for lang, more in (("en", "and 89 more"), ("vi", "và 89 dòng nữa")):
+        hoa.get(f"/language/{lang}")
+        assert more in text_of(hoa.get("/reports/month?month=2026-12").text)
     lan = house.browser("lan")
     assert "Từ 24/11/2026 08:00:00" in text_of(lan.get("/reports/shift?to=2026-11-24T09:00").text)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from edge_central.console.alarms.subjects import is_number
 from edge_central.console.fleet import CameraOverview, CameraVisibility, Fleet, SiteState
-from edge_central.console.incident_log import Handover, handovers
+from edge_central.console.incident_log import Handover, count_handovers, handovers
 from edge_central.console.shift_report import read_shift_report
 from edge_central.searches.report import searches_between
 from edge_central.store.scope import Scope
@@ -83,7 +83,6 @@ def _month_before(month: date) -> str:
 def _render(visit: UserRequestContext, scope: Scope, from_ms: int, to_ms: int, **more: Any) -> Response:
     now = visit.fleet(scope)
     down = _down(now)
-    past = handovers(visit.connection, scope, from_ms=from_ms, to_ms=to_ms)
     return visit.render(
         "report.html",
         problem=None,
@@ -91,7 +90,8 @@ def _render(visit: UserRequestContext, scope: Scope, from_ms: int, to_ms: int, *
         down=down[:MAX_ROWS],
         down_count=len(down),
         sites_away=sum(site.state in SITES_AWAY for site in now.sites),
-        handovers=past[:MAX_ROWS],
+        handovers=handovers(visit.connection, scope, MAX_ROWS, from_ms=from_ms, to_ms=to_ms),
+        handover_count=count_handovers(visit.connection, scope, from_ms=from_ms, to_ms=to_ms),
         most=MAX_ROWS,
         programs={each.name for each in all_accounts(visit.connection) if not each.is_person},
         own_wards=[ward.name for ward in now.wards] if scope.wards is not None else None,
