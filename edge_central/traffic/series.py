@@ -107,6 +107,23 @@ def read_series(
     return sorted(found, key=lambda series: series.place)
 
 
+def stored_extent(
+    connection: Connection, scope: Scope, asked: TrafficFilter, days: Sequence[date]
+) -> tuple[int, int]:
+    """Return how many series and how many stored days ``read_series`` reads for these days."""
+    cameras, lines = tables.traffic_camera, tables.traffic_line
+
+    def days_of_each(table: Table, *place: ColumnElement[Any]) -> Sequence[int]:
+        query = select(func.count()).select_from(table).where(*_conditions(table, scope, asked, days))
+        return connection.scalars(query.group_by(*place)).all()
+
+    of_cameras = days_of_each(cameras, cameras.c.ward, cameras.c.gateway, cameras.c.camera)
+    whole = lines.c.ward, lines.c.gateway, lines.c.camera, lines.c.rule, lines.c.line
+    of_lines = days_of_each(lines, *whole) if asked.lines else ()
+    series = (len(of_cameras) if asked.pictures else 0) + len(of_lines)
+    return series, sum(of_cameras) + sum(of_lines)
+
+
 class _MeasuredDay(msgspec.Struct):
     measured: list[Span] = []
 

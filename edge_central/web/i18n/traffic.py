@@ -184,5 +184,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "traffic-column-of": ("Tổng thời gian (phút)", "Of (minutes)"),
     "traffic-column-before": ("Tuần trước", "Week before"),
     "traffic-files": ("Tải về", "Download"),
+    "traffic-file-hour": ("theo giờ", "by hour"),
+    "traffic-file-day": ("theo ngày", "by day"),
+    "traffic-files-none": (
+        "quá nhiều số liệu cho một tệp; hãy chọn một phường hoặc ít ngày hơn",
+        "too much for one file; choose a ward or fewer days",
+    ),
     "label-other": ("loại khác", "other"),
 }

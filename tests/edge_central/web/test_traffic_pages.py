@@ -17,6 +17,7 @@ from edge_central.settings import Database
 from edge_central.store.scope import EVERYWHERE
 from edge_central.traffic import series
 from edge_central.traffic.series import TrafficFilter, read_series, read_sums
+from edge_central.web.api import traffic
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.parts import OURS, THEIRS, WARD
 from tests.edge_central.prepared import configured
@@ -98,6 +99,37 @@ def test_the_list_names_lines_and_whole_pictures_with_the_week_before(lan: Brows
     assert "Lê Quý Đôn Cổng Toàn cảnh 9 0 25%" in words
     assert "Lê Quý Đôn Cổng Vạch ảo gate (quy tắc gate-count) 8 5 25%" in words
     assert "Quang Trung" not in words
+
+
+def files_of(html: str) -> dict[str, str]:
+    """Addresses of the offered files by format."""
+    found = re.findall(r'href="(/api/traffic\?[^"]+format=(\w+))"', html)
+    return {name: link.replace("&amp;", "&") for link, name in found}
+
+
+@pytest.mark.parametrize(
+    ("lang", "by_day", "none"),
+    [("vi", "(theo ngày)", "hãy chọn một phường hoặc ít ngày hơn"), ("en", "(by day)", "choose a ward or")],
+)
+def test_only_files_that_are_not_too_large_are_offered(
+    lan: Browser, monkeypatch: pytest.MonkeyPatch, lang: str, by_day: str, none: str
+) -> None:
+    lan.get(f"/language/{lang}")
+    address = f"/traffic?from={DAY}&to={DAY}"
+    for most, step in ((2 * 24, "hour"), (2 * 24 - 1, "day")):  # a line and a whole picture
+        monkeypatch.setattr(traffic, "MAX_PERIODS", most)
+        page = lan.get(address).text
+        files = files_of(page)
+        assert list(files) == ["csv", "xlsx", "geojson"]
+        assert (by_day in text_of(page)) == (step == "day")
+        for link in files.values():
+            assert f"step={step}" in link
+            assert lan.get(link).status_code == 200, link
+    monkeypatch.setattr(series, "MAX_STORED_DAYS", 1)
+    page = lan.get(address).text
+    assert files_of(page) == {}
+    assert none in text_of(page)
+    assert lan.get(files["geojson"]).status_code == 400
 
 
 def test_lines_and_rules_have_their_names(house: House, lan: Browser) -> None:

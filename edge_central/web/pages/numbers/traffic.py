@@ -37,6 +37,7 @@ from edge_central.traffic.turn_series import read_turns
 from edge_central.web.api.traffic_question import too_much_traffic
 from edge_central.web.http_errors import BadRequest, NotFound
 from edge_central.web.pages.charts import LineChart, line_chart
+from edge_central.web.pages.numbers.traffic_files import offered_files
 from edge_central.web.pages.numbers.turns import TurnMatrix, turn_matrix
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
@@ -80,10 +81,12 @@ class TrafficForm:
         }
         return f"{path}?{urlencode({key: value for key, value in fields.items() if value})}"
 
-    def export(self, place: CountedPlace, file_format: str, path: str = "/api/traffic") -> str:
+    def export(
+        self, file_format: str, path: str = "/api/traffic", *, step: PeriodLength | None = None
+    ) -> str:
         """Return the address of the same numbers in the API, where ``to`` is not included."""
         to = (self.to_day + timedelta(days=1)).isoformat()
-        return self.link(place, path, to=to, step=self.step.value, format=file_format)
+        return self.link(self.place, path, to=to, step=(step or self.step).value, format=file_format)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,7 @@ def traffic_page(visit: UserRequestContext) -> Response:
     return visit.render(
         "traffic.html",
         form=form,
+        files=offered_files(visit, form.place, form.days, form.step),
         figures=figures,
         matrix=matrix,
         is_too_long=is_too_long,
