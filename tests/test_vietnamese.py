@@ -8,6 +8,7 @@ import re
 import shlex
 import string
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -141,6 +142,11 @@ def test_the_console_has_each_text_in_both_languages_with_the_same_figures() -> 
     for key, (ours, english) in ((key, pair) for module in MODULES for key, pair in module.items()):
         assert fields(ours) == fields(english), key
         assert ours, key
+
+
+def test_a_text_of_the_console_is_in_one_module_only() -> None:
+    keys = Counter(key for module in MODULES for key in module)
+    assert [key for key, times in keys.items() if times > 1] == [], "the last module would win silently"
 
 
 def test_the_command_line_says_the_same_in_both_languages() -> None:
