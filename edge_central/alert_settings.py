@@ -243,6 +243,7 @@ ABOUT = {
     Measure.CLAIM_PENDING_S: "how long the oldest claim of a box waits for the control machine",
     Measure.CLAIM_WRONG: "a claim does not fit: site, serial, key, cameras or place of the phone",
     Measure.DELETIONS_HELD: "a run of retention would delete so much that an administrator must release it",
+    Measure.DELETIONS_FAILED: "files of expired pictures or clips cannot be deleted",
 }
 
 

@@ -343,6 +343,7 @@ class IngestThread:
         self._metrics.record_presence(reports)
         self._alerts.judge_centre(Measure.CENTRE_CLOCK, self._clock.doubt)
         self._alerts.judge_centre(Measure.DELETIONS_HELD, self._sweep.blocked)
+        self._alerts.judge_centre(Measure.DELETIONS_FAILED, self._sweep.failed)
         self._alerts.tick(reports, connected_mono)
         if self._presence.has_unwritten or self._alerts.has_unwritten:
             with self._store.batch() as batch:

@@ -51,6 +51,7 @@ class Measure(StrEnum):
     RETAINED_MESSAGES = "retained_messages"
     CENTRE_CLOCK = "centre_clock"
     DELETIONS_HELD = "deletions_held"
+    DELETIONS_FAILED = "deletions_failed"
     CLAIM_PENDING_S = "claim_pending_s"
     CLAIM_WRONG = "claim_wrong"
 
@@ -79,6 +80,7 @@ GRACED = frozenset({Measure.CAMERA_OFFLINE, Measure.CAMERA_DEGRADED})
 CENTRE_MEASURES = {
     Measure.CENTRE_CLOCK: "the centre's clock is right",
     Measure.DELETIONS_HELD: "retention deletes again",
+    Measure.DELETIONS_FAILED: "all expired files are deleted",
 }
 """The centre's measures, each with its text if all is well. Their alerts belong to its first ward."""
 

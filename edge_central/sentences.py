@@ -125,6 +125,10 @@ ALERTS: Sentences = {
         "{rows} trong tổng số {stored} bản ghi ({table}) đã hết thời hạn lưu trữ và sẽ bị xóa cùng lúc, chờ "
         "quản trị viên duyệt bằng lệnh {command}",
     ),
+    "deletion-fails": (
+        "expired files that cannot be deleted: {files}, the first is {path} ({error})",
+        "không xóa được {files} tệp đã hết thời hạn lưu trữ, tệp đầu tiên là {path} ({error})",
+    ),
 }
 
 CLAIMS: Sentences = {

@@ -17,6 +17,7 @@ from edge_agent.wire.topics import DEFAULT_ID
 from edge_central.alerts.rows import AlertStatus, open_alerts
 from edge_central.ingest.ingest_status import IngestStatus
 from edge_central.retention.deletion_plans import BlockedDeletions, blocked_key
+from edge_central.retention.undeleted_files import UndeletedFiles, undeleted_key
 from edge_central.settings import Database
 from edge_central.store import tables
 from edge_central.store.database import newest_cursor, read_meta, read_record, read_transaction, size_bytes
@@ -111,6 +112,7 @@ class CentralStatus(msgspec.Struct, kw_only=True):
     newest_rejected: list[RejectedStatus]
     clock: ClockStatus | None = None
     deletions_held: str | None = None  # why a retention run waits for an administrator
+    deletions_failed: str | None = None  # which expired files could not be deleted
 
 
 def run_status(database: Database, as_json: bool, stdout: TextIO, central_id: str = DEFAULT_ID) -> int:
@@ -130,10 +132,12 @@ def read_status(database: Database, now_ms: int | None, central_id: str = DEFAUL
         status = _read(connection, now_ms_of(connection, central_id) if now_ms is None else now_ms)
         record = read_clock_record(connection, central_id)
         blocked = read_record(connection, blocked_key(central_id), BlockedDeletions)
+        undeleted = read_record(connection, undeleted_key(central_id), UndeletedFiles)
     if record is not None:
         unproven_s = record.unproven_ms / 1000
         status.clock = ClockStatus(doubt=record.doubt, confirmed=record.confirmed, unproven_s=unproven_s)
     status.deletions_held = None if blocked is None else str(blocked.text)
+    status.deletions_failed = None if undeleted is None else str(undeleted.text)
     return status
 
 
@@ -151,8 +155,9 @@ def status_lines(status: CentralStatus) -> list[str]:
     ]
     if status.clock is not None and status.clock.doubt is not None:
         lines.append(f"clock      {status.clock.doubt}; the centre goes by its own count")
-    if status.deletions_held is not None:
-        lines.append(f"deletions  {status.deletions_held}")
+    for deletions in (status.deletions_held, status.deletions_failed):
+        if deletions is not None:
+            lines.append(f"deletions  {deletions}")
     for word, found in _lists(status).items():
         lines += [f"{word:10} {line}" for line in found[:LINES]]
         if len(found) > LINES:

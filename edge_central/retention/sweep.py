@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, Row, delete, select, tuple_, update
 
 from edge_agent.core.clock import Clock, wall_ms
@@ -27,6 +28,7 @@ from edge_central.retention.deletion_plans import (
 )
 from edge_central.retention.holds import ActiveHolds, read_holds
 from edge_central.retention.operator_records import delete_old
+from edge_central.retention.undeleted_files import UndeletedFiles, undeleted_key
 from edge_central.settings import CASE_DAYS, SEARCH_DAYS, Retention
 from edge_central.store import tables
 from edge_central.store.database import insert_row, read_record, write_meta, write_record
@@ -43,6 +45,7 @@ PAUSE_S = 0.5
 MAX_ROWS = 200
 MAX_MEDIA = 50
 
+MediaFile = tuple[str, str, bool]  # gateway, sha256, sealed
 RowPosition = tuple[Any, ...]  # sort key of the last examined row of a plan
 
 
@@ -103,14 +106,16 @@ class RetentionSweep:
         self._central_id = central_id
         self._operator_days = (search_days, case_days)
         self._counted_mono: float | None = None  # when the rows of the blocked run were last counted
+        self._undeleted: UndeletedFiles | None = None  # of this run
         self.blocked: str | None = None  # why a run waits for an administrator; None: no run waits
+        self.failed: str | None = None  # which files could not be deleted; None: there were none
 
     @property
     def due(self) -> bool:
         return self._clock.monotonic() >= self._next_mono
 
     def run_batch(self, connection: Connection) -> None:
-        """Delete one small batch. Raises DatabaseUnavailable when a media file cannot be deleted."""
+        """Delete one small batch."""
         self._next_mono = self._clock.monotonic() + self._pause_s
         now_ms = self._now_ms()
         if self._run is None:
@@ -123,6 +128,9 @@ class RetentionSweep:
             if plan is None:
                 self._run = None
                 write_meta(connection, release_key(self._central_id), None)
+                self._report(connection)
+                if self.failed is not None:
+                    log.error("retention: %s; the next run tries again", self.failed)
                 self._next_mono = self._clock.monotonic() + EVERY_S
                 return
             self._record, self._position = _Record(plan, now_ms), None
@@ -155,7 +163,7 @@ class RetentionSweep:
             return None
         if self._counted_mono is not None and release is not None:
             log.warning("retention: %s released the waiting run", release.who)
-        self.blocked = self._counted_mono = None
+        self.blocked = self._counted_mono = self._undeleted = None
         return iter(planned)
 
     def _batch(self, connection: Connection, record: _Record, now_ms: int) -> bool:
@@ -203,19 +211,41 @@ class RetentionSweep:
             query = query.where(columns.gateway.in_(own))
         order = (columns.received_ms, columns.gateway, columns.media_id)
         found = self._next(connection, query, order, MAX_MEDIA)
-        deleted = _not_on_hold(connection, found, holds)
-        record.held += len(found) - len(deleted)
+        expired = _not_on_hold(connection, found, holds)
+        record.held += len(found) - len(expired)
+        # Files are deleted before the commit. If the commit fails, the rows are tried again; no expired file
+        # stays on the disk without a row.
+        undeleted = self._remove_files(connection, expired)
+        deleted = [row for row in expired if _file_of(row) not in undeleted]
         if deleted:
             keys = [(row.gateway, row.media_id) for row in deleted]
             for table in (tables.media, tables.paper):
                 key = tuple_(table.c.gateway, table.c.media_id)
                 connection.execute(delete(table).where(key.in_(keys)))
-            # Files are deleted before the commit. If the commit fails, the rows are tried again; no expired
-            # file stays on the disk without a row.
-            for gateway, sha256, sealed in _unreferenced(connection, deleted):
-                self._media_folder.remove(gateway, sha256, sealed)
             record.add([], [row.received_ms for row in deleted])
         return len(found) == MAX_MEDIA
+
+    def _remove_files(self, connection: Connection, expired: Sequence[Row[Any]]) -> set[MediaFile]:
+        """Delete the files that only these rows name; return and report those that cannot be deleted."""
+        failures: dict[MediaFile, OSError] = {}
+        for file in sorted(_unreferenced(connection, expired)):
+            try:
+                self._media_folder.remove(*file)
+            except OSError as error:
+                failures[file] = error
+        if failures:
+            first = next(iter(failures.values()))
+            known = self._undeleted or UndeletedFiles(
+                files=0, path=str(first.filename), error=first.strerror or str(first)
+            )
+            self._undeleted = replace(known, files=known.files + len(failures))
+            self._report(connection)
+        return set(failures)
+
+    def _report(self, connection: Connection) -> None:
+        """Report the files that this run could not delete."""
+        self.failed = None if self._undeleted is None else self._undeleted.text
+        write_record(connection, undeleted_key(self._central_id), self._undeleted)
 
     def _alerts(self, connection: Connection, record: _Record) -> bool:
         columns = tables.alert.c
@@ -275,16 +305,19 @@ def _times_of(connection: Connection, event_ids: set[str]) -> dict[tuple[str, st
     return times
 
 
-def _unreferenced(connection: Connection, deleted: Sequence[Row[Any]]) -> set[tuple[str, str, bool]]:
-    """Return the files of the deleted rows that no other row names."""
+def _file_of(row: Row[Any]) -> MediaFile:
+    return row.gateway, row.sha256, row.sealed
+
+
+def _unreferenced(connection: Connection, expired: Sequence[Row[Any]]) -> set[MediaFile]:
+    """Return the files of the expired rows that no other row names."""
     columns = tables.media.c
-    files = {(row.gateway, row.sha256, row.sealed) for row in deleted}
-    still = connection.execute(
-        select(columns.gateway, columns.sha256, columns.sealed).where(
-            columns.sha256.in_({sha256 for _, sha256, _ in files})
-        )
+    files = {_file_of(row) for row in expired}
+    naming = connection.execute(
+        select(tables.media).where(columns.sha256.in_({sha256 for _, sha256, _ in files}))
     )
-    return files - {(row.gateway, row.sha256, row.sealed) for row in still}
+    keys = {(row.gateway, row.media_id) for row in expired}
+    return files - {_file_of(row) for row in naming if (row.gateway, row.media_id) not in keys}
 
 
 def _write(connection: Connection, record: _Record, now_ms: int) -> None:

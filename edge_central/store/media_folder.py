@@ -140,14 +140,8 @@ class MediaFolder:
         return self._folder / gateway / sha256[:2] / f"{sha256}{suffix}"
 
     def remove(self, gateway: str, sha256: str, sealed: bool) -> None:
-        """Delete the file if it exists. Raises DatabaseUnavailable."""
-        path = self.path(gateway, sha256, sealed)
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise DatabaseUnavailable(
-                f"the picture {path.name} cannot be deleted: {error.strerror}"
-            ) from error
+        """Delete the file if it exists. Raises OSError."""
+        self.path(gateway, sha256, sealed).unlink(missing_ok=True)
 
 
 def _has(path: Path, size_bytes: int) -> bool:

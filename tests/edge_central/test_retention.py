@@ -20,6 +20,7 @@ from edge_agent.core.clock import SystemClock, wall_ms
 from edge_agent.wire import ClaimAnswer
 from edge_central.claims.records import record_answer, store_claim
 from edge_central.cli.retention_commands import run_deletions, run_holds
+from edge_central.cli.status import status_lines
 from edge_central.console.incident_log import (
     IncidentOutcome,
     LogAuthor,
@@ -29,7 +30,7 @@ from edge_central.console.incident_log import (
 )
 from edge_central.console.requests import request_clip
 from edge_central.retention.holds import RetentionHold, place_hold, release_hold
-from edge_central.retention.sweep import MAX_ROWS, RetentionSweep
+from edge_central.retention.sweep import MAX_MEDIA, MAX_ROWS, RetentionSweep
 from edge_central.settings import Database, Retention
 from edge_central.store import tables
 from edge_central.store.database import DatabaseUnavailable, insert_row, read_transaction
@@ -98,7 +99,10 @@ class Archive:
 
     def run(self, media_of: Sequence[str] | None = None) -> int:
         """Run until the end; return the number of batches."""
-        sweep, steps = self.sweep(media_of), 0
+        return self.finish(self.sweep(media_of))
+
+    def finish(self, sweep: RetentionSweep) -> int:
+        steps = 0
         while sweep.due:
             self.step(sweep)
             steps += 1
@@ -244,19 +248,26 @@ def test_a_picture_that_another_row_names_stays(archive: Archive) -> None:
     assert file.exists()
 
 
-def test_a_picture_that_cannot_be_deleted_keeps_its_row(archive: Archive) -> None:
-    file = archive.picture(50, "m-1")
+def test_a_picture_that_cannot_be_deleted_keeps_its_row_and_delays_nothing_else(archive: Archive) -> None:
+    archive.picture(50, "m-1")
+    file = archive.picture(50, "m-2")  # names the same file
     file.unlink()
     file.mkdir()  # a folder in its place: unlink fails also for root
+    others = [archive.picture(40, f"n-{number}", f"{number:064x}") for number in range(MAX_MEDIA)]
+    archive.alert(50, cleared_ms=ago_ms(40))
     sweep = archive.sweep()
-    with pytest.raises(DatabaseUnavailable, match="cannot be deleted"):
-        archive.step(sweep)
-    sweep.abandon()
-    assert not sweep.due
-    assert len(archive.rows(tables.media)) == 1
+    archive.finish(sweep)
+    assert [row.media_id for row in archive.rows(tables.media)] == ["m-1", "m-2"]
+    assert not any(other.exists() for other in others)
+    assert archive.rows(tables.alert) == []
+    assert str(sweep.failed).startswith(f"expired files that cannot be deleted: 1, the first is {file} (")
+    status = archive.ingest.status()
+    assert status.deletions_failed == sweep.failed
+    assert f"deletions  {sweep.failed}" in status_lines(status)
     file.rmdir()
     archive.run()
     assert archive.rows(tables.media) == []
+    assert archive.ingest.status().deletions_failed is None
 
 
 def test_pictures_of_another_centres_wards_are_its_own_to_delete(archive: Archive) -> None:

@@ -89,6 +89,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rule-claim-pending": ("Yêu cầu nhận điểm chờ xác nhận", "Claims of sites wait"),
     "rule-claim-wrong": ("Yêu cầu nhận điểm không khớp", "Claims of sites do not fit"),
     "rule-deletions-held": ("Việc xóa dữ liệu cũ chờ duyệt", "Deletion waits for a release"),
+    "rule-deletions-failed": ("Không xóa được tệp đã hết hạn lưu trữ", "Expired files cannot be deleted"),
     "phase-start": ("Bắt đầu", "Begins"),
     "phase-update": ("Tiếp diễn", "Goes on"),
     "phase-end": ("Kết thúc", "Ends"),
