@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, func, not_, or_, 
 
 from edge_agent.core.model import Severity
 from edge_agent.core.problems import ProblemText
-from edge_central.retention.holds import covered_by, read_holds
+from edge_central.retention.holds import active_holds, read_holds
 from edge_central.sentences import problem_text
 from edge_central.settings import CASE_DAYS, SEARCH_DAYS, Retention
 from edge_central.store import tables
@@ -170,10 +170,12 @@ def find_excess(
 def _count_on_hold(connection: Connection, plans: Sequence[DeletionPlan]) -> int:
     """Count expired rows that a hold keeps."""
     holds = read_holds(connection)
-    found = 0
-    for plan in plans if holds else ():
+    if not (holds and plans):
+        return 0
+    active, found = active_holds(connection, holds), 0
+    for plan in plans:
         if plan.what is not DeletionTarget.ALERT:
-            kept = covered_by(holds, _table(plan).c)
+            kept = active.condition(_table(plan).c)
             found += _count(connection, plan, and_(is_expired(plan), kept))
     return found
 

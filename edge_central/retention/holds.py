@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, false, func, or_, select, true, update
 
+from edge_central.retention.proofs import Proofs, find_proofs
 from edge_central.store import tables
 from edge_central.store.database import insert_row
+
+PROVEN_WITHIN_MS = 3_600_000
+"""A hold on a period keeps all events of the gateway up to so long after it: they prove those of the period.
+The next signed head comes within minutes, also after a reboot, and so do the events that name clips."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +37,12 @@ class RetentionHold:
 
 
 class ActiveHolds:
-    """The holds in force, indexed by event id and gateway."""
+    """The holds in force, indexed by event id and gateway. ``proofs``: what proves the events of the ids."""
 
-    def __init__(self, holds: Iterable[RetentionHold]) -> None:
+    def __init__(self, holds: Iterable[RetentionHold], proofs: Proofs) -> None:
         self._event_ids = set[str]()
         self._spans: defaultdict[str, list[RetentionHold]] = defaultdict(list)
+        self._proofs = proofs
         for hold in holds:
             if hold.event_id is not None:
                 self._event_ids.add(hold.event_id)
@@ -46,31 +53,49 @@ class ActiveHolds:
     def has_time_holds(self) -> bool:
         return bool(self._spans)
 
-    def covers(self, event_id: str | None, gateway: str, camera: str, *times_ms: int) -> bool:
-        """Whether a hold covers the event. ``times_ms``: when the event happened by the gateway's clock, and
-        when it arrived by the centre's clock. One time within the hold is enough."""
-        if event_id is not None and event_id in self._event_ids:
+    def covers(self, row: Row[Any], event_times_ms: Iterable[int]) -> bool:
+        """Whether a hold covers a row of ``event`` or ``media``. ``event_times_ms``: when its event happened
+        by the gateway's clock, and when it arrived by the centre's clock. One time within the hold is enough.
+        """
+        if row.event_id is not None and row.event_id in self._event_ids:
             return True
-        return any(
-            hold.camera in (None, camera)
-            and hold.from_ms is not None
-            and hold.to_ms is not None
-            and any(hold.from_ms <= each <= hold.to_ms for each in times_ms)
-            for hold in self._spans.get(gateway, ())
-        )
+        times_ms = [row.received_ms, *event_times_ms]
+        spans = self._spans.get(row.gateway, ())
+        if "sequence" in row._fields:
+            if any(first <= row.sequence <= last for first, last in self._proofs.get(row.stream, ())):
+                return True
+            times_ms.append(row.time_ms)
+            own_ms = (row.time_ms, row.received_ms)
+            if any(_is_within(_proof_of(hold), own_ms) for hold in spans):
+                return True
+        return any(hold.camera in (None, row.camera) and _is_within(hold, times_ms) for hold in spans)
+
+    def condition(self, columns: Any) -> ColumnElement[bool]:
+        """Return the SQL condition for the rows of ``event`` or ``media`` that ``covers`` accepts."""
+        conditions: list[ColumnElement[bool]] = [columns.event_id.in_(self._event_ids)]
+        if "sequence" in columns:
+            for stream, ranges in self._proofs.items():
+                of_range = (columns.sequence.between(*each) for each in ranges)
+                conditions.append(and_(columns.stream == stream, or_(*of_range)))
+        for hold in chain.from_iterable(self._spans.values()):
+            ids = select(tables.event.c.event_id).where(_in_span(hold, tables.event.c))
+            same_event = and_(columns.gateway == hold.gateway, columns.event_id.in_(ids))
+            conditions += [_in_span(hold, columns), same_event]
+            if "sequence" in columns:
+                conditions.append(_in_span(_proof_of(hold), columns))
+        return func.coalesce(or_(false(), *conditions), false())
 
 
-def covered_by(holds: Iterable[RetentionHold], columns: Any) -> ColumnElement[bool]:
-    """Return the SQL condition for rows of ``event`` or ``media`` that ``ActiveHolds.covers`` accepts."""
-    conditions: list[ColumnElement[bool]] = []
-    for hold in holds:
-        if hold.event_id is not None:
-            conditions.append(columns.event_id == hold.event_id)
-            continue
-        ids = select(tables.event.c.event_id).where(_in_span(hold, tables.event.c))
-        same_event = and_(columns.gateway == hold.gateway, columns.event_id.in_(ids))
-        conditions.append(or_(_in_span(hold, columns), same_event))
-    return func.coalesce(or_(false(), *conditions), false())
+def _proof_of(hold: RetentionHold) -> RetentionHold:
+    """Return a hold on the events that prove those of a period."""
+    assert hold.to_ms is not None
+    return replace(hold, camera=None, to_ms=hold.to_ms + PROVEN_WITHIN_MS)
+
+
+def _is_within(hold: RetentionHold, times_ms: Iterable[int]) -> bool:
+    assert hold.from_ms is not None
+    assert hold.to_ms is not None
+    return any(hold.from_ms <= each <= hold.to_ms for each in times_ms)
 
 
 def _in_span(hold: RetentionHold, columns: Any) -> ColumnElement[bool]:
@@ -82,6 +107,12 @@ def _in_span(hold: RetentionHold, columns: Any) -> ColumnElement[bool]:
 def _of_source(hold: RetentionHold, columns: Any) -> ColumnElement[bool]:
     of_camera = true() if hold.camera is None else columns.camera == hold.camera
     return and_(columns.gateway == hold.gateway, of_camera)
+
+
+def active_holds(connection: Connection, holds: Sequence[RetentionHold]) -> ActiveHolds:
+    """Return these holds with what proves their events."""
+    event_ids = {hold.event_id for hold in holds if hold.event_id is not None}
+    return ActiveHolds(holds, find_proofs(connection, event_ids))
 
 
 def read_holds(connection: Connection, *, released: bool = False) -> list[RetentionHold]:

@@ -26,7 +26,7 @@ from edge_central.retention.deletion_plans import (
     release_key,
     stored_kinds,
 )
-from edge_central.retention.holds import ActiveHolds, read_holds
+from edge_central.retention.holds import ActiveHolds, RetentionHold, active_holds, read_holds
 from edge_central.retention.operator_records import delete_old
 from edge_central.retention.undeleted_files import UndeletedFiles, undeleted_key
 from edge_central.settings import CASE_DAYS, SEARCH_DAYS, Retention
@@ -107,6 +107,7 @@ class RetentionSweep:
         self._operator_days = (search_days, case_days)
         self._counted_mono: float | None = None  # when the rows of the blocked run were last counted
         self._undeleted: UndeletedFiles | None = None  # of this run
+        self._holds: tuple[list[RetentionHold], ActiveHolds] | None = None  # of this run
         self.blocked: str | None = None  # why a run waits for an administrator; None: no run waits
         self.failed: str | None = None  # which files could not be deleted; None: there were none
 
@@ -163,12 +164,12 @@ class RetentionSweep:
             return None
         if self._counted_mono is not None and release is not None:
             log.warning("retention: %s released the waiting run", release.who)
-        self.blocked = self._counted_mono = self._undeleted = None
+        self.blocked = self._counted_mono = self._undeleted = self._holds = None
         return iter(planned)
 
     def _batch(self, connection: Connection, record: _Record, now_ms: int) -> bool:
         """Run one batch of the plan; return whether more rows may follow."""
-        holds = ActiveHolds(read_holds(connection))
+        holds = self._active_holds(connection)
         match record.plan.what:
             case DeletionTarget.EVENT:
                 more = self._events(connection, record, holds)
@@ -181,6 +182,14 @@ class RetentionSweep:
         if record.rows:
             _write(connection, record, now_ms)
         return more
+
+    def _active_holds(self, connection: Connection) -> ActiveHolds:
+        """Return the holds in force. What proves their events is searched once in a run, and when a hold was
+        placed or released."""
+        holds = read_holds(connection)
+        if self._holds is None or self._holds[0] != holds:
+            self._holds = holds, active_holds(connection, holds)
+        return self._holds[1]
 
     def _events(self, connection: Connection, record: _Record, holds: ActiveHolds) -> bool:
         plan, columns = record.plan, tables.event.c
@@ -284,15 +293,7 @@ def _not_on_hold(connection: Connection, found: Sequence[Row[Any]], holds: Activ
     event may come hours later, and its picture days later."""
     event_ids = {row.event_id for row in found if row.event_id is not None}
     times = _times_of(connection, event_ids) if holds.has_time_holds else {}
-    return [
-        row
-        for row in found
-        if not holds.covers(
-            *(row.event_id, row.gateway, row.camera, row.received_ms),
-            *times.get((row.gateway, row.event_id), ()),
-            *([row.time_ms] if "time_ms" in row._fields else []),
-        )
-    ]
+    return [row for row in found if not holds.covers(row, times.get((row.gateway, row.event_id), ()))]
 
 
 def _times_of(connection: Connection, event_ids: set[str]) -> dict[tuple[str, str], list[int]]:

@@ -81,9 +81,12 @@ class Archive:
         at = dict.fromkeys(("time_ms", "received_ms"), ago_ms(days))
         return {**PLACE, **usual, **at, "sequence": self.number, "payload": b"{}", **columns}
 
-    def picture(self, days: float, media_id: str, sha256: str = "a" * 64, event_id: str = "e-1") -> Path:
+    def picture(
+        self, days: float, media_id: str, sha256: str = "a" * 64, event_id: str = "e-1", camera: str = "cam-1"
+    ) -> Path:
         row = {"media_id": media_id, "event_id": event_id, "sha256": sha256, "bytes": 3, "sealed": False}
-        self.ingest.insert(tables.media, {**PLACE, **row, "received_ms": ago_ms(days)})
+        row |= {"gateway": "dt-001", "camera": camera, "received_ms": ago_ms(days)}
+        self.ingest.insert(tables.media, row)
         path = MediaFolder(self.pictures).path("dt-001", sha256, False)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"jpg")
@@ -227,7 +230,6 @@ def test_a_hold_on_a_time_keeps_the_camera_and_later_rows_of_its_events(archive:
         archive.event(50, event_id="e-1"),
         archive.event(49, event_id="e-1"),  # its end, a day later
     ]
-    archive.event(50, camera="cam-2")
     archive.event(48)
     file = archive.picture(40, "m-1")
     around = {"from_ms": ago_ms(50.1), "to_ms": ago_ms(49.9)}
@@ -235,9 +237,11 @@ def test_a_hold_on_a_time_keeps_the_camera_and_later_rows_of_its_events(archive:
     archive.run()
     assert archive.cursors() == kept
     assert file.exists()
+    other = archive.picture(50, "m-2", sha256="b" * 64, camera="cam-2", event_id="e-2")
     archive.hold(gateway="dt-002", **around)
     archive.run()
     assert archive.cursors() == kept
+    assert not other.exists()
 
 
 def test_a_picture_that_another_row_names_stays(archive: Archive) -> None:
