@@ -36,6 +36,8 @@ ROWS_FILE, CROPS_FILE = "passages.db", "crops.db"
 SHARE = 0.5  # of ``max_bytes``, for each of the two files
 PRUNE_SHARE = 0.02  # of the rows or pictures, removed at once when there are too many bytes
 AGE_CHECK_S = 3600.0  # between two searches for what is too old
+STEP_ROWS = 2_000  # whose age is read together
+MAX_UNDATED = 20_000  # rows without a valid time, at which the search for what is too old ends
 DAY_MS = 86_400_000
 
 LONG_MS = 3_600_000  # rows of objects that stay for longer are in a second index
@@ -223,12 +225,11 @@ class PassageStore:
                 rows.execute("DELETE FROM hold WHERE until < ?", (now_ms,))
             on_hold = [int(key) for (key,) in rows.execute("SELECT id FROM hold")]
             if is_due:
-                last_row = _last_before(rows, now_ms - settings.max_age_days * DAY_MS)
-                last_crop = _last_before(rows, now_ms - settings.crop_days * DAY_MS)
                 # Pictures first: later no row would say how old they are.
-                last_picture = max(last_row, last_crop)
-                _remove_up_to(crops, "crop", last_picture, [*on_hold, *_later(rows, last_picture)])
-                _remove_up_to(rows, "passage", last_row, [*on_hold, *_later(rows, last_row)])
+                crop_days = min(settings.crop_days, settings.max_age_days)
+                with transaction(crops):
+                    _remove_old(crops, "crop", rows, crop_days, now_ms, on_hold)
+                _remove_old(rows, "passage", rows, settings.max_age_days, now_ms, on_hold)
                 self._age_check_mono = self._clock.monotonic() + AGE_CHECK_S
             for connection, table in ((rows, "passage"), (crops, "crop")):
                 while used_bytes(connection) > SHARE * settings.max_bytes:
@@ -270,15 +271,43 @@ def open_file(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _last_before(rows: sqlite3.Connection, limit_ms: float) -> int:
-    """Return the last row that ended before the limit. (A row that began before it may be newer: an object
-    that stands for weeks has one.) Rows without a clock are treated like their neighbours.
+def _remove_old(
+    connection: sqlite3.Connection,
+    table: str,
+    rows: sqlite3.Connection,
+    days: float,
+    now_ms: int,
+    on_hold: Sequence[int],
+) -> None:
+    """Remove what ended more than ``days`` ago: in the order of the ids, until a step has nothing so old.
+
+    Each row counts by its own end, so a row that was written while the clock was wrong decides about no other
+    one. What has no time, or one in the future, is removed with the next row if that one is too old. A step
+    of objects that stay for long does not end the search: they have the ids of the time when they came.
     """
-    found = rows.execute(  # the first comparison uses the index
-        "SELECT max(id) FROM passage WHERE start < ? AND start + duration < ? AND clock != ?",
-        (round(limit_ms), round(limit_ms), TimeQuality.UNSYNCED),
-    ).fetchone()
-    return int(found[0] or 0)
+    limit_ms, last = now_ms - days * DAY_MS, -1
+    undated: list[int] = []
+    is_newer = False  # whether a row before was not too old
+    while len(undated) <= MAX_UNDATED:
+        step = f"SELECT id FROM {table} WHERE id > ? AND {_others(on_hold)} ORDER BY id LIMIT {STEP_ROWS}"
+        ids = [int(row_id) for (row_id,) in connection.execute(step, (last, *on_hold))]
+        dated = f"clock != ? AND id IN ({_marks(ids)})"
+        times = f"SELECT id, start + duration, duration FROM passage WHERE {dated}"
+        ends = {row[0]: row[1:] for row in rows.execute(times, (TimeQuality.UNSYNCED, *ids))}
+        gone: list[int] = []
+        for row_id in ids:
+            end_ms, stay_ms = ends.get(row_id, (None, 0))
+            if end_ms is None or end_ms > now_ms:
+                undated.append(row_id)
+            elif end_ms < limit_ms:
+                gone += [row_id] if is_newer else [*undated, row_id]
+                undated = []
+            elif stay_ms < LONG_MS:
+                is_newer = True
+        connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(row_id,) for row_id in gone])
+        if len(ids) < STEP_ROWS or (is_newer and not gone):
+            break
+        last = ids[-1]
 
 
 def _later(rows: sqlite3.Connection, last: int) -> list[int]:
@@ -326,4 +355,8 @@ def _last_of_oldest(connection: sqlite3.Connection, table: str, on_hold: Sequenc
 
 def _others(on_hold: Sequence[int]) -> str:
     """Return the SQL condition for rows that are not on hold; its values are the ids ``on_hold``."""
-    return f"id NOT IN ({', '.join('?' * len(on_hold))})"
+    return f"id NOT IN ({_marks(on_hold)})"
+
+
+def _marks(ids: Sequence[int]) -> str:
+    return ", ".join("?" * len(ids))

@@ -114,6 +114,59 @@ def test_an_object_that_stands_for_weeks_does_not_take_the_rows_before_it(tmp_pa
     assert all(PassageReader(tmp_path).crop(each.id) for each in found)
 
 
+def tracks(folder: Path) -> list[int]:
+    """The numbers of all rows, which all have their pictures."""
+    found = list(PassageReader(folder).find(ALL))
+    assert all(PassageReader(folder).crop(each.id) for each in found)
+    with read_only(folder / FOLDER / CROPS_FILE) as crops:
+        assert crops.execute("SELECT count(*) FROM crop").fetchone() == (len(found),)
+    return sorted(int(each.track.rpartition("-")[2]) for each in found)
+
+
+@pytest.mark.parametrize("jump_days", [-8, 4000])
+def test_a_row_with_a_wrong_time_takes_no_others_and_goes_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump_days: int
+) -> None:
+    monkeypatch.setattr("edge_agent.passages.store.STEP_ROWS", 3)
+    clock = HandClock(mono=86_400.0)
+    rows = store(tmp_path, clock, max_age_days=5.0, crop_days=5.0)
+    for day in range(9):
+        rows.write([], synced=True)
+        wrong = timedelta(days=jump_days if day == 2 else 0)
+        clock.wall += wrong
+        rows.write([passage(day, clock.mono - 30)], synced=True)
+        clock.wall -= wrong
+        clock.advance(86_400)
+        if day == 4:
+            assert set(tracks(tmp_path)) >= set(range(5)) - {2}
+    assert tracks(tmp_path) == list(range(4, 9))
+
+
+def test_a_row_without_a_time_goes_with_its_neighbours(tmp_path: Path) -> None:
+    clock = HandClock(mono=86_400.0)
+    for day in range(8):
+        rows = store(tmp_path, clock, boot_id=f"boot-{day}", max_age_days=4.0, crop_days=4.0)
+        rows.write([passage(day, clock.mono - 30)], synced=day % 2 == 0)
+        rows.close()
+        clock.advance(86_400)
+        if day == 4:
+            assert tracks(tmp_path) == list(range(1, 5))
+    assert tracks(tmp_path) == list(range(3, 8))
+
+
+def test_what_stands_for_weeks_does_not_delay_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.passages.store.STEP_ROWS", 2)
+    clock = HandClock(mono=86_400.0)
+    rows = store(tmp_path, clock, max_age_days=4.0, crop_days=4.0)
+    for day in range(8):
+        stays = [passage(1000 + n, 86_000.0, ended_mono=clock.mono, ended=False) for n in range(3)]
+        rows.write([*stays, passage(day, clock.mono - 30)], synced=True)
+        clock.advance(86_400)
+    assert tracks(tmp_path) == [*range(4, 8), 1000, 1001, 1002]
+
+
 def test_a_failure_to_remove_does_not_store_rows_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
