@@ -36,6 +36,8 @@ ROWS_FILE, CROPS_FILE = "passages.db", "crops.db"
 SHARE = 0.5  # of ``max_bytes``, for each of the two files
 PRUNE_SHARE = 0.02  # of the rows or pictures, removed at once when there are too many bytes
 AGE_CHECK_S = 3600.0  # between two searches for what is too old
+JUMP_MS = 60_000  # of the synchronised clock from one write to the next
+STEADY_S = 3600.0  # after a jump of the clock nothing counts as too old for so long
 STEP_ROWS = 2_000  # whose age is read together
 MAX_UNDATED = 20_000  # rows without a valid time, at which the search for what is too old ends
 DAY_MS = 86_400_000
@@ -94,6 +96,8 @@ class PassageStore:
         self._next_id = 1
         self._open_ids: dict[str, int] = {}  # rows of tracks that have not ended, by track
         self._age_check_mono = 0.0
+        self._steady_mono = 0.0  # no age is judged before
+        self._synced_shift_ms: int | None = None  # of the last write with a synchronised clock
         self.stored_bytes = 0
 
     def write(self, passages: Sequence[Passage], *, synced: bool) -> None:
@@ -103,13 +107,14 @@ class PassageStore:
 
         Raises ``StorageError``; then none of them is stored, and the next call opens the files again.
         """
-        if not (passages or self._is_age_check_due(synced)):
+        is_steady = synced and self._is_steady()
+        if not (passages or self._is_age_check_due(is_steady)):
             return
         try:
             if self._files_exist():
                 # First, because a disk without space needs it, and a failure after the rows are stored would
                 # have the caller store them twice.
-                self._prune(*self._opened(), synced)
+                self._prune(*self._opened(), is_steady)
             if not passages:
                 return
             self._check_free()
@@ -217,10 +222,10 @@ class PassageStore:
             )
         return self._names[text]
 
-    def _prune(self, rows: sqlite3.Connection, crops: sqlite3.Connection, synced: bool) -> None:
+    def _prune(self, rows: sqlite3.Connection, crops: sqlite3.Connection, is_steady: bool) -> None:
         settings = self._settings
         with transaction(rows):  # a hold is placed before or after, not between the two files
-            is_due, now_ms = self._is_age_check_due(synced), round(self._clock.now().timestamp() * 1000)
+            is_due, now_ms = self._is_age_check_due(is_steady), round(self._clock.now().timestamp() * 1000)
             if is_due:
                 rows.execute("DELETE FROM hold WHERE until < ?", (now_ms,))
             on_hold = [int(key) for (key,) in rows.execute("SELECT id FROM hold")]
@@ -235,13 +240,22 @@ class PassageStore:
                 while used_bytes(connection) > SHARE * settings.max_bytes:
                     if not _remove_oldest(connection, table, on_hold, rows):
                         break
-            self._scenes.prune(on_hold, synced=synced)
+            self._scenes.prune(on_hold, synced=is_steady)
 
     def _delete(self, name: str) -> None:
         delete_database(self._folder / name)
 
-    def _is_age_check_due(self, synced: bool) -> bool:
-        return synced and self._clock.monotonic() >= self._age_check_mono
+    def _is_steady(self) -> bool:
+        """Whether the synchronised clock has not jumped for ``STEADY_S``: a time that is wrong for minutes
+        must neither make everything too old nor end all holds."""
+        shift_ms, before_ms = self._shift_ms(), self._synced_shift_ms
+        self._synced_shift_ms = shift_ms
+        if before_ms is not None and abs(shift_ms - before_ms) > JUMP_MS:
+            self._steady_mono = self._clock.monotonic() + STEADY_S
+        return self._clock.monotonic() >= self._steady_mono
+
+    def _is_age_check_due(self, is_steady: bool) -> bool:
+        return is_steady and self._clock.monotonic() >= self._age_check_mono
 
     def _failed(self, error: sqlite3.Error) -> StorageError:
         """Close the files; delete them if they are damaged."""

@@ -281,10 +281,26 @@ def test_pictures_of_a_clock_that_was_ahead_go_too(tmp_path: Path) -> None:
     rows = store(tmp_path, clock)
     rows.write([seen(1, clock.mono, scene(1, clock.mono))], synced=True)
     clock.wall -= timedelta(days=10)
+    rows.write([], synced=True)
     for _ in range(2):
         clock.advance(25 * HOUR_S)
         rows.write([], synced=True)
     assert count(tmp_path) == 0
+
+
+@pytest.mark.parametrize("jump_days", [-2, 2])
+def test_a_short_jump_of_the_clock_costs_no_picture(tmp_path: Path, jump_days: int) -> None:
+    clock = HandClock(mono=200_000.0)
+    rows = store(tmp_path, clock)
+    for minute in range(180):
+        wrong = timedelta(days=jump_days if minute in (60, 61) else 0)
+        clock.wall += wrong
+        written = [seen(minute, clock.mono, scene(minute, clock.mono, 100))] if minute in (0, 61) else []
+        rows.write(written, synced=True)
+        clock.wall -= wrong
+        clock.advance(60)
+    assert count(tmp_path) >= 1
+    assert read_scene(tmp_path, min(ids(tmp_path))) is not None
 
 
 def test_a_row_that_loses_its_picture_does_not_name_the_earlier_one(tmp_path: Path) -> None:

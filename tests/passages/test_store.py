@@ -123,6 +123,21 @@ def tracks(folder: Path) -> list[int]:
     return sorted(int(each.track.rpartition("-")[2]) for each in found)
 
 
+def test_nothing_is_too_old_within_an_hour_after_a_jump_of_the_clock(tmp_path: Path) -> None:
+    clock = HandClock(mono=86_400.0)
+    rows = store(tmp_path, clock, max_age_days=5.0, crop_days=5.0)
+    rows.write([passage(0, clock.mono - 30)], synced=True)
+    clock.advance(7200)
+    clock.wall += timedelta(days=40)
+    rows.write([], synced=True)
+    clock.advance(3500)
+    rows.write([], synced=True)
+    assert tracks(tmp_path) == [0]
+    clock.advance(200)
+    rows.write([], synced=True)
+    assert tracks(tmp_path) == []
+
+
 @pytest.mark.parametrize("jump_days", [-8, 4000])
 def test_a_row_with_a_wrong_time_takes_no_others_and_goes_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump_days: int
