@@ -7,13 +7,14 @@ clock, and against a setting that was changed by mistake.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, and_, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, literal, not_, or_, select, true
 
 from edge_agent.core.model import Severity
 from edge_agent.core.problems import ProblemText
@@ -149,12 +150,15 @@ def find_excess(
 ) -> BlockedDeletions | None:
     """Return what these plans would delete if it is too much for one run; None: the run may begin."""
     over, stored, limits = Counter[str](), Counter[str](), Counter[str]()
-    for plan in plans:
-        if plan.what in LIMITED:
-            of_plan = _count(connection, plan, true())
-            over[plan.what] += _count(connection, plan, is_expired(plan))
-            stored[plan.what] += of_plan
-            limits[plan.what] += round(of_plan * max(MAX_SHARE, 2 / plan.days))
+    limited = [plan for plan in plans if plan.what in LIMITED]
+    for plan in limited:
+        over[plan.what] += _count(connection, plan, is_expired(plan))
+    for plan in limited:
+        share = max(MAX_SHARE, 2 / plan.days)
+        # No more rows than the limit needs: to count 78 million events would take 16 s each day.
+        enough = math.ceil((over[plan.what] - limits[plan.what]) / share)
+        if enough > 0:
+            limits[plan.what] += round(_count(connection, plan, true(), enough) * share)
     for what in [what for what in over if over[what] > max(ALWAYS_ALLOWED_ROWS, limits[what])]:
         over[what] -= _count_on_hold(connection, [plan for plan in plans if plan.what == what])
     granted = {} if release is None else release.over
@@ -164,7 +168,10 @@ def find_excess(
     ):
         return None
     named = {what: count for what, count in over.items() if count}
-    return BlockedDeletions(over=named, stored={what: stored[what] for what in named})
+    for plan in limited:
+        if plan.what in named:
+            stored[plan.what] += _count(connection, plan, true())
+    return BlockedDeletions(over=named, stored=dict(stored))
 
 
 def _count_on_hold(connection: Connection, plans: Sequence[DeletionPlan]) -> int:
@@ -180,9 +187,12 @@ def _count_on_hold(connection: Connection, plans: Sequence[DeletionPlan]) -> int
     return found
 
 
-def _count(connection: Connection, plan: DeletionPlan, which: ColumnElement[bool]) -> int:
-    query = select(func.count()).select_from(_table(plan)).where(of_plan(plan), which)
-    return connection.scalar(query) or 0
+def _count(
+    connection: Connection, plan: DeletionPlan, which: ColumnElement[bool], most: int | None = None
+) -> int:
+    """Count the rows of a plan, but not more than ``most``."""
+    rows = select(literal(1)).select_from(_table(plan)).where(of_plan(plan), which).limit(most)
+    return connection.scalar(select(func.count()).select_from(rows.subquery())) or 0
 
 
 def of_plan(plan: DeletionPlan) -> ColumnElement[bool]:

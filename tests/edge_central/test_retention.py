@@ -29,6 +29,7 @@ from edge_central.console.incident_log import (
     hand_over,
 )
 from edge_central.console.requests import request_clip
+from edge_central.retention import deletion_plans
 from edge_central.retention.holds import RetentionHold, place_hold, release_hold
 from edge_central.retention.sweep import MAX_MEDIA, MAX_ROWS, RetentionSweep
 from edge_central.settings import Database, Retention
@@ -419,6 +420,24 @@ def test_a_fifth_of_a_large_database_and_all_of_a_small_one_go_by_themselves(arc
         archive.picture(50, f"m-{number}")
     archive.run()
     assert archive.rows(tables.media) == []
+
+
+def test_only_so_many_rows_are_counted_as_the_limit_needs(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large centre has a year of events, of which a day has expired."""
+    counted: list[int] = []
+
+    def count(*args: Any) -> int:
+        counted.append(count_rows(*args))
+        return counted[-1]
+
+    count_rows = deletion_plans._count
+    monkeypatch.setattr(deletion_plans, "_count", count)
+    stored_and_over(archive, 300, 10)
+    archive.run()
+    assert len(archive.cursors()) == 290
+    assert sum(counted) == 10 + 10 / deletion_plans.MAX_SHARE
 
 
 def test_a_setting_of_one_day_deletes_half_of_the_rows_each_day(archive: Archive) -> None:
