@@ -69,6 +69,15 @@ def say(broker: FleetBroker, gateway: str, end: str, body: dict[str, str], *, re
     assert answer.code == 0, answer.err
 
 
+def test_a_subscription_that_does_not_end_is_killed(broker: FleetBroker, tmp_path: Path) -> None:
+    program = tmp_path / "mosquitto_sub"
+    program.write_text("#!/bin/sh\ntrap '' TERM\necho 'Subscribed (mid: 1): 1'\nexec sleep 60\n")
+    program.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = answer_of(*command(broker, "states"), PATH=path)
+    assert (done.code, json.loads(done.out)) == (0, {}), done.err
+
+
 def test_states_are_what_is_retained(broker: FleetBroker) -> None:
     say(broker, "dt-001", "state", {"state": "online", "time": "2026-11-25T00:00:00.000Z"})
     say(broker, "dt-001", "birth", {"version": "0.1.0"})

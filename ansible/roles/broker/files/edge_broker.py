@@ -23,6 +23,7 @@ from queue import Empty, Queue
 SETTINGS = Path("/etc/mosquitto/edge/operator/edge-broker.json")
 FORMER_NAME = "edge-fleet"  # a link to this file, for scripts that use it
 RETRY_S = 1.0
+END_S = 3.0  # for mosquitto_sub to end the session; then it is killed
 QUIET_S = 1.0  # retained messages follow the subscription at once; after such a pause all have arrived
 
 
@@ -77,8 +78,11 @@ class Subscription:
     def end(self) -> str:
         """End the subscription and return its error output."""
         self._process.terminate()
-        self._process.wait(10)
-        self._reader.join(10)
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:  # as on a busy machine
+            self._process.kill()
+        self._reader.join(END_S)
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         with self._process.stdout, self._process.stderr as errors:
