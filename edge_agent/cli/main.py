@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from edge_agent.cli import collect, command, evidence, passages, rehearse, search, site
 from edge_agent.cli.arguments import parser
-from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_FAILED, EX_USAGE
+from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_FAILED, EX_INTERRUPTED, EX_USAGE
 from edge_agent.core.errors import ConfigError, EdgeAgentError, UsageError, os_reason
 from edge_agent.core.languages import Lang, default_lang, in_lang
 from edge_agent.tools.ground import command as ground
@@ -47,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         reason = in_lang(os_reason(error), _lang(args))
         print(f"edge-agent {args.command}: {where}{reason}", file=sys.stderr)
         return EX_FAILED
+    except KeyboardInterrupt:
+        return EX_INTERRUPTED
 
 
 def _lang(args: argparse.Namespace) -> Lang:

@@ -304,3 +304,14 @@ def test_a_second_installation_of_the_manual_changes_nothing(tmp_path: Path) -> 
     (pages / "other.1").write_text("the page of another program")
     assert install(parser(), tmp_path) == [pages / "edge-agent-gone.1"]
     assert (pages / "other.1").exists()
+
+
+def test_a_command_that_is_stopped_with_ctrl_c_prints_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(args: argparse.Namespace) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(edge_agent.cli.main, "_run_command", interrupted)
+    assert main(["check", "edge-agent.yaml"]) == exit_codes.EX_INTERRUPTED
+    assert capsys.readouterr() == ("", "")

@@ -12,11 +12,13 @@ EX_INCOMPLETE = 3
 EX_NO_RELEASE = 4
 EX_UNAVAILABLE = 69  # as in sysexits.h
 EX_TEMPFAIL = 75  # as in sysexits.h; systemd starts the agent again
+EX_INTERRUPTED = 130  # as a shell reports SIGINT
 EX_CONFIG = 78  # as in sysexits.h; RestartPreventExitStatus of the units
 
 GENERAL: Mapping[int, str] = {
     EX_OK: "done",
     EX_FAILED: "failed; the reason is on stderr",
     EX_USAGE: "wrong usage; nothing was done",
+    EX_INTERRUPTED: "stopped with Ctrl-C",
 }
 """Exit codes of every command; a command may give 0 and 1 a narrower meaning."""
