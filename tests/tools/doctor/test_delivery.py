@@ -9,7 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from edge_agent.core.delivery import EventProgress, SelfTestReport
 from edge_agent.host.local_api import control
+from edge_agent.tools.doctor.checks.delivery import delivery_result
 from edge_agent.tools.doctor.run import DoctorEnvironment
 from tests.testbed.agent import AgentProcess, wait_until, write_config
 from tests.testbed.ingest import Ingest
@@ -44,6 +46,22 @@ def test_doctor_passes_only_while_the_centre_confirms(tmp_path: Path) -> None:
     assert judged(good) == ("delivery-confirmed", "green", False)
     assert judged(mute) == ("delivery-unconfirmed", "red", True)
     assert "the centre has not confirmed it within 1 s" in mute.line("broker/delivery").said
+
+
+@pytest.mark.parametrize(
+    ("progress", "unread", "finding"),
+    [
+        ("waiting", True, "delivery-no-subscriber"),  # it waits behind events that nobody reads
+        ("waiting", False, "delivery-unsent"),
+        ("at-broker", True, "delivery-broker"),  # somebody has subscribed meanwhile
+        ("refused", True, "delivery-refused"),
+    ],
+)
+def test_an_event_behind_others_without_a_subscriber_is_not_said_to_be_slow(
+    progress: EventProgress, unread: bool, finding: str
+) -> None:
+    report = SelfTestReport(True, False, "e/31", progress)
+    assert delivery_result(report, 15.0, confirmed=False, unread=unread).finding == finding
 
 
 class OfTomorrow(msgspec.Struct, frozen=True, tag="of-tomorrow"):

@@ -46,7 +46,8 @@ def check_delivery(
     if report.own is False:
         return [rights]
     took_s = time.monotonic() - began_mono
-    return [rights, _delivery(report, took_s, confirmed=confirmed)]
+    unread = any(each and each.code == "broker-no-subscriber" for each in status.document.heartbeat.problems)
+    return [rights, delivery_result(report, took_s, confirmed=confirmed, unread=unread)]
 
 
 def rights_result(check: str, own: bool | None, foreign: bool | None, topics: tuple[str, str]) -> CheckResult:
@@ -101,11 +102,14 @@ def _rights(report: SelfTestReport, topics: tuple[str, str], refused: int) -> Ch
     return found
 
 
-def _delivery(report: SelfTestReport, took_s: float, *, confirmed: bool) -> CheckResult:
+def delivery_result(report: SelfTestReport, took_s: float, *, confirmed: bool, unread: bool) -> CheckResult:
+    """Return the finding on the test event. ``unread``: the agent's events have no subscriber, so the test
+    event may wait behind them for up to 15 minutes."""
     figures: dict[str, Figure] = {"event": report.event or "-", "took_s": took_s}
     if report.progress == "at-broker" and not confirmed:
         return CheckResult(DELIVERY, "delivery-broker", figures)
-    return CheckResult(DELIVERY, _FINDINGS[report.progress], figures)
+    progress = "no-subscriber" if unread and report.progress == "waiting" else report.progress
+    return CheckResult(DELIVERY, _FINDINGS[progress], figures)
 
 
 _FINDINGS = {
