@@ -246,8 +246,8 @@ class PassageStore:
         delete_database(self._folder / name)
 
     def _is_steady(self) -> bool:
-        """Whether the synchronised clock has not jumped for ``STEADY_S``: a time that is wrong for minutes
-        must neither make everything too old nor end all holds."""
+        """Return whether the synchronised clock has not jumped for ``STEADY_S``. A time that is wrong for a
+        few minutes would make all rows too old and end all holds."""
         shift_ms, before_ms = self._shift_ms(), self._synced_shift_ms
         self._synced_shift_ms = shift_ms
         if before_ms is not None and abs(shift_ms - before_ms) > JUMP_MS:
@@ -293,11 +293,12 @@ def _remove_old(
     now_ms: int,
     on_hold: Sequence[int],
 ) -> None:
-    """Remove what ended more than ``days`` ago: in the order of the ids, until a step has nothing so old.
+    """Remove rows that ended more than ``days`` ago. Read them in the order of their ids, ``STEP_ROWS`` at a
+    time, and stop at the first step without such a row.
 
-    Each row counts by its own end, so a row that was written while the clock was wrong decides about no other
-    one. What has no time, or one in the future, is removed with the next row if that one is too old. A step
-    of objects that stay for long does not end the search: they have the ids of the time when they came.
+    Only a row's own end decides about it: another row may have been written while the clock was wrong. A row
+    without a time, or with a future time, is removed together with the next row if that one is too old. A
+    step with only objects that stay for long does not end the search, because their ids are old.
     """
     limit_ms, last = now_ms - days * DAY_MS, -1
     undated: list[int] = []

@@ -61,8 +61,8 @@ def test_it_is_told_once_as_missing(tmp_path: Path, hits: tuple[RuleObservation,
         assert reported(room) == []
     for _ in ("the next run", "the one after that"):
         with evidence_room(tmp_path) as room:
-            told = {"event_id": "lane-t1-1", "clip": None, "missing": LOST_CLIP, "file": None}
-            assert reported(room) == [told | {"problem": {"code": "clip-agent-ended"}}]
+            expected = {"event_id": "lane-t1-1", "clip": None, "missing": LOST_CLIP, "file": None}
+            assert reported(room) == [expected | {"problem": {"code": "clip-agent-ended"}}]
 
 
 STORED = ClipRef(
@@ -91,9 +91,9 @@ def test_one_that_was_stored_is_reported_once_by_the_next_run(tmp_path: Path, hi
         store(room)
     for _ in ("the next run", "the one after that"):
         with evidence_room(tmp_path) as room:
-            (told,) = reported(room)
-            assert (told["event_id"], told["missing"]) == ("lane-t1-1", None)
-            assert told["clip"]["sha256"] == STORED.sha256
+            (event,) = reported(room)
+            assert (event["event_id"], event["missing"]) == ("lane-t1-1", None)
+            assert event["clip"]["sha256"] == STORED.sha256
 
 
 def test_of_a_stored_one_without_its_record_it_is_told_that_it_was_not_reported(tmp_path: Path) -> None:
@@ -102,8 +102,8 @@ def test_of_a_stored_one_without_its_record_it_is_told_that_it_was_not_reported(
         store(room)
     for _ in ("the next run", "the one after that"):
         with evidence_room(tmp_path) as room:
-            (told,) = reported(room)
-            assert (told["clip"], told["missing"]) == (None, UNREPORTED_CLIP)
+            (event,) = reported(room)
+            assert (event["clip"], event["missing"]) == (None, UNREPORTED_CLIP)
 
 
 def test_nobody_awaits_a_clip_that_was_told(tmp_path: Path) -> None:

@@ -134,8 +134,8 @@ def test_a_gateway_that_ssh_loses_is_judged_by_its_heartbeats(tmp_path: Path) ->
     done = ansible_playbook(tmp_path, "-i", str(inventory), str(book))
     assert done.returncode != 0
     shown, _, recap = done.stdout.partition("PLAY RECAP")
-    told = "COULD NOT BE PUT BACK to 0.1.0: check the gateway on site"
-    assert told in " ".join(shown.split()), done.stdout + done.stderr
+    message = "COULD NOT BE PUT BACK to 0.1.0: check the gateway on site"
+    assert message in " ".join(shown.split()), done.stdout + done.stderr
     (recorded,) = calls.read_text(encoding="utf-8").splitlines()
     assert recorded.startswith(f"central rollout failed 0.2.0 --gateway {LOST} --reason={LOST}: no heartbeat")
     failed = dict(re.findall(r"^(tb-\d+) .* failed=(\d)", recap, re.M))

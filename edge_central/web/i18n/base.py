@@ -51,11 +51,11 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "refused-404": (
         "Thao tác chưa được ghi nhận: mục này không còn, hoặc đã được xử lý xong.",
-        "This was not recorded: the row no longer exists, or somebody has closed it.",
+        "This was not recorded: the entry no longer exists or is already closed.",
     ),
     "refused-409": (
         "Thao tác chưa được ghi nhận: dữ liệu vừa thay đổi.",
-        "This was not recorded: it has changed meanwhile.",
+        "This was not recorded: the data has just changed.",
     ),
     "refused-500": (
         "Chưa rõ thao tác đã được ghi nhận hay chưa. Hãy kiểm tra lại trên trang.",

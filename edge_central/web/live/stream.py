@@ -19,7 +19,7 @@ MOST_OF_ONE = 20  # maximum number of streams and waiting requests of one sessio
 MOST_OF_ACCOUNT = 40  # the same of one account in all its sessions, however often it logs in
 KEEPALIVE_S = 10.0
 """Interval of ``alive`` in a stream without messages. Proxies close a connection that is silent for a minute,
-and a page takes one without a sign for 25 s for dead (SILENT_MS in live.js)."""
+and a page treats one without a message for 25 s as lost (SILENT_MS in live.js)."""
 ALIVE = b"event: alive\ndata: {}\n\n"
 """Not a comment, which a browser hides from the page. It has no mark."""
 RETRY_MS = 2_000

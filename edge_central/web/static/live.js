@@ -10,7 +10,7 @@
   const ALARM = 17;
   const ANYWAY_MS = 30000; // "3 min" becomes "4 min"
   const LOST_MS = 5000;
-  const SILENT_MS = 25000; // the server gives a sign every 10 s: a connection without one is dead
+  const SILENT_MS = 25000; // the server sends something every 10 s: without it, the connection is lost
   const ANSWER_MS = 20000; // a request without an answer for so long has failed
   const READ_MS = 20000; // a list with data-still holds still for this long after the last movement over it
   const KINDS = ["event", "presence", "outage", "alert", "handling", "hidden", "silence", "request", "search"];

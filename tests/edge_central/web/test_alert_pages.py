@@ -121,7 +121,7 @@ def test_the_list_says_what_was_closed_until_the_next_step(
     ("lang", "gone", "over"),
     [
         ("vi", "mục này không còn, hoặc đã được xử lý xong", "dữ liệu vừa thay đổi"),
-        ("en", "the row no longer exists, or somebody has closed it", "it has changed meanwhile"),
+        ("en", "the entry no longer exists or is already closed", "the data has just changed"),
     ],
 )
 def test_a_refused_action_says_that_it_was_not_recorded(

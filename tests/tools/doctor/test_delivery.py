@@ -51,9 +51,9 @@ def test_doctor_passes_only_while_the_centre_confirms(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("progress", "unread", "finding"),
     [
-        ("waiting", True, "delivery-no-subscriber"),  # it waits behind events that nobody reads
+        ("waiting", True, "delivery-no-subscriber"),  # it waits behind events without a subscriber
         ("waiting", False, "delivery-unsent"),
-        ("at-broker", True, "delivery-broker"),  # somebody has subscribed meanwhile
+        ("at-broker", True, "delivery-broker"),  # a client has subscribed since the status was read
         ("refused", True, "delivery-refused"),
     ],
 )
