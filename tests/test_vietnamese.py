@@ -18,6 +18,7 @@ import yaml
 
 import edge_agent
 from edge_agent.cli.arguments import parser
+from edge_agent.cli.passage_words import PASSAGES, REHEARSE
 from edge_agent.config.texts.messages import CHECK
 from edge_agent.config.texts.warning_texts import WARNINGS
 from edge_agent.host.local_api.status_words import STATUS
@@ -27,11 +28,12 @@ from edge_agent.tools.cameras.setup_plan import SetupOutcome
 from edge_agent.tools.doctor.aim import command as aim
 from edge_agent.tools.doctor.words import WORDS
 from edge_agent.tools.doctor.words.paper import PAPER
+from edge_agent.tools.ground.command import WORDS as GROUND
 from edge_central.web.i18n import MODULES, fleet
 
 ROOT = Path(edge_agent.__file__).parents[1]
 TERMS = ROOT / "docs/reference/vi-terms.md"
-COMMAND_LINE = (STATUS, CAMERAS, CHECK, WARNINGS)
+COMMAND_LINE = (STATUS, CAMERAS, CHECK, WARNINGS, PASSAGES, REHEARSE, GROUND)
 VIETNAMESE = re.compile(
     "[ăâđêôơưĂÂĐÊÔƠƯ\u00c0-\u00c3\u00c8-\u00ca\u00cc\u00cd\u00d2-\u00d5\u00e0-\u00e3\u1ea0-\u1ef9]"
 )

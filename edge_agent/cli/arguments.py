@@ -213,6 +213,7 @@ def _add_reload(commands: Commands) -> None:
         "edge-agent reload",
         exit_codes=NO_AGENT,
     )
+    add_lang(reload)
     reload.add_config(DEFAULT_CONFIG)
 
 
@@ -225,6 +226,7 @@ def _add_relearn(commands: Commands) -> None:
         exit_codes=NO_AGENT,
     )
     relearn.add_value("camera", "CAMERA", "id of the camera")
+    add_lang(relearn)
     relearn.add_config(DEFAULT_CONFIG)
 
 

@@ -19,7 +19,7 @@ from edge_agent.cli import collect, command, evidence, passages, rehearse, searc
 from edge_agent.cli.arguments import parser
 from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_FAILED, EX_INTERRUPTED, EX_USAGE
 from edge_agent.core.errors import ConfigError, EdgeAgentError, UsageError, os_reason
-from edge_agent.core.languages import Lang, default_lang, in_lang
+from edge_agent.core.languages import Lang, in_lang, lang_of
 from edge_agent.tools.ground import command as ground
 
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run_command(args)
     except ConfigError as error:
-        print(error.text(_lang(args)), file=sys.stderr)
+        print(error.text(lang_of(args)), file=sys.stderr)
         return EX_CONFIG
     except EdgeAgentError as error:
         from edge_agent.core.problems import error_in
 
-        print(f"edge-agent {args.command}: {error_in(error, _lang(args))}", file=sys.stderr)
+        print(f"edge-agent {args.command}: {error_in(error, lang_of(args))}", file=sys.stderr)
         return EX_USAGE if isinstance(error, UsageError) else EX_FAILED
     except OSError as error:
         if isinstance(error, BrokenPipeError):
@@ -44,20 +44,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stderr.close()
             return 0
         where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
-        reason = in_lang(os_reason(error), _lang(args))
+        reason = in_lang(os_reason(error), lang_of(args))
         print(f"edge-agent {args.command}: {where}{reason}", file=sys.stderr)
         return EX_FAILED
     except KeyboardInterrupt:
         return EX_INTERRUPTED
 
 
-def _lang(args: argparse.Namespace) -> Lang:
-    return getattr(args, "lang", None) or default_lang(os.environ)
-
-
 def _run_command(args: argparse.Namespace) -> int:
     """Run a sub-command, importing only what it needs; return its exit code."""
-    out, lang = sys.stdout, _lang(args)
+    out, lang = sys.stdout, lang_of(args)
     match args.command:
         case "run":
             return _run_agent(args)
@@ -74,11 +70,11 @@ def _run_command(args: argparse.Namespace) -> int:
         case "reload":
             from edge_agent.host.local_api.control import run_reload
 
-            return run_reload(args.config, out, sys.stderr)
+            return run_reload(args.config, out, sys.stderr, lang)
         case "relearn":
             from edge_agent.host.local_api.control import run_relearn
 
-            return run_relearn(args.config, args.camera, out, sys.stderr)
+            return run_relearn(args.config, args.camera, out, sys.stderr, lang)
         case "schema":
             from edge_agent.wire.json_schema import run_schema
 

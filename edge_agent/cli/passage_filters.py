@@ -8,9 +8,11 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from edge_agent.cli.arguments import parse_moment
+from edge_agent.cli.passage_words import PASSAGES
 from edge_agent.core.command_line.parser import CommandParser
 from edge_agent.core.errors import UsageError
 from edge_agent.core.ground import COMPASS, SpeedClass
+from edge_agent.core.languages import both
 from edge_agent.core.model import GROUP_OF_LABEL
 
 if TYPE_CHECKING:
@@ -104,9 +106,9 @@ def parse_colour(text: str | None) -> tuple[str | None, str | None]:
 
     part, _, colour = (text or "").rpartition(":")
     if colour not in COLOURS and text is not None:
-        raise UsageError(f"--colour {colour}: the colours are {', '.join(COLOURS)}")
+        raise UsageError(both(PASSAGES, "colours-are", given=colour, known=", ".join(COLOURS)))
     if part and part not in PARTS:
-        raise UsageError(f"--colour {part}:{colour}: the parts are {', '.join(PARTS)}")
+        raise UsageError(both(PASSAGES, "parts-are", given=text, known=", ".join(PARTS)))
     return part or None, colour or None
 
 
@@ -117,7 +119,7 @@ def filter_of(args: argparse.Namespace, zone: tzinfo) -> PassageFilter:
     part, colour = parse_colour(args.colour)
     first, last = _in_zone(args.from_time, zone), _in_zone(args.to_time, zone)
     if first is not None and last is not None and last < first:
-        raise UsageError("--to is before --from")
+        raise UsageError(both(PASSAGES, "to-before-from"))
     return PassageFilter(
         from_at=first,
         to_at=last,
@@ -144,7 +146,7 @@ def _line(args: argparse.Namespace) -> PictureLine | None:
     if args.line is None:
         return None
     if args.camera is None or len(args.camera) != 1:
-        raise UsageError("--line needs one --camera: it is drawn on the picture of a camera")
+        raise UsageError(both(PASSAGES, "line-needs"))
     x1, y1, x2, y2 = args.line
     return PictureLine(args.camera[0], (x1, y1), (x2, y2))
 

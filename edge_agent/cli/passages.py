@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from edge_agent.cli.passage_filters import DIRECTIONS, add_filters_to, filter_of
+from edge_agent.cli.passage_words import PASSAGES, wire_word
 from edge_agent.core.clock import SystemClock, rfc3339
 from edge_agent.core.command_line.parser import Commands, add_command
 from edge_agent.core.delivery import SEALED_MAGIC
 from edge_agent.core.errors import UsageError
 from edge_agent.core.ground import KMH, compass_point, speed_classes
+from edge_agent.core.languages import Lang, add_lang, both, day_text, decimal, lang_of, say
 from edge_agent.core.printable import printable, printable_json
+from edge_agent.core.problems.words import COLOURS, COMPASS, LABELS, PARTS
 from edge_agent.passages.passage import GroundMotion, Light
 
 if TYPE_CHECKING:
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from edge_agent.passages.reader import PassageReader, StoredPassage
 
 MAX_LIMIT = 1_000_000
+WIDTHS: Mapping[Lang, tuple[int, int, int]] = {"en": (7, 5, 5), "vi": (10, 9, 6)}
+"""Characters of the columns for the duration, the direction and the speed."""
 
 
 def add_command_to(commands: Commands, default_config: Path) -> None:
@@ -49,6 +54,7 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
     passages.add_flag(
         "--held", "list the passages that are kept beyond their time for a case, and until when"
     )
+    add_lang(passages)
     passages.add_json()
     passages.add_config(default_config)
 
@@ -61,10 +67,10 @@ def run_passages(args: argparse.Namespace, out: TextIO) -> int:
     from edge_agent.passages.reader import PassageReader
 
     if args.pictures is not None and not (args.by and args.purpose):
-        raise UsageError("--pictures needs --by and --purpose: who opens pictures of people is recorded")
+        raise UsageError(both(PASSAGES, "pictures-need"))
     if not 1 <= args.limit <= MAX_LIMIT:
-        raise UsageError(f"--limit {args.limit}: at least 1, at most {MAX_LIMIT}")
-    settings = config.load(args.config, no_secrets=True)
+        raise UsageError(both(PASSAGES, "limit-range", given=args.limit, most=MAX_LIMIT))
+    lang, settings = lang_of(args), config.load(args.config, no_secrets=True)
     zone = settings.gateway.timezone
     reader = PassageReader(settings.state_dir)
     pictures: dict[str, bytes] = {}
@@ -72,7 +78,8 @@ def run_passages(args: argparse.Namespace, out: TextIO) -> int:
         with as_agent(settings.state_dir):
             holds = PassageHolds(settings.state_dir).read()
             stored = {each.id: each for each in reader.of_ids([hold.passage for hold in holds])}
-        out.writelines(f"{line}\n" for line in _hold_lines(holds, stored, zone, as_json=args.json))
+        lines = _holds_as_json(holds, stored, zone) if args.json else _hold_lines(holds, stored, zone, lang)
+        out.writelines(f"{line}\n" for line in lines)
         return 0
     with as_agent(settings.state_dir):
         found = list(itertools.islice(reader.find(filter_of(args, zone)), args.limit))
@@ -89,36 +96,43 @@ def run_passages(args: argparse.Namespace, out: TextIO) -> int:
     if args.json:
         out.writelines(f"{printable_json(_as_json(each))}\n" for each in found)
     else:
-        out.writelines(f"{line}\n" for line in _table(found, zone))
-        out.writelines(f"{line}\n" for line in _hints(args, found, settings.cameras))
+        out.writelines(f"{line}\n" for line in _table(found, zone, lang))
+        out.writelines(f"{line}\n" for line in _hints(args, found, settings.cameras, lang))
     if args.pictures is not None:
         args.pictures.mkdir(parents=True, exist_ok=True)
         for name, content in pictures.items():
             (args.pictures / name).write_bytes(content)
-        out.write(f"{args.pictures}: {len(pictures)} pictures\n")
+        out.write(say(PASSAGES, "pictures", lang, folder=args.pictures, count=len(pictures)) + "\n")
     return 0
 
 
-def _hold_lines(
-    holds: Sequence[PassageHold], stored: Mapping[int, StoredPassage], zone: tzinfo, *, as_json: bool
+def _holds_as_json(
+    holds: Sequence[PassageHold], stored: Mapping[int, StoredPassage], zone: tzinfo
 ) -> Iterator[str]:
-    """Return a line for each hold. The passage of a hold may be missing if the file of rows was lost
-    since."""
+    """Yield an object for each hold. Its passage may be missing if the file of rows was lost since."""
     for hold in holds:
-        until = datetime.fromtimestamp(hold.until_ms / 1000, zone)
         passage = stored.get(hold.passage)
-        if as_json:
-            facts = {"id": hold.passage} if passage is None else _as_json(passage)
-            more = {"until": rfc3339(until), "case": hold.case, "picture_bytes": hold.bytes}
-            yield printable_json(facts | {"hold": more})
-            continue
-        what = "not stored any more"
+        facts = {"id": hold.passage} if passage is None else _as_json(passage)
+        until = rfc3339(datetime.fromtimestamp(hold.until_ms / 1000, zone))
+        yield printable_json(
+            facts | {"hold": {"until": until, "case": hold.case, "picture_bytes": hold.bytes}}
+        )
+
+
+def _hold_lines(
+    holds: Sequence[PassageHold], stored: Mapping[int, StoredPassage], zone: tzinfo, lang: Lang
+) -> Iterator[str]:
+    """Yield a line for each hold."""
+    for hold in holds:
+        until = say(PASSAGES, "until", lang, time=_moment(hold.until_ms / 1000, zone, lang)[:-3])
+        passage, what = stored.get(hold.passage), say(PASSAGES, "not-stored", lang)
         if passage is not None:
-            began = passage.started_at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
-            what = f"{began}  {printable(passage.camera):12} {passage.group or 'unknown'}"
-        yield f"{hold.passage:8}  until {until:%Y-%m-%d %H:%M}  {what}  case {printable(hold.case)}"
-    if not holds and not as_json:
-        yield "no passage is kept beyond its time"
+            began = _moment(passage.started_at.timestamp(), zone, lang)
+            what = f"{began}  {printable(passage.camera):12} {_name(passage.group, lang)}"
+        case = say(PASSAGES, "case", lang, case=printable(hold.case))
+        yield f"{hold.passage:12}  {until}  {what}  {case}"
+    if not holds:
+        yield say(PASSAGES, "no-hold", lang)
 
 
 def _pictures(reader: PassageReader, found: Sequence[StoredPassage]) -> dict[str, bytes]:
@@ -132,61 +146,81 @@ def _pictures(reader: PassageReader, found: Sequence[StoredPassage]) -> dict[str
     return pictures
 
 
-def _table(found: Sequence[StoredPassage], zone: tzinfo) -> Iterator[str]:
+def _table(found: Sequence[StoredPassage], zone: tzinfo, lang: Lang) -> Iterator[str]:
     if not found:
-        yield "no such passage is stored here"
+        yield say(PASSAGES, "none", lang)
         return
     on_ground = any(each.detail.ground is not None for each in found)
+    head = {name: say(PASSAGES, name, lang) for name in ("time", "for", "what", "to", "speed", "remarks")}
     km_h = f"{'km/h':>8} {'':2}  " if on_ground else ""
-    yield f"{'time':19}  {'for':>7}  {'camera':12} {'what':12} {'to':5} {'speed':>5}  {km_h}colours, reports"
+    wide, to, fast = WIDTHS[lang]
+    yield (
+        f"{head['time']:19}  {head['for']:>{wide}}  {'camera':12} {head['what']:12} {head['to']:{to}} "
+        f"{head['speed']:>{fast}}  {km_h}{head['remarks']}"
+    )
     for passage in found:
-        began = passage.started_at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
-        mark = "" if passage.clock else " (clock not synchronised)"
-        what = passage.detail.label or passage.group or "unknown"
+        mark = "" if passage.clock else f" ({say(PASSAGES, 'not-synced', lang)})"
+        began = _moment(passage.started_at.timestamp(), zone, lang)
+        seconds = say(PASSAGES, "seconds", lang, seconds=passage.duration_s)
+        what = _name(passage.detail.label or passage.group, lang)
         yield (
-            f"{began}  {passage.duration_s:6.0f}s  {printable(passage.camera):12} {what:12} "
-            f"{_direction(passage.direction_deg):5} {passage.speed:5.1f}  "
-            f"{_km_h(passage.detail.ground) if on_ground else ''}{_remarks(passage)}{mark}"
+            f"{began}  {seconds:>{wide}}  {printable(passage.camera):12} {what:12} "
+            f"{_direction(passage.direction_deg, lang):{to}} {decimal(passage.speed, lang, 1):>{fast}}  "
+            f"{_km_h(passage.detail.ground, lang) if on_ground else ''}{_remarks(passage, lang)}{mark}"
         )
 
 
 def _hints(
-    args: argparse.Namespace, found: Sequence[StoredPassage], cameras: Sequence[Camera]
+    args: argparse.Namespace, found: Sequence[StoredPassage], cameras: Sequence[Camera], lang: Lang
 ) -> Iterator[str]:
     """Yield hints why rows may be missing. A removed camera may still have rows, so naming it is no error."""
     if found and len(found) == args.limit:
-        yield f"there may be older ones: these are the newest {args.limit} (--limit)"
+        yield say(PASSAGES, "limit", lang, limit=str(args.limit))
     known = [each.id for each in cameras]
     for camera in args.camera or ():
         if camera not in known and not any(each.camera == camera for each in found):
-            yield f"the configuration has no camera {printable(camera)}; it has: {', '.join(known)}"
+            yield say(PASSAGES, "no-camera", lang, camera=printable(camera), known=", ".join(known))
     if not found and (args.speed or args.heading) and not any(each.ground for each in cameras):
-        yield "no camera has a ground plane, which --speed and --heading need (docs/guide/ground.md)"
+        yield say(PASSAGES, "no-ground", lang)
     if not found and not (args.from_time or args.to_time or args.camera):
-        yield "the agent stores an object when it has left the picture, at most a minute later"
+        yield say(PASSAGES, "stored-later", lang)
 
 
-def _direction(degrees: int | None) -> str:
+def _moment(seconds: float, zone: tzinfo, lang: Lang) -> str:
+    """Return ``2026-11-24 18:59:30``, in Vietnamese ``24/11/2026 18:59:30``. ``seconds``: of Unix time."""
+    at = datetime.fromtimestamp(seconds, zone)
+    return f"{day_text(at.date(), lang)} {at:%H:%M:%S}"
+
+
+def _name(label: str | None, lang: Lang) -> str:
+    return say(PASSAGES, "unknown", lang) if label is None else wire_word(LABELS, label, lang)
+
+
+def _direction(degrees: int | None, lang: Lang) -> str:
     if degrees is None:
         return "-"
-    return min(DIRECTIONS, key=lambda name: abs((DIRECTIONS[name] - degrees + 180) % 360 - 180))
+    nearest = min(DIRECTIONS, key=lambda name: abs((DIRECTIONS[name] - degrees + 180) % 360 - 180))
+    return say(PASSAGES, f"direction-{nearest}", lang)
 
 
-def _km_h(ground: GroundMotion | None) -> str:
+def _km_h(ground: GroundMotion | None, lang: Lang) -> str:
     """Return the speed and direction, such as ``40±3 NE``, as wide as the column."""
     if ground is None:
         return f"{'-':>8} {'':2}  "
     heading = "" if ground.heading_deg is None else compass_point(ground.heading_deg)
-    return f"{f'{KMH * ground.speed_m_s:.0f}±{ceil(KMH * ground.error_m_s)}':>8} {heading:2}  "
+    speed = f"{KMH * ground.speed_m_s:.0f}±{ceil(KMH * ground.error_m_s)}"
+    return f"{speed:>8} {wire_word(COMPASS, heading, lang):2}  "
 
 
-def _remarks(passage: StoredPassage) -> str:
-    parts = [
-        f"{part.part} {'/'.join(share.colour for share in part.colours)}" for part in passage.detail.colours
-    ]
-    light = [] if passage.detail.light is Light.DAY else [f"({passage.detail.light})"]
-    reports = [f"reported by {printable(report.rule)}" for report in passage.detail.reports]
-    return ", ".join([*parts, *light, *reports])
+def _remarks(passage: StoredPassage, lang: Lang) -> str:
+    parts = []
+    for part in passage.detail.colours:
+        colours = "/".join(wire_word(COLOURS, share.colour, lang) for share in part.colours)
+        parts.append(f"{wire_word(PARTS, part.part, lang)} {colours}")
+    light = passage.detail.light
+    dim = [] if light is Light.DAY else [f"({say(PASSAGES, f'light-{light}', lang)})"]
+    rules = [printable(report.rule) for report in passage.detail.reports]
+    return ", ".join([*parts, *dim, *(say(PASSAGES, "report", lang, rule=rule) for rule in rules)])
 
 
 def _as_json(passage: StoredPassage) -> dict[str, object]:

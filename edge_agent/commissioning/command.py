@@ -37,7 +37,7 @@ from edge_agent.config.board import read_board
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.command_line.exit_codes import EX_OK, EX_TEMPFAIL
 from edge_agent.core.errors import UsageError
-from edge_agent.core.languages import Bilingual, Lang, default_lang
+from edge_agent.core.languages import Bilingual, Lang, lang_of
 from edge_agent.host.health.clock_sync import ClockState, read_clock_state, read_kernel_sync
 from edge_agent.host.system.addresses import own_addresses
 from edge_agent.host.system.network_settings import RootNetwork
@@ -57,7 +57,7 @@ def run_commission(args: argparse.Namespace, out: TextIO) -> int:
     """Do what the arguments say. Return 0 when the steps were done, 1 when the examination found something
     red. Raises CommissioningError and EdgeAgentError."""
     use_one_opencv_thread()
-    lang: Lang = args.lang or default_lang(os.environ)
+    lang = lang_of(args)
     paths = CommissioningPaths.below(args.sysroot)
     given = _GivenFiles(args)
     if args.withdrawal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import string
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,11 @@ def default_lang(environ: Mapping[str, str]) -> Lang:
     """Return the language of the shell's locale (POSIX: LC_ALL, LC_MESSAGES, LANG)."""
     named = next((environ[key] for key in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(key)), "")
     return "vi" if named.lower().startswith("vi") else "en"
+
+
+def lang_of(args: argparse.Namespace) -> Lang:
+    """Return the language of ``--lang``; without that option, the language of the shell."""
+    return getattr(args, "lang", None) or default_lang(os.environ)
 
 
 def add_lang(parser: argparse.ArgumentParser) -> None:

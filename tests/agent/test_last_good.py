@@ -33,6 +33,10 @@ def test_after_a_bad_edit_and_a_power_cut_the_cameras_are_still_watched(tmp_path
         refused = run_command("reload", config)
         assert refused.returncode == 78
         assert "nothing was changed" in refused.stderr
+        refused = run_command("reload", config, "--lang", "vi")
+        first_line, mistake = refused.stderr.splitlines()[:2]
+        assert first_line.startswith("chưa thay đổi gì, vẫn dùng cấu hình có từ ")
+        assert "id: phải là mã" in mistake
         config.write_text(good)
         hang_up(agent)
         agent.wait_for_status(lambda beat: not complaints(beat), "all well")
@@ -75,3 +79,4 @@ def test_a_refusal_shows_in_the_health_of_an_agent_wherever_its_state_directory_
     nobody = run_command("reload", config)
     assert nobody.returncode == 78
     assert "no running agent was found" in nobody.stderr
+    assert "không thấy phần mềm đang chạy" in run_command("reload", config, "--lang", "vi").stderr

@@ -81,6 +81,11 @@ def test_another_file_is_not_what_this_agent_runs_with(tmp_path: Path) -> None:
         assert done.returncode == 1
         assert f"this agent runs with {config}, not with {other}; nothing was read" in done.stderr
         assert run_command("reload", config).returncode == 0
+        assert run_command("reload", config, "--lang", "vi").stdout == (
+            "dt-001: đã đọc lại cấu hình, không có thay đổi\n"
+        )
+        unknown = run_command("relearn", "cam-9", config, "--lang", "vi").stderr
+        assert unknown.startswith("dt-001: không có camera cam-9")
 
 
 def test_what_waits_for_a_restart_is_named_until_then(tmp_path: Path) -> None:

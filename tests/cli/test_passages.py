@@ -48,6 +48,18 @@ def test_the_table_says_when_what_whither_and_in_which_colours(config: Path) -> 
     assert "red" not in newest.replace("infrared", "")
 
 
+def test_the_table_is_printed_in_vietnamese(config: Path) -> None:
+    code, out, _ = run(str(config), "--lang", "vi")
+    assert code == 0
+    head, newest, car, first = out.splitlines()
+    assert head.split("  ")[0] == "thời gian"
+    assert first.startswith("24/11/2026 18:59:30")
+    for word in ("cam-1", "người", "sang phải", "thân trên đỏ", "thân dưới đen/xám", "quy tắc gate đã báo"):
+        assert word in first
+    assert " ô tô con " in car
+    assert "(hồng ngoại)" in newest
+
+
 def test_filters_narrow_the_list(config: Path) -> None:
     _, out, _ = run(str(config), "--group", "person", "--colour", "upper:red", "--json")
     (only,) = [json.loads(line) for line in out.splitlines()]
@@ -91,6 +103,9 @@ def test_what_is_kept_for_a_case_is_listed(config: Path, tmp_path: Path) -> None
     (line,) = out.splitlines()
     for expected in (str(car["id"]), "until 2027-01-15 15:00", "cam-1", "vehicle", "case 7/2026"):
         assert expected in line
+    _, out, _ = run(str(config), "--held", "--lang", "vi")
+    assert "giữ đến 15/01/2027 15:00  " in out
+    assert out.endswith(" ô tô  vụ việc 7/2026\n")
     _, out, _ = run(str(config), "--held", "--json")
     (kept,) = [json.loads(line) for line in out.splitlines()]
     assert kept["hold"]["case"] == "7/2026"
@@ -122,8 +137,10 @@ def test_a_speed_class_without_a_ground_plane_says_why_nothing_is_found(config: 
 
 
 def test_a_time_that_ends_before_it_begins_is_wrong_usage(config: Path) -> None:
-    code, _, err = run(str(config), "--from", "2026-11-25", "--to", "2026-11-24")
+    times = ("--from", "2026-11-25", "--to", "2026-11-24")
+    code, _, err = run(str(config), *times)
     assert (code, "--to is before --from" in err) == (EX_USAGE, True)
+    assert run(str(config), *times, "--lang", "vi")[2] == "edge-agent passages: --to sớm hơn --from\n"
 
 
 def test_a_damaged_file_is_named(config: Path, tmp_path: Path) -> None:
@@ -160,6 +177,7 @@ def test_speeds_are_shown_with_their_error(fast: Path) -> None:
     assert "km/h" in head
     assert sorted(line.split("0.7 ")[1].split()[0] for line in lines) == ["-", "40±3", "5±1"]
     assert any("40±3 NE" in line for line in lines)
+    assert "40±3 ĐB" in run(str(fast), "--lang", "vi")[1]
     _, out, _ = run(str(fast), "--speed", "moderate", "--heading", "E", "--json")
     (only,) = [json.loads(line) for line in out.splitlines()]
     assert only["track"] == "cam-1-k3-1"

@@ -341,6 +341,18 @@ AGENT: Sentences = {
         "the agent is stopping or busy: ask again",
         "phần mềm đang dừng hoặc đang bận: hãy yêu cầu lại",
     ),
+    "reload-no-agent": (
+        "nothing was changed; no running agent was found",
+        "chưa thay đổi gì; không thấy phần mềm đang chạy",
+    ),
+    "request-not-understood": (
+        "the agent does not understand the request: {error}",
+        "phần mềm không đọc được yêu cầu: {error}",
+    ),
+    "request-failed": (
+        "the agent failed to do it: {error}",
+        "phần mềm không thực hiện được: {error}",
+    ),
 }
 
 OPERATORS: Sentences = {**RULES, **CAMERAS, **COLLECTIONS, **GATEWAY, **CONFIGURATIONS, **AGENT}

@@ -40,6 +40,23 @@ LABELS = {
     "vehicle": "ô tô",
     "something": "vật chưa rõ",
 }
+COLOURS = {
+    "black": "đen",
+    "white": "trắng",
+    "grey": "xám",
+    "red": "đỏ",
+    "green": "xanh lá",
+    "blue": "xanh dương",
+    "yellow": "vàng",
+    "orange": "cam",
+    "brown": "nâu",
+    "pink": "hồng",
+    "purple": "tím",
+}
+PARTS = {"upper": "thân trên", "lower": "thân dưới", "body": "thân xe"}
+"""Parts of a person or a vehicle that have colours."""
+COMPASS = {"N": "B", "NE": "ĐB", "E": "Đ", "SE": "ĐN", "S": "N", "SW": "TN", "W": "T", "NW": "TB"}
+"""Abbreviations of the eight main directions: N stands for north in English and for nam, south, here."""
 SYSTEM = {os.strerror(number): text for number, text in OS_REASONS.items()} | {
     # Errors of getaddrinfo, netdb.h.
     "Name or service not known": "tên này không có trong DNS",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from edge_agent import config
 from edge_agent.config import last_good
@@ -22,6 +22,8 @@ from edge_agent.config.model.settings import Settings
 from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_FAILED, EX_NOT_RUNNING, EX_OK
 from edge_agent.core.delivery import SelfTestReport
 from edge_agent.core.errors import ConfigError
+from edge_agent.core.languages import Lang
+from edge_agent.core.problems import CATALOGUE, CodedProblem, problem_of, problem_text, text_in
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.host.local_api.local_socket import (
     ANSWER_TIMEOUT_S,
@@ -72,6 +74,10 @@ class ControlReply(Struct, frozen=True):
     code: int | None
     text: str
     self_test: SelfTestReport | None = None
+    problem: CodedProblem | None = None  # the code of ``text``, for a client that prints Vietnamese
+
+    def text_in(self, lang: Lang) -> str:
+        return (CATALOGUE.say(self.problem, lang) if self.problem else None) or self.text
 
 
 class ControlServer(LocalServer):
@@ -87,20 +93,21 @@ class ControlServer(LocalServer):
     def serve(self, client: socket.socket) -> None:
         answer = self._answer_to(_request_of(client))
         client.settimeout(ANSWER_TIMEOUT_S)
-        client.sendall(encode_json(answer))
+        client.sendall(encode_json(structs.replace(answer, problem=problem_of(answer.text))))
 
     def _answer_to(self, text: bytes) -> ControlReply:
         try:
             request = msgspec.json.decode(text, type=ControlRequest)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return ControlReply(EX_FAILED, f"the agent does not understand the request: {error}")
+            return ControlReply(EX_FAILED, problem_text("request-not-understood", error=str(error)))
         if request.gateway not in (None, self._gateway):
             return ControlReply(None, f"the agent of {self._gateway} listens here")
         try:
             return self._handle(request)
         except Exception as error:  # the top of this thread's loop: the thread continues with the next client
             log.exception("control: a request failed")
-            return ControlReply(EX_FAILED, f"the agent failed to do it: {type(error).__name__}: {error}")
+            why = f"{type(error).__name__}: {error}"
+            return ControlReply(EX_FAILED, problem_text("request-failed", error=why))
 
 
 def _request_of(client: socket.socket) -> bytes:
@@ -115,7 +122,7 @@ def _request_of(client: socket.socket) -> bytes:
     return text
 
 
-def run_reload(path: Path, stdout: TextIO, stderr: TextIO) -> int:
+def run_reload(path: Path, stdout: TextIO, stderr: TextIO, lang: Lang = "en") -> int:
     """Have the agent of this configuration read it again, and print the result.
 
     Returns the exit code: 0; 1 without a usable answer; 3 if no agent runs; 78 if the file must be fixed.
@@ -123,11 +130,11 @@ def run_reload(path: Path, stdout: TextIO, stderr: TextIO) -> int:
     try:
         settings = config.load(path, no_secrets=True)
     except ConfigError as error:
-        return _reload_refused(path, error, stderr)
-    return _run(settings, ReloadRequest(settings.gateway.id, str(path.resolve())), stdout, stderr)
+        return _reload_refused(path, error, stderr, lang)
+    return _run(settings, ReloadRequest(settings.gateway.id, str(path.resolve())), stdout, stderr, lang)
 
 
-def _reload_refused(path: Path, error: ConfigError, stderr: TextIO) -> int:
+def _reload_refused(path: Path, error: ConfigError, stderr: TextIO, lang: Lang) -> int:
     """Send the request despite mistakes in the file, so that health reports them. Returns the exit code."""
     found = last_good.find(path, no_secrets=True)
     folders = last_good.state_dirs(path) if found is None else [found.settings.state_dir]
@@ -136,17 +143,29 @@ def _reload_refused(path: Path, error: ConfigError, stderr: TextIO) -> int:
     gateway = None if found is None else found.settings.gateway.id
     answer = _ask(list(dict.fromkeys(places)), ReloadRequest(gateway, str(path.resolve())))
     if isinstance(answer, ControlReply) and answer.code == EX_CONFIG:
-        print(answer.text, file=stderr)
+        print(_with_mistakes(answer, error, lang).text_in(lang), file=stderr)
     else:
-        note = "nothing was changed; no running agent was found to tell of it"
-        print(*error.problems or [error], note, sep="\n", file=stderr)
+        note = answer.text if isinstance(answer, UnusableAnswer) else problem_text("reload-no-agent")
+        print(*_mistakes(error, lang), text_in(note, lang), sep="\n", file=stderr)
     return EX_CONFIG
 
 
-def run_relearn(path: Path, camera: str, stdout: TextIO, stderr: TextIO) -> int:
+def _mistakes(error: ConfigError, lang: Lang) -> list[str]:
+    return [problem.text(lang) for problem in error.problems] or [error.text(lang)]
+
+
+def _with_mistakes(reply: ControlReply, error: ConfigError, lang: Lang) -> ControlReply:
+    """Return the agent's reply, which has the mistakes in English, with the mistakes in that language."""
+    if reply.problem is None:
+        return reply
+    params = reply.problem.params | {"mistakes": list[str | CodedProblem](_mistakes(error, lang))}
+    return structs.replace(reply, problem=CodedProblem(reply.problem.code, params))
+
+
+def run_relearn(path: Path, camera: str, stdout: TextIO, stderr: TextIO, lang: Lang = "en") -> int:
     """Have this configuration's agent learn a camera's view again. Exit codes: as of ``run_reload``."""
     settings = last_good.read_or_find(path)
-    return _run(settings, RelearnRequest(settings.gateway.id, camera), stdout, stderr)
+    return _run(settings, RelearnRequest(settings.gateway.id, camera), stdout, stderr, lang)
 
 
 def ask_self_test(settings: Settings, test_id: str) -> SelfTestReport | str | None:
@@ -158,17 +177,17 @@ def ask_self_test(settings: Settings, test_id: str) -> SelfTestReport | str | No
     return None if answer is None else answer.text
 
 
-def _run(settings: Settings, request: ControlRequest, stdout: TextIO, stderr: TextIO) -> int:
+def _run(settings: Settings, request: ControlRequest, stdout: TextIO, stderr: TextIO, lang: Lang) -> int:
     gateway = settings.gateway.id
     places = places_to_ask(settings.state_dir, name=CONTROL_SOCKET)
     answer = _ask(places, request)
     if isinstance(answer, ControlReply) and answer.code is not None:
-        print(f"{gateway}: {answer.text}", file=stdout if answer.code == EX_OK else stderr)
+        print(f"{gateway}: {answer.text_in(lang)}", file=stdout if answer.code == EX_OK else stderr)
         return answer.code
     if isinstance(answer, UnusableAnswer):
-        print(f"{gateway}: {answer.text}", file=stderr)
+        print(f"{gateway}: {text_in(answer.text, lang)}", file=stderr)
         return EX_FAILED
-    print(nothing_runs(gateway, places), file=stderr)
+    print(nothing_runs(gateway, places, lang), file=stderr)
     return EX_NOT_RUNNING
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
-import os
 import socket
 import sys
 import threading
@@ -20,7 +19,7 @@ from typing import TextIO
 from edge_agent.config.model.addresses import host_of
 from edge_agent.config.pushed import effective
 from edge_agent.core.clock import SystemClock
-from edge_agent.core.languages import Lang, default_lang, named, say
+from edge_agent.core.languages import Lang, lang_of, named, say
 from edge_agent.core.problems import text_in
 from edge_agent.core.secrets import masked
 from edge_agent.host.health.clock_sync import read_kernel_sync
@@ -113,7 +112,7 @@ def gives_time(address: str, port: int = NTP_PORT) -> bool:
 
 
 def run_configure(args: argparse.Namespace, out: TextIO) -> int:
-    lang = args.lang or default_lang(os.environ)
+    lang = lang_of(args)
     own_login = login_of(args, lang)
     settings = effective(args.config, no_secrets=own_login is not None)
     camera = next((each for each in settings.cameras if each.id == args.camera), None)

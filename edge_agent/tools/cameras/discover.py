@@ -6,7 +6,6 @@ It also reads from the configuration which cameras are in it already.
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
@@ -20,7 +19,7 @@ from edge_agent.config.fields import tree
 from edge_agent.config.loader import merged_tree
 from edge_agent.config.model.addresses import host_of
 from edge_agent.core.clock import SystemClock, rfc3339
-from edge_agent.core.languages import Lang, default_lang, named, say
+from edge_agent.core.languages import Lang, lang_of, named, say
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.core.secrets import Credentials
 from edge_agent.host.system.process import as_agent, become_agent
@@ -79,7 +78,7 @@ def _same(name: str, file: Path) -> bool:
 
 
 def run_discover(args: argparse.Namespace, out: TextIO) -> int:
-    lang = args.lang or default_lang(os.environ)
+    lang = lang_of(args)
     where = Search(parse_subnet(args.subnet) if args.subnet else None)
     login = login_of(args, lang)
     known = ConfiguredCameras.read(args.config)

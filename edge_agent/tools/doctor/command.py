@@ -16,7 +16,7 @@ from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import effective
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK, EX_USAGE
 from edge_agent.core.errors import ConfigError, EdgeAgentError, UsageError
-from edge_agent.core.languages import Bilingual, Lang, default_lang, ward_text
+from edge_agent.core.languages import Bilingual, Lang, lang_of, ward_text
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.host.system.process import become_agent
 from edge_agent.tools.doctor import run
@@ -45,7 +45,7 @@ def run_doctor(args: argparse.Namespace, out: TextIO, environment: DoctorEnviron
 
     use_one_opencv_thread()
     environment = environment or DoctorEnvironment()
-    lang: Lang = args.lang or default_lang(os.environ)
+    lang = lang_of(args)
     if args.findings is not None:
         return _report_of_findings(args)
     settings, unread = load(args.config)
@@ -122,7 +122,7 @@ def _write_report(summary: Doctor, args: argparse.Namespace, report: ResultFile,
     from edge_agent.tools.doctor.paper import make_report
     from edge_agent.tools.doctor.report import store_report
 
-    page = make_report(summary, args.lang or default_lang(os.environ), args.also)
+    page = make_report(summary, lang_of(args), args.also)
     report.write(page)
     store_report(state_dir, summary, page)
 

@@ -14,6 +14,7 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
 from edge_agent.core.errors import UsageError
 from edge_agent.core.ground import GroundPlane, doubt_of_marks, fault_of_marks, rectangle
+from edge_agent.core.languages import Lang, Sentences, add_lang, both, in_lang, lang_of, say
 
 if TYPE_CHECKING:
     from edge_agent.config.model.settings import Camera, Settings
@@ -23,6 +24,40 @@ if TYPE_CHECKING:
 DAYS = 7
 RULERS = {"person": "persons", "rider": "riders", "across": "motorcycles from their side"}
 """Words for ``RulerKind``."""
+WORDS: Sentences = {
+    "written": (
+        "{file}: a line each {spacing:g} m, each fifth yellow with its metres from mark 1",
+        "{file}: các đường kẻ cách nhau {spacing:g} m; cứ năm đường có một đường vàng, ghi "
+        "số mét tính từ mốc 1",
+    ),
+    "seen": (
+        "By these marks the camera hangs {height:.1f} m above the road, looks {tilt:.0f} degrees down, and "
+        "sees {view:.0f} degrees wide.",
+        "Theo bốn mốc này, camera cao {height:.1f} m so với mặt đường, chúc xuống {tilt:.0f} độ, góc nhìn "
+        "rộng {view:.0f} độ.",
+    ),
+    "unlikely": (
+        "No camera without distortion sees the marks like this: check their order and lengths.",
+        "Không ống kính không méo nào cho hình bốn mốc như vậy: hãy kiểm tra thứ tự các mốc và các độ dài.",
+    ),
+    "compare": (
+        "Compare: height of the pole, data sheet of the lens, and the lines with things of known size.",
+        "Hãy so với chiều cao của cột và tài liệu của ống kính; so các đường kẻ với vật đã biết kích thước.",
+    ),
+    "no-camera": (
+        "{camera}: no such camera in the configuration; there are: {known}",
+        "{camera}: cấu hình không có camera này; các camera hiện có: {known}",
+    ),
+    "known-none": ("none", "không có camera nào"),
+    "not-measured": (
+        "{camera} has no ground plane; docs/guide/ground.md says how to measure one",
+        "{camera}: chưa đo mặt đường; cách đo: docs/guide/ground.md",
+    ),
+    "no-password": (
+        "{camera}: its password cannot be read: {why}; type the command with sudo",
+        "{camera}: không đọc được mật khẩu: {why}; hãy chạy lệnh với sudo",
+    ),
+}
 SPACING_M = 1.0
 MIN_SPACING_M, MAX_DAYS = 0.1, 100_000.0
 
@@ -41,6 +76,7 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
     show.add_value(
         "--spacing", "METRES", "distance between two lines, in metres", type=_spacing, default=SPACING_M
     )
+    add_lang(show)
     show.add_config(default_config)
     guess = add_command(
         actions,
@@ -124,43 +160,39 @@ def run_ground(args: argparse.Namespace, out: TextIO) -> int:
     settings, unread = load(args.config)
     camera = next((each for each in settings.cameras if each.id == args.camera), None)
     if camera is None:
-        known = ", ".join(each.id for each in settings.cameras) or "none"
-        raise UsageError(f"{args.camera}: no such camera in the configuration; there are: {known}")
+        known = ", ".join(each.id for each in settings.cameras) or both(WORDS, "known-none")
+        raise UsageError(both(WORDS, "no-camera", camera=args.camera, known=known))
     if args.action == "show":
-        return _show(args, settings, camera, unread, out)
+        out.writelines(f"{line}\n" for line in _show(args, settings, camera, unread, lang_of(args)))
+        return 0
     return _estimate(args, settings, camera, unread, out)
 
 
 def _show(
-    args: argparse.Namespace, settings: Settings, camera: Camera, unread: str | None, out: TextIO
-) -> int:
+    args: argparse.Namespace, settings: Settings, camera: Camera, unread: str | None, lang: Lang
+) -> Iterator[str]:
+    """Write the picture with the grid, and yield what can be read from the marks."""
     from edge_agent.evidence.jpeg import encode_at
     from edge_agent.tools.ground.grid import draw_grid, draw_north
     from edge_agent.tools.ground.pinhole import camera_of
 
     ground = camera.ground
     if ground is None:
-        raise UsageError(f"{camera.id} has no ground plane; docs/guide/ground.md says how to measure one")
+        raise UsageError(both(WORDS, "not-measured", camera=camera.id))
     picture = _picture(args, settings, camera, unread)
     plane = GroundPlane(ground.points, ground.metres, ground.bearing_deg)
     drawn = draw_grid(picture, plane, ground.points, args.spacing)
     draw_north(drawn, plane, ground.metres[1])
     args.out.write_bytes(encode_at(drawn, 85))
-    out.write(f"{args.out}: a line each {args.spacing:g} m, each fifth yellow with its metres from mark 1\n")
+    yield say(WORDS, "written", lang, file=args.out, spacing=args.spacing)
     seen = camera_of(plane, picture.shape[0] / picture.shape[1])
     if seen is not None:
-        out.write(
-            f"By these marks the camera hangs {seen.height_m:.1f} m above the road, looks "
-            f"{seen.tilt_deg:.0f} degrees down, and sees {seen.view_deg:.0f} degrees wide.\n"
-        )
+        yield say(WORDS, "seen", lang, height=seen.height_m, tilt=seen.tilt_deg, view=seen.view_deg)
     if seen is None or not seen.fits:
-        out.write("No camera without distortion sees the marks like this: check their order and lengths.\n")
-    doubt = doubt_of_marks(ground.points, ground.metres)
-    out.write(f"{doubt}\n" if doubt else "")
-    out.write(
-        "Compare: height of the pole, data sheet of the lens, and the lines with things of known size.\n"
-    )
-    return 0
+        yield say(WORDS, "unlikely", lang)
+    if doubt := doubt_of_marks(ground.points, ground.metres):
+        yield in_lang(doubt, lang)
+    yield say(WORDS, "compare", lang)
 
 
 def _estimate(
@@ -229,7 +261,7 @@ def _picture(args: argparse.Namespace, settings: Settings, camera: Camera, unrea
     if args.picture is not None:
         return read_picture(args.picture)
     if camera.credentials is not None and not camera.credentials.password.reveal():
-        raise UsageError(f"{camera.id}: its password cannot be read: {unread}; type the command with sudo")
+        raise UsageError(both(WORDS, "no-password", camera=camera.id, why=unread))
     clock = SystemClock()
     logins = LimitedLogins(settings.state_dir, clock, settings.gateway.timezone)
     with as_agent(settings.state_dir):

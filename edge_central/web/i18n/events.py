@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from edge_agent.core.problems.words import LABELS
+
 WORDS: dict[str, tuple[str, str]] = {
     "events": ("Sự kiện", "Events"),
     "event": ("Sự kiện", "Event"),
@@ -108,14 +110,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "end-replaced": ("bị thay bằng lệnh khác", "replaced"),
     "end-renewed": ("đã gia hạn", "renewed"),
     "end-relearned": ("học lại góc nhìn", "the view was learned again"),
-    "label-person": ("người", "person"),
-    "label-bicycle": ("xe đạp", "bicycle"),
-    "label-motorcycle": ("xe máy", "motorcycle"),
-    "label-car": ("ô tô con", "car"),
-    "label-bus": ("xe khách", "bus"),
-    "label-truck": ("xe tải", "truck"),
-    "label-two-wheeler": ("xe hai bánh", "two-wheeler"),
-    "label-vehicle": ("ô tô", "vehicle"),
+    **{f"label-{word}": (vietnamese, word) for word, vietnamese in LABELS.items()},
     "what-happened": ("Diễn biến", "What happened"),
     "snapshot": ("Ảnh", "Snapshot"),
     "snapshot-alt": (

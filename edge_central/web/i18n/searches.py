@@ -5,6 +5,8 @@ Colours are hints: no text says that an object *is* red, or that two passages sh
 
 from __future__ import annotations
 
+from edge_agent.core.problems.words import COLOURS, LABELS, PARTS
+
 WORDS: dict[str, tuple[str, str]] = {
     # --- all pages
     "passages": ("Lượt đi qua", "Passages"),
@@ -367,23 +369,11 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "path-with-picture": ("Đường đi được gửi cùng ảnh.", "The path comes with the picture."),
     # --- words of the wire
-    "group-person": ("người", "person"),
-    "group-two-wheeler": ("xe hai bánh", "two-wheeler"),
-    "group-vehicle": ("ô tô", "vehicle"),
-    "colour-black": ("đen", "black"),
-    "colour-white": ("trắng", "white"),
-    "colour-grey": ("xám", "grey"),
-    "colour-red": ("đỏ", "red"),
-    "colour-green": ("xanh lá", "green"),
-    "colour-blue": ("xanh dương", "blue"),
-    "colour-yellow": ("vàng", "yellow"),
-    "colour-orange": ("cam", "orange"),
-    "colour-brown": ("nâu", "brown"),
-    "colour-pink": ("hồng", "pink"),
-    "colour-purple": ("tím", "purple"),
-    "part-upper": ("thân trên", "upper body"),
-    "part-lower": ("thân dưới", "lower body"),
-    "part-body": ("thân xe", "vehicle body"),
+    **{f"group-{word}": (LABELS[word], word) for word in ("person", "two-wheeler", "vehicle")},
+    **{f"colour-{word}": (vietnamese, word) for word, vietnamese in COLOURS.items()},
+    "part-upper": (PARTS["upper"], "upper body"),
+    "part-lower": (PARTS["lower"], "lower body"),
+    "part-body": (PARTS["body"], "vehicle body"),
     "arrow-0": ("lên", "up"),
     "arrow-45": ("lên, sang phải", "up and right"),
     "arrow-90": ("sang phải", "right"),

@@ -134,6 +134,9 @@ def test_show_draws_a_grid_and_names_the_height(tmp_path: Path, picture: Path) -
     drawn = cv2.imread(str(out))
     assert drawn is not None
     assert drawn.shape == (360, 640, 3)
+    code, shown, _ = edge_agent("ground", "show", "cam-1", *options, "--lang", "vi")
+    assert code == 0
+    assert "camera cao 6,0 m so với mặt đường, chúc xuống 25 độ, góc nhìn rộng 80 độ" in shown
 
 
 def test_show_takes_a_picture_of_the_camera_without_its_private_areas(tmp_path: Path) -> None:

@@ -232,6 +232,14 @@ def test_the_command_prints_a_report_of_the_draft_and_the_rule_in_force(tmp_path
     assert "draft     0 reports" in out
     assert "in force  3 reports (3 person)" in out
     assert "only the rule in force 3" in out
+    code, out, err = edge_agent("rehearse", "cam-1", "--rule", draft, "--config", config, "--lang", "vi")
+    assert (code, err) == (0, "")
+    assert "cam-1, quy tắc yard (zone-intrusion), từ " in out
+    assert "3 lượt đi qua kể từ" in out
+    assert "đang dùng 3 lần báo (3 người)" in out
+    assert "chỉ quy tắc đang dùng báo 3" in out
+    assert "T2 " in out
+    assert "quy tắc nào báo" in out
 
 
 def test_its_json_matches_its_schema(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import threading
 from collections.abc import Callable, Iterable
 from typing import TextIO
@@ -12,7 +11,7 @@ from edge_agent.cameras.build import use_one_opencv_thread
 from edge_agent.config.model.settings import Camera, Settings
 from edge_agent.core.clock import Clock, SystemClock
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.core.languages import Bilingual, Lang, default_lang, in_lang
+from edge_agent.core.languages import Bilingual, Lang, in_lang, lang_of
 from edge_agent.host.local_api.status import ask_status
 from edge_agent.host.system.addresses import InterfaceAddress, own_addresses
 from edge_agent.host.system.process import become_agent
@@ -82,7 +81,7 @@ def run_aim(
     """Serve the page until ``stop``, the end of the time, or too many wrong codes. Raises ConfigError and
     EdgeAgentError."""
     clock = clock or SystemClock()
-    lang: Lang = args.lang or default_lang(os.environ)
+    lang = lang_of(args)
     settings, unread = load(args.config)
     camera = _camera(settings, args.aim, unread)
     if ask_status(settings).document is not None:
