@@ -200,6 +200,7 @@ MISTAKES = [
     ("a zone of another camera", with_camera(f"url: /clip\nzones: {{yard: {_YARD}}}") + "  - {id: cam-2, url: /clip, rules: [{id: night, kind: loitering, zone: §yard}]}\n", "has no zones"),
     ("the same rule twice", _rules("[{id: night, kind: loitering, zone: yard}, {id: §night, kind: zone-intrusion, zone: yard}]"), "rule id 'night' appears in this camera twice, first in line 7"),
     ("a rule for an unknown class", _rule("labels: [§persn]"), "labels: must be person, "),
+    ("a rule for a group", _rule("labels: [§two-wheeler]"), "not 'two-wheeler': write bicycle, motorcycle"),
     ("a rule for no class", _rule("labels: §[]"), "labels: must be a list of class labels: at least 1, not 0"),
     ("a duration that is too long", _rule("min_duration_s: §4000"), "a number from 0 to 3600 seconds"),
     ("a grace that is too long", _rule("grace_s: §601"), "a number from 0 to 600 seconds"),

@@ -193,6 +193,8 @@ def test_the_table_is_for_people(tmp_path: Path) -> None:
         done = run_command(*command, "--ward", "de-tham", "--no-commands", "--listen-s", "0.1")
         assert done.returncode == 1
         assert "broken       state          its state is retained and valid" in done.stdout
+        assert done.stdout.endswith("or this user may not read its topic\n")
+        assert done.stderr == "dt-001: listens for 0.1 s\n"
     done = run_command(*command, "--ward", "de-tham")
     assert done.returncode == 1
     assert "127.0.0.1" in done.stderr

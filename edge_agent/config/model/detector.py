@@ -10,7 +10,7 @@ from edge_agent.config.fields.declare import Key, section
 from edge_agent.config.fields.field_types import Number, Text, WordChoice, text_of
 from edge_agent.config.fields.schema_types import InvalidValue, ReadContext, ScalarType, did_you_mean, quoted
 from edge_agent.config.texts.messages import message
-from edge_agent.core.model import LABELS
+from edge_agent.core.model import GROUP_OF_LABEL, LABELS
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,20 @@ class ModelName(ScalarType):
         return str(path)
 
 
-LABEL_LIST = ListOf(WordChoice(LABELS), "class labels", least=1, unique=True)
+@dataclass(frozen=True)
+class LabelChoice(WordChoice):
+    """A label; for a group, which events name too, the error lists its labels."""
+
+    words: tuple[str, ...] = LABELS
+
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> str:
+        labels = [label for label in self.words if GROUP_OF_LABEL[label] == scalar.text]
+        if labels and scalar.text not in self.words:
+            raise InvalidValue(self._not(scalar, message("labels-of-group", labels=", ".join(labels))))
+        return super().parse(scalar, reading)
+
+
+LABEL_LIST = ListOf(LabelChoice(), "class labels", least=1, unique=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,6 +118,7 @@ CHECK: Sentences = {
     "must-be-not": ("must be {kind}, not {found}", "phải là {kind}, không phải {found}"),
     "no-value": ("has no value; must be {kind}", "chưa có giá trị; phải là {kind}"),
     "mean": (" (did you mean '{name}'?)", " (có phải là '{name}' không?)"),
+    "labels-of-group": (": write {labels}", ": hãy ghi {labels}"),
     "with-hint": ("{text}{hint}", "{text}{hint}"),
     "brackets": ("{text}; write [ … ] around it", "{text}; hãy đặt trong [ … ]"),
     "limit": ("{text}: {limit}, not {count}", "{text}: {limit}, hiện có {count}"),

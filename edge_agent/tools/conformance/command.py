@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import TextIO
@@ -64,6 +65,8 @@ def run_conformance(args: argparse.Namespace, stdout: TextIO) -> int:
     topics = GatewayTopics(args.root, args.ward, args.gateway)
     gateway = ProbedGateway(args.gateway, args.ward)
     client_id = f"conformance-{secrets.token_hex(6)}"
+    tests = "" if args.no_commands else "sends it test commands, then "
+    print(f"{args.gateway}: {tests}listens for {args.listen_s:g} s", file=sys.stderr)
     with GatewayObserver(broker, mqtt_of(args, broker), topics, client_id) as observer:
         tester = CommandTester(observer, gateway)
         results = (
@@ -106,3 +109,5 @@ def _print(results: dict[str, ConformanceResult], as_json: bool, stdout: TextIO)
         verdict: sum(each.verdict is verdict for each in results.values()) for verdict in ConformanceVerdict
     }
     stdout.write(", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count) + "\n")
+    if any(results[name].verdict is ConformanceVerdict.NOT_SEEN for name in MESSAGE_CHECKS):
+        stdout.write("not seen: no such message came in this time, or this user may not read its topic\n")
