@@ -8,6 +8,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,7 +29,7 @@ from edge_agent.commands.signature import make_key
 from edge_agent.config.check import run_check
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import MAX_STARTS, ConfigOrigin, ConfigSource, PushStore
-from edge_agent.core.command_line.exit_codes import EX_OK
+from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK
 from edge_agent.core.languages import Lang
 from edge_agent.core.model import CameraState, CameraStatus, Cause
 from edge_agent.core.state_file import write_record
@@ -177,11 +178,46 @@ def test_a_card_that_stalls_when_the_trial_ends_delays_the_confirmation(
     monkeypatch.setattr("edge_agent.config.pushed.write_record", stalling)
     site.pass_s(12)
     assert site.answers == []
-    site.pass_s(stalls_s)
+    site.pass_s(stalls_s + 10)
     (answer,) = site.answers
     assert isinstance(answer, ends)
-    if ends is CommandSucceeded:
-        assert (site.settings.heartbeat_s, site.origin) == (60.0, ConfigOrigin.PUSHED)
+    in_force = (60.0, ConfigOrigin.PUSHED) if ends is CommandSucceeded else (30.0, ConfigOrigin.FILE)
+    assert (site.settings.heartbeat_s, site.origin) == in_force
+
+
+def test_a_card_that_fails_when_it_goes_back_keeps_nothing_of_the_trial(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.propose(13, pushed(13, FASTER))
+    site.online = False
+    with monkeypatch.context() as failing:
+        failing.setattr("edge_agent.config.pushed.write_record", lambda *_: False)
+        site.pass_s(65)
+    assert site.answers == [], "it is still on trial, and says nothing else"
+    site.online = True  # too late: the trial has failed
+    site.pass_s(15)
+    (answer,) = site.answers
+    assert isinstance(answer, CommandFailed)
+    assert (site.settings.heartbeat_s, site.origin) == (30.0, ConfigOrigin.FILE)
+    assert isinstance(site.propose(14, pushed(14)), InProgress)
+
+
+def test_a_reload_that_fails_on_a_card_that_fails_goes_back_later(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> ControlReply:
+        monkeypatch.setattr("edge_agent.config.pushed.write_record", lambda *_: False)
+        return ControlReply(EX_FAILED, "the agent is stopping or busy")
+
+    site.hooks = replace(site.hooks, reload=refuse)
+    site.push = ConfigPush(site.source, site.hooks, site.clock, settled_s=10)
+    assert isinstance(site.propose(13, pushed(13, FASTER)), InProgress)
+    monkeypatch.undo()
+    site.pass_s(11)
+    (answer,) = site.answers
+    assert isinstance(answer, CommandFailed)
+    assert "busy" in str(answer)
+    assert (site.settings.heartbeat_s, site.origin) == (30.0, ConfigOrigin.FILE)
 
 
 def test_a_drop_in_that_breaks_during_the_trial_ends_no_agent(site: Site, tmp_path: Path) -> None:

@@ -281,7 +281,6 @@ CONFIGURATIONS: Sentences = {
         "the rule is switched off",
         "quy tắc đã tắt",
     ),
-    "config-and": ("{why}; and {error}", "{why}; ngoài ra {error}"),
 }
 
 AGENT: Sentences = {

@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 SETTLED_S = 10.0
 """Broker and cameras must be up for this long: a camera may accept a connection and drop it again."""
+RETRY_S = 10.0
+"""Delay after a failure of the disk to record that a trial has failed. An attempt may take a second."""
 Finish = Callable[[CommandSucceeded | CommandFailed], None]
 
 
@@ -57,6 +59,8 @@ class TrialWatch:
     until_mono: float
     finish: Finish | None = None  # None: the command has not been resumed since the restart
     well_since_mono: float | None = None
+    failed: str | None = None  # why the trial has failed; it is reverted once the disk has recorded that
+    retry_mono: float = 0.0
 
 
 class TrialJudge:
@@ -116,9 +120,10 @@ class TrialJudge:
             if answer.code != EX_OK or not self._is_selected():
                 why = answer.text if answer.code != EX_OK else problem_text("rule-change-outdated")
                 reason = problem_text("config-not-taken", why=why)
-                if (trial := self._store.trial) is not None:
-                    self._reverted(trial, reason)
-                self._store.reject(reason, rfc3339(self._clock.now()))
+                trial_watch = TrialWatch(self._clock.monotonic(), finish)
+                if not self._reject(trial_watch, reason):
+                    self._trial_watch = trial_watch  # ``tick`` tries again, and finishes the command
+                    return InProgress(reason)
                 raise CommandFailed(reason, "reverted")
             self._trial_watch = TrialWatch(self._clock.monotonic() + confirm_s, finish)
         return InProgress(answer.text)
@@ -153,7 +158,10 @@ class TrialJudge:
         if trial_watch is None or trial is None:
             return
         now = self._clock.monotonic()
-        if (missing := self._missing(trial)) is not None:
+        if trial_watch.failed is not None:
+            if now >= trial_watch.retry_mono:
+                self._revert(trial_watch, trial_watch.failed)
+        elif (missing := self._missing(trial)) is not None:
             trial_watch.well_since_mono = None
             if now >= trial_watch.until_mono:
                 failed = problem_text("config-trial-failed", seconds=round(trial.confirm_s), why=missing)
@@ -197,15 +205,27 @@ class TrialJudge:
         if trial_watch.finish is not None:
             trial_watch.finish(self._in_force(trial.version))
 
-    def _revert(self, trial_watch: TrialWatch, reason: str) -> None:
-        self._trial_watch = None
-        log.error("configuration: %s; the previous one is restored", reason)
-        if (trial := self._store.trial) is not None:
+    def _reject(self, trial_watch: TrialWatch, reason: str) -> bool:
+        """Record that the trial has failed. False: the disk did not take it, so the trial would be read again
+        at the next reload; try again later."""
+        trial = self._store.trial
+        if trial is not None and trial_watch.failed is None:
             self._reverted(trial, reason)
         try:
             self._store.reject(reason, rfc3339(self._clock.now()))
         except PushStoreError as error:
-            reason = problem_text("config-and", why=reason, error=error_text(error))
+            if trial_watch.failed is None:
+                log.error("configuration: %s; it stays on trial until that is recorded: %s", reason, error)
+            trial_watch.failed = reason
+            trial_watch.retry_mono = self._clock.monotonic() + RETRY_S
+            return False
+        return True
+
+    def _revert(self, trial_watch: TrialWatch, reason: str) -> None:
+        if not self._reject(trial_watch, reason):
+            return
+        self._trial_watch = None
+        log.error("configuration: %s; the previous one is restored", reason)
         if trial_watch.finish is not None:
             trial_watch.finish(CommandFailed(problem_text("config-restored", why=reason), "reverted"))
         try:
