@@ -6,7 +6,6 @@ It is made from the names of the files: a name contains all that rotation and th
 from __future__ import annotations
 
 import bisect
-import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -87,7 +86,9 @@ def check_id(word: str) -> None:
 
 BLOCK_BYTES = 4096  # disk space is allocated in such blocks
 EARLIEST = 1_704_067_200.0
-"""1 January 2024. A file with an earlier time was written while the gateway had no clock."""
+"""1 January 2024. A file with an earlier time was written while the clock was not synchronised."""
+UNDATED = 1e12
+"""Added to the order of such files: they count as newer than all files with a date."""
 
 
 def on_disk(size_bytes: int) -> int:
@@ -96,7 +97,7 @@ def on_disk(size_bytes: int) -> int:
 
 @dataclass(frozen=True, slots=True, order=True)
 class MediaEntry:
-    """One media file. Entries sort by age; a file that was written without a clock counts as the newest."""
+    """One media file. Entries sort by age; files that were written without a clock count as the newest."""
 
     order: float
     name: MediaName = field(compare=False)
@@ -105,7 +106,17 @@ class MediaEntry:
 
 
 def media_entry(name: MediaName, size_bytes: int, written: float) -> MediaEntry:
-    return MediaEntry(written if written >= EARLIEST else math.inf, name, on_disk(size_bytes), written)
+    order = written if written >= EARLIEST else UNDATED + written
+    return MediaEntry(order, name, on_disk(size_bytes), written)
+
+
+def undated(written: float) -> float:
+    """Return the modification time to give to a file that was written while the clock was not synchronised.
+
+    The clock of a gateway that was stored for months is wrong by these months. Times of such files keep their
+    order, and are before ``EARLIEST``, from which the first look with a synchronised clock knows them.
+    """
+    return written % EARLIEST
 
 
 class MediaIndex:
@@ -135,7 +146,7 @@ class MediaIndex:
     def oldest(self) -> float | None:
         """Return when the oldest file was written, in seconds since 1970; None if no time is known."""
         first = [same[0].order for same in self._by_severity.values() if same]
-        known = [order for order in first if order != math.inf]
+        known = [order for order in first if order < UNDATED]
         return min(known, default=None)
 
     def to_free(

@@ -32,6 +32,7 @@ from edge_agent.evidence.media_index import (
     media_entry,
     on_disk,
     read_media_index,
+    undated,
 )
 from edge_agent.wire import EvidenceHealth
 
@@ -118,7 +119,7 @@ class MediaStore:
             except OSError as error:
                 raise self._fail(error) from error
         try:
-            written = _write(path, parts)
+            written = _write(path, parts, dated=self._clock_synced())
         except OSError as error:
             with self._lock:
                 raise self._fail(error) from error
@@ -249,7 +250,7 @@ class MediaStore:
             return
         probe = self._media / f"probe{PART}"
         try:
-            _write(probe, ())
+            _write(probe, (), dated=True)
         finally:
             probe.unlink(missing_ok=True)
         self._recovered()
@@ -285,8 +286,9 @@ def _free(folder: Path) -> int:
     return disk.f_bavail * disk.f_frsize
 
 
-def _write(path: Path, parts: Sequence[bytes]) -> float:
-    """Write a new file durably; return its modification time. Raises ``OSError`` and then leaves no file."""
+def _write(path: Path, parts: Sequence[bytes], *, dated: bool) -> float:
+    """Write a new file durably; return its modification time. ``dated``: whether the clock is right. Raises
+    ``OSError`` and then leaves no file."""
     part = path.with_name(path.name + PART)
     try:
         with open(part, "wb", buffering=0) as file:
@@ -294,8 +296,11 @@ def _write(path: Path, parts: Sequence[bytes]) -> float:
                 rest = memoryview(piece)
                 while rest:
                     rest = rest[file.write(rest) or 0 :]
-            os.fsync(file.fileno())
             written = os.fstat(file.fileno()).st_mtime
+            if not dated:
+                written = undated(written)
+                os.utime(file.fileno(), (written, written))
+            os.fsync(file.fileno())
         os.replace(part, path)
         sync_folder(path.parent)
     except OSError:

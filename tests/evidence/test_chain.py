@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from edge_agent.config.model.settings import Storage
+from edge_agent.core.delivery import StoredEvent
+from edge_agent.evidence.chain.journal import EventJournal, journal_files
 from edge_agent.evidence.chain.keys import load_or_make, public_keys, to_pem
 from edge_agent.evidence.chain.records import head_text
 from tests.evidence.box import Box, box_in
@@ -166,6 +168,33 @@ def test_a_disk_that_takes_nothing_costs_the_journal_only_and_little_memory(tmp_
         box.seconds(60)
         assert "events are not in it" in (box.chain.degraded or "")
         assert box.journal()[-1] == box.published()[-1]
+
+
+def test_a_journal_of_a_clock_that_was_months_behind_counts_from_the_synchronisation(tmp_path: Path) -> None:
+    clock, is_synced = HandClock(), False
+    journal = EventJournal(
+        tmp_path,
+        max_bytes=10**6,
+        max_age_days=3,
+        keep_free=0,
+        clock=clock,
+        clock_synced=lambda: is_synced,
+        hold_ids=frozenset,
+    )
+
+    def write(number: int) -> list[str]:
+        journal.add(StoredEvent(number, "e1", "cam-1", "object", 9, 0, b"{}"))
+        journal.write()
+        return [path.name for path in journal_files(tmp_path)]
+
+    assert write(1) == ["2026-11-24-e1.jsonl"]
+    clock.wall += timedelta(days=70)
+    is_synced = True
+    assert write(2) == ["2027-02-02-e1.jsonl"], "the same file"
+    clock.wall += timedelta(days=3)
+    assert write(3) == ["2027-02-02-e1.jsonl", "2027-02-05-e1.jsonl"]
+    clock.wall += timedelta(days=1)
+    assert write(4) == ["2027-02-05-e1.jsonl", "2027-02-06-e1.jsonl"]
 
 
 def test_old_journals_go_but_not_those_of_held_events(tmp_path: Path) -> None:

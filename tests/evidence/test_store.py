@@ -193,6 +193,28 @@ def test_a_clock_of_1970_that_jumps_makes_nothing_too_old(tmp_path: Path) -> Non
     assert "unsynced" not in rig.events()
 
 
+def test_a_clock_that_was_months_behind_makes_nothing_too_old(tmp_path: Path) -> None:
+    """A box that was in store boots with the time of its last shutdown."""
+    rig = Rig(tmp_path, storage(days=30, max_bytes=3 * BLOCKS))
+    rig.save("before")
+    rig.synced = False
+    rig.save("first")
+    rig.save("second")
+    rig.restart()
+    rig.save("third")
+    assert rig.events() == ["first", "second", "third"], "the oldest goes first"
+    rig.save("fourth")
+    assert rig.events() == ["fourth", "second", "third"]
+    rig.clock.wall, rig.synced = datetime.now(UTC) + timedelta(days=70), True
+    rig.look()
+    rig.clock.wall += timedelta(days=29)
+    rig.look()
+    assert rig.events() == ["fourth", "second", "third"]
+    rig.clock.wall += timedelta(days=2)
+    rig.look()
+    assert rig.events() == []
+
+
 def test_without_a_clock_nothing_grows_old_but_the_bytes_are_bounded(tmp_path: Path) -> None:
     rig = Rig(tmp_path, storage(max_bytes=2 * BLOCKS), synced=False)
     rig.aged("a", NOW - timedelta(days=400))

@@ -22,6 +22,7 @@ from edge_agent.core.delivery import StoredEvent
 from edge_agent.core.problems import problem_text
 from edge_agent.core.state_file import sync_folder
 from edge_agent.evidence.chain.keys import JOURNAL
+from edge_agent.evidence.media_index import EARLIEST, undated
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +105,8 @@ class EventJournal:
         """Write the events; return how many of them are on the disk."""
         done = 0
         try:
+            if batch and self._clock_synced():
+                self._date_files()
             for events in _by_epoch(batch):
                 self._append(events)
                 done += len(events)
@@ -122,7 +125,7 @@ class EventJournal:
         if shutil.disk_usage(self._folder).free < self._keep_free + len(content):
             megabytes = self._keep_free // 10**6
             raise OSError(errno.ENOSPC, problem_text("journal-disk-short", megabytes=megabytes))
-        path = self._folder / f"{self._clock.now():%Y-%m-%d}-{events[0].epoch}.jsonl"
+        path = self._path_of(events[0].epoch)
         with open(path, "ab", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
             if path != self._complete and size and not _ends_with_line(path):
@@ -131,6 +134,9 @@ class EventJournal:
                 rest = memoryview(content)
                 while rest:
                     rest = rest[os.write(file.fileno(), rest) :]
+                if not self._clock_synced():
+                    written = undated(os.fstat(file.fileno()).st_mtime)
+                    os.utime(file.fileno(), (written, written))
                 os.fsync(file.fileno())
             except OSError:
                 file.truncate(size)
@@ -155,6 +161,22 @@ class EventJournal:
                     total -= size
         except OSError as error:
             log.warning("evidence: journal: old files cannot be deleted to make room: %s", error)
+
+    def _date_files(self) -> None:
+        """Give files that were written while the clock was not synchronised the present day: their age counts
+        from now on. The next events of the same epoch are appended to them."""
+        now = self._clock.now()
+        for path in sorted(self._folder.glob("*.jsonl")):
+            if path.stat().st_mtime >= EARLIEST:
+                continue
+            os.utime(path, (now.timestamp(), now.timestamp()))
+            dated = self._path_of(_epoch_of(path))
+            if not dated.exists():
+                path.rename(dated)
+                sync_folder(self._folder)
+
+    def _path_of(self, epoch: str) -> Path:
+        return self._folder / f"{self._clock.now():%Y-%m-%d}-{epoch}.jsonl"
 
     def _is_needed(self, path: Path, files: Sequence[Path]) -> bool:
         """Return whether this file names an event on hold, or may have the head that proves such an event.
