@@ -186,3 +186,16 @@ def store_passwords(run: Path, passwords: Mapping[str, str]) -> None:
             os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
         ) as file:
             file.write(password + "\n")
+
+
+def adopt_passwords(run: Path) -> None:
+    """Make this program read passwords from the folder in memory. If the technician has typed none since the
+    box started, fill the folder with the passwords that systemd passes to the service."""
+    given = os.environ.get("CREDENTIALS_DIRECTORY")
+    if given and not (run / "credentials").is_dir():
+        # systemd makes a flat folder: credentials_cam-1 (systemd.exec(5)).
+        found = {path.name.partition("_")[2]: path for path in Path(given).glob("credentials_*")}
+        store_passwords(
+            run, {camera: path.read_text("utf-8").removesuffix("\n") for camera, path in found.items()}
+        )
+    os.environ["CREDENTIALS_DIRECTORY"] = str(run)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 from edge_agent.cameras.build import use_one_opencv_thread
-from edge_agent.commissioning.cameras import store_passwords
+from edge_agent.commissioning.cameras import adopt_passwords
 from edge_agent.commissioning.commissioning import BoxEnvironment, Commissioning
 from edge_agent.commissioning.examination import DoctorRun, FinalExamination
 from edge_agent.commissioning.identity import BoxIdentity, open_identity, replace_code
@@ -181,21 +181,10 @@ def _serve_fault(
 
 
 def _commissioning(paths: CommissioningPaths, sysroot: Path) -> Commissioning:
-    _take_credentials(paths)
+    adopt_passwords(paths.run)
     store = ClaimStore(paths.state)
     adopt_withdrawal(paths, store)
     return Commissioning(_environment(paths, sysroot), read_bundle(paths.enrolment, paths.release_key), store)
-
-
-def _take_credentials(paths: CommissioningPaths) -> None:
-    """Make this program read passwords from the folder in memory. If the technician has typed none since the
-    box started, fill the folder with the passwords that systemd passes to the service."""
-    given = os.environ.get("CREDENTIALS_DIRECTORY")
-    if given and not (paths.run / "credentials").is_dir():
-        # systemd makes a flat folder: credentials_cam-1 (systemd.exec(5)).
-        found = {path.name.partition("_")[2]: path for path in Path(given).glob("credentials_*")}
-        store_passwords(paths.run, {camera: path.read_text().strip() for camera, path in found.items()})
-    os.environ["CREDENTIALS_DIRECTORY"] = str(paths.run)
 
 
 def _environment(paths: CommissioningPaths, sysroot: Path) -> BoxEnvironment:

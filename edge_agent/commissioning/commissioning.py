@@ -174,8 +174,9 @@ class Commissioning:
 
     def delivered(self, sent: ClaimRecord) -> None:
         """Record that the broker has received the claim, unless the claim has changed since it was sent."""
-        if self.record.jws == sent.jws:
-            self._store.change(delivered=True)
+        with self._store.lock:  # the technician may sign or undo the claim at the same time
+            if self.record.jws == sent.jws:
+                self._store.change(delivered=True)
 
     def accept(self, answer: ClaimAnswer) -> None:
         """Store the centre's answer, and act on it. Raises CommissioningError; then ``settle`` tries

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -45,20 +46,24 @@ class ClaimRecord(msgspec.Struct, frozen=True):
 
 
 class ClaimStore:
-    """Stores the record on disk. Only one process at a time may use it."""
+    """Stores the record on disk. Only one process at a time may use it. Its threads hold ``lock`` for a
+    change that depends on the record."""
 
     def __init__(self, state: Path) -> None:
+        self.lock = threading.RLock()
         self._path = state / FILE
         self.record = read_record(self._path, ClaimRecord) or ClaimRecord()
 
     def put(self, record: ClaimRecord) -> None:
         """Store the record. Raises CommissioningError if it cannot be written."""
-        if not write_record(self._path, record):
-            raise CommissioningError("disk-full")
-        self.record = record
+        with self.lock:
+            if not write_record(self._path, record):
+                raise CommissioningError("disk-full")
+            self.record = record
 
     def change(self, **changes: object) -> None:
-        self.put(msgspec.structs.replace(self.record, **changes))
+        with self.lock:
+            self.put(msgspec.structs.replace(self.record, **changes))
 
 
 @contextmanager

@@ -119,10 +119,12 @@ class PassageStore:
                 return
             self._check_free()
             rows, crops = self._opened()
+            open_ids = self._open_ids.copy()  # after a failure the ids before it apply
             with transaction(rows), transaction(crops):  # the pictures are committed first
                 if synced:
                     self._correct_times(rows)
-                ids = [self._insert(rows, crops, passage, synced) for passage in passages]
+                ids = [self._insert(rows, crops, passage, synced, open_ids) for passage in passages]
+            self._open_ids = open_ids
             self._scenes.add(zip(ids, passages, strict=True), synced=synced)
             self.stored_bytes = used_bytes(rows) + used_bytes(crops) + self._scenes.stored_bytes
         except sqlite3.Error as error:
@@ -151,10 +153,10 @@ class PassageStore:
             self.close()
             if not (self._folder / ROWS_FILE).exists():  # without rows the age of the pictures is unknown
                 self._delete(CROPS_FILE)
+                self._open_ids.clear()
             self._rows = open_file(self._folder / ROWS_FILE)
             self._crops = open_file(self._folder / CROPS_FILE)
             self._names = {text: key for key, text in self._rows.execute("SELECT id, text FROM name")}
-            self._open_ids.clear()
             newest = self._rows.execute("SELECT max(id) FROM passage").fetchone()[0] or 0
             self._next_id = reserve_first_id(self._folder, int(newest), self._clock)
             self._start_boot(self._rows)
@@ -183,11 +185,16 @@ class PassageStore:
         )
 
     def _insert(
-        self, rows: sqlite3.Connection, crops: sqlite3.Connection, passage: Passage, synced: bool
+        self,
+        rows: sqlite3.Connection,
+        crops: sqlite3.Connection,
+        passage: Passage,
+        synced: bool,
+        open_ids: dict[str, int],
     ) -> int:
-        """Store a passage and its picture; return the id of the row."""
+        """Store a passage and its picture; return the id of the row. ``open_ids`` is changed."""
         shift_ms = self._shift_ms()
-        row_id = self._open_ids.pop(passage.track, None)
+        row_id = open_ids.pop(passage.track, None)
         if row_id is None:
             row_id, self._next_id = self._next_id, self._next_id + 1
         rows.execute(
@@ -208,7 +215,7 @@ class PassageStore:
             ),
         )
         if not passage.ended:
-            self._open_ids[passage.track] = row_id
+            open_ids[passage.track] = row_id
         if passage.crop is not None:
             crops.execute("INSERT OR REPLACE INTO crop VALUES (?, ?)", (row_id, passage.crop))
         else:  # the replaced row of an object that stays may have had a picture

@@ -75,9 +75,16 @@ def _reset_in(year: int, month: int, reset_day: int) -> date:
 
 
 def advance_period(
-    present: BillingPeriod, before: BillingPeriod | None, now: datetime, reset_day: int
+    present: BillingPeriod,
+    before: BillingPeriod | None,
+    now: datetime,
+    reset_day: int,
+    last_day: date | None = None,
 ) -> tuple[BillingPeriod, BillingPeriod | None]:
     """Return the period that contains ``now`` (local time, from a trusted clock), and the period before it.
+
+    ``last_day``: until when traffic has been counted with a trusted clock; None: until now. After a gap, such
+    as a gateway that was off on the reset day, the counting of the new period begins now.
 
     If the clock ran ahead and is set back, the earlier period returns, plus the bytes of the later one: no
     budget is granted twice. If the clock is set back to the day before the period, the period stays.
@@ -87,7 +94,8 @@ def advance_period(
     if present.first_day is None:
         return BillingPeriod(first_day=first_day, since=now, used=present.used), before
     if first_day > present.first_day:
-        return BillingPeriod(first_day=first_day), present
+        is_counted = last_day is None or last_day >= first_day - timedelta(days=1)
+        return BillingPeriod(first_day=first_day, since=None if is_counted else now), present
     if first_day == present.first_day or today >= present.first_day - timedelta(days=1):
         return present, before
     if before is not None and before.first_day is not None and before.first_day >= first_day:

@@ -132,7 +132,7 @@ class DataUsage:
         if day == saved and self._period.first_day is not None:
             return now
         self._period, self._state.before = advance_period(
-            self._period, self._state.before, now, self._reset_day
+            self._period, self._state.before, now, self._reset_day, saved
         )
         if saved is not None and day == saved - timedelta(days=1):
             return now

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,10 @@ from typing import Literal
 import cv2
 import numpy as np
 import pytest
-from msgspec import structs
+from msgspec import Struct, structs
 
 from edge_agent.commands.signature import open_claim
+from edge_agent.commissioning.cameras import adopt_passwords
 from edge_agent.commissioning.commissioning import Commissioning
 from edge_agent.commissioning.messages import COMMISSIONING, CommissioningError
 from edge_agent.commissioning.page.pages import NetworkForm
@@ -26,6 +28,7 @@ from edge_agent.commissioning.record import ClaimStore, CommissioningState, excl
 from edge_agent.commissioning.withdrawal import adopt_withdrawal
 from edge_agent.core.languages import Lang
 from edge_agent.core.problems import CodedProblem
+from edge_agent.core.state_file import write_record
 from edge_agent.tools.cameras.discovered import DiscoveredCamera, DiscoveryState, Vendor
 from edge_agent.tools.doctor.report import KEPT
 from edge_agent.wire import Claim, ClaimAnswer, Doctor, DoctorLine, VerdictCounts
@@ -479,3 +482,35 @@ def test_both_languages_have_the_same_figures() -> None:
     for code, sentences in COMMISSIONING.items():
         fields = [{name for _, name, _, _ in string.Formatter().parse(text) if name} for text in sentences]
         assert fields[0] == fields[1], code
+
+
+def test_a_delivery_while_the_technician_signs_loses_neither(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow_write(path: Path, record: Struct) -> bool:
+        time.sleep(0.05)
+        return write_record(path, record)
+
+    monkeypatch.setattr("edge_agent.commissioning.record.write_record", slow_write)
+    store = ClaimStore(tmp_path)
+    threads = [threading.Thread(target=store.change, kwargs={key: True}) for key in ("delivered", "finished")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for record in (store.record, ClaimStore(tmp_path).record):
+        assert (record.delivered, record.finished) == (True, True)
+
+
+def test_passwords_are_adopted_as_the_agent_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with a space at their beginning or end, and after the box has started again."""
+    given, run = tmp_path / "given", tmp_path / "run"
+    given.mkdir()
+    run.mkdir()
+    (given / "credentials_cam-1").write_text(" geheim \n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(given))
+    adopt_passwords(run)
+    assert (run / "credentials" / "cam-1").read_text() == " geheim \n"
+    assert os.environ["CREDENTIALS_DIRECTORY"] == str(run)

@@ -197,6 +197,23 @@ def test_a_failure_to_remove_does_not_store_rows_twice(
     assert len(list(PassageReader(tmp_path).find(ALL))) == 2
 
 
+def test_a_failed_write_gives_no_second_row_to_what_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = HandClock(mono=1020.0)
+    rows = store(tmp_path, clock)
+    rows.write([passage(1, ended=False)], synced=True)
+    with monkeypatch.context() as locked:
+        busy = sqlite3.OperationalError("database is locked")
+        locked.setattr(PassageStore, "_name_id", Mock(side_effect=busy))
+        with pytest.raises(StorageError, match="locked"):
+            rows.write([passage(1, ended_mono=1600.0, ended=False)], synced=True)
+    rows.write([passage(2)], synced=True)
+    rows.write([passage(1, ended_mono=1900.0)], synced=True)
+    found = [(each.track, each.duration_s) for each in PassageReader(tmp_path).find(ALL)]
+    assert sorted(found) == [("cam-1-k3-1", 900.0), ("cam-1-k3-2", 12.0)]
+
+
 def test_a_reader_in_the_middle_of_its_search_does_not_keep_the_writer_waiting(tmp_path: Path) -> None:
     rows = store(tmp_path, HandClock(mono=1020.0))
     rows.write([passage(n) for n in range(SLICE_ROWS + 50)], synced=True)

@@ -217,6 +217,22 @@ def test_the_period_ends_at_midnight_of_the_gateway_and_survives_a_restart(tmp_p
     assert again.totals()[1].event == 10, "the month goes on"
 
 
+def test_a_gateway_that_was_off_on_the_reset_day_counts_from_its_start(tmp_path: Path) -> None:
+    clock = SetClock(datetime(2026, 9, 20, 5, tzinfo=UTC))
+    usage = DataUsage(tmp_path / "u.json", HANOI, clock, lambda: True, reset_day=1)
+    assert usage.period().first_day == date(2026, 9, 1)
+    clock.moment = datetime(2026, 10, 21, 5, tzinfo=UTC)
+    assert usage.period().first_day == date(2026, 10, 1)
+    usage.sent(TrafficClass.EVENT, 200)
+    clock.moment += timedelta(days=2)
+    assert usage.period().counted_s == timedelta(days=2).total_seconds()
+    for _ in range(10):
+        clock.moment += timedelta(days=1)
+        usage.period()
+    assert usage.period().first_day == date(2026, 11, 1)
+    assert usage.period().counted_s == timedelta(days=1, hours=12).total_seconds(), "from midnight"
+
+
 def test_without_a_clock_to_be_trusted_it_is_counted_on_and_no_period_ends(tmp_path: Path) -> None:
     clock, trusted = SetClock(datetime(2026, 11, 30, tzinfo=UTC)), True
     usage = DataUsage(tmp_path / "u.json", HANOI, clock, lambda: trusted)
