@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,24 @@ def test_chrony_gets_the_leap_seconds_in_a_form_that_it_can_read() -> None:
     for code, written in ((0, asked), (1, "leapsectz right/UTC")):  # 1: Debian 12
         lines = rendered("time", "chrony.conf.j2", time_leap_list={"rc": code}).splitlines()
         assert [line for line in lines if line.startswith("leapsec")] == [written]
+
+
+@pytest.mark.parametrize(("text", "code"), [("good\n", 0), ("wrong\n", 3)])
+def test_chronyd_checks_a_file_that_its_apparmor_profile_lets_it_read(
+    tmp_path: Path, text: str, code: int
+) -> None:
+    """The task's own command, with a chronyd that reads only below its folder."""
+    (task,) = [each for each in read(ANSIBLE / "roles/time/tasks/configure.yml") if "validate" in str(each)]
+    etc, chronyd, new = tmp_path / "chrony", tmp_path / "chronyd", tmp_path / "home of Ansible" / "new"
+    etc.mkdir()
+    new.parent.mkdir()
+    new.write_text(text)
+    chronyd.write_text(f'#!/bin/sh\ncase "$3" in {etc}/*) grep -q good "$3" || exit 3;; *) exit 13;; esac\n')
+    chronyd.chmod(0o755)
+    command = task["ansible.builtin.template"]["validate"].replace("/etc/chrony", str(etc))
+    words = shlex.split(command.replace("/usr/sbin/chronyd", str(chronyd)) % shlex.quote(str(new)))
+    assert subprocess.run(words, check=False, timeout=30).returncode == code
+    assert list(etc.iterdir()) == []
 
 
 def test_the_firewall_lets_in_what_the_cameras_ask_of_the_clock(tmp_path: Path) -> None:
