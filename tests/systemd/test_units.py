@@ -83,12 +83,41 @@ def test_systemd_finds_no_mistake(installed: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong"), [("RestartSteps=", "RestartStepz="), ("Type=notify-reload", "Type=nonsense")]
+    ("right", "wrong"), [("RestartSteps=", "RestartStepz="), ("Type=notify", "Type=nonsense")]
 )
 def test_systemd_finds_a_mistake_that_is_there(installed: Path, right: str, wrong: str) -> None:
     unit = installed / "usr/lib/systemd/system/edge-agent.service"
     unit.write_text(unit.read_text().replace(right, wrong))
     assert "edge-agent.service" in verify(installed)
+
+
+NEWER_THAN_252 = re.compile(
+    r"(?:Type=notify-reload|PrivateUsers=(?:identity|full)|PrivateTmp=disconnected|ProtectHostname=private"
+    r"|ProtectControlGroups=(?:private|strict)|DelegateSubgroup=|FileDescriptorStorePreserve=|ImportCredential="
+    r"|MemoryPressure\w+=|OpenFile=|PrivatePIDs=|ReloadSignal=|RestartMode=|RestartSteps=|RestartMaxDelaySec="
+    r"|SurviveFinalKillSignal=|(?:Condition|Assert)(?:KernelModuleLoaded|Version)=)"
+)
+"""Keys and values that systemd has since 253, 254, 256, 257 or 258 (systemd.service(5), systemd.exec(5))."""
+# Where they are ignored, a service that cannot start is restarted every 2 s instead of ever more rarely.
+HARMLESS = {"RestartSteps=", "RestartMaxDelaySec="}
+
+
+def test_the_units_mean_the_same_to_systemd_252_of_debian_12() -> None:
+    """It ignores an unknown key or value with a warning; for ``Type`` that means ``simple``."""
+    lines = {
+        f"{path.name}: {match.group()}": match.group()
+        for path in [*units(), *(UNITS / "examples").glob("*.conf")]
+        for line in path.read_text().splitlines()
+        if (match := NEWER_THAN_252.match(line))
+    }
+    assert set(lines.values()) >= HARMLESS, "the pattern finds newer keys"
+    assert [line for line, key in lines.items() if key not in HARMLESS] == []
+
+
+def test_a_reload_of_the_unit_asks_the_agent_by_the_signal_that_it_knows() -> None:
+    text = (UNITS / "edge-agent.service").read_text()
+    assert "\nType=notify\n" in text
+    assert "\nExecReload=/bin/sh -c 'kill -HUP $MAINPID'\n" in text
 
 
 @pytest.mark.parametrize("example", sorted((UNITS / "examples").glob("*.conf")), ids=lambda path: path.name)
