@@ -174,6 +174,19 @@ def test_every_line_of_a_unit_has_its_reason(unit: str) -> None:
     assert bare == []
 
 
+GROUPS = {"plugdev", "video", "edge-agent"}
+"""Of Debian's /usr/share/base-passwd/group.master, and ``edge-agent.sysusers``."""
+
+
+def test_a_drop_in_names_groups_that_exist_or_says_how_to_create_them() -> None:
+    """A group that does not exist stops the agent with 216/GROUP."""
+    for path in [*units(), *(UNITS / "examples").glob("*.conf")]:
+        text = path.read_text()
+        for name in re.findall(r"^SupplementaryGroups=(.+)$", text, re.MULTILINE):
+            created = re.search(rf"^# .*groupadd --system {name}$", text, re.MULTILINE)
+            assert name in GROUPS or created, f"{path.name}: {name}"
+
+
 def devices(text: str) -> list[str]:
     """The settings of a unit that are about devices."""
     keys = ("PrivateDevices=", "DevicePolicy=", "DeviceAllow=", "SupplementaryGroups=")
