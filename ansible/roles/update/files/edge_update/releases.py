@@ -80,12 +80,17 @@ class Releases:
         links = [f"--find-links={self.wheels / wheel.name}" for wheel in manifest.wheels]
         pip = [str(place / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", "--no-index"]
         for command in (
-            [sys.executable, "-m", "venv", str(place)],
+            [self._python(), "-m", "venv", str(place)],
             [*pip, "--no-cache-dir", *links, f"edge-agent[cameras]=={version}"],
         ):
             done = run(command, timeout_s=1800)
             if done.returncode:
                 raise UpdateError(f"{version} cannot be installed: {done.stderr.strip()[-500:]}")
+
+    def _python(self) -> str:
+        """Return the interpreter of the release in force: the system's own may have another version."""
+        python = os.path.realpath(self._folder / "current/bin/python3")
+        return python if os.access(python, os.X_OK) else sys.executable
 
     def check(self, version: str) -> None:
         """Ask the release for its version and let it check the configuration, as the agent's user.
