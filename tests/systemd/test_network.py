@@ -98,7 +98,7 @@ def test_a_static_address_is_beside_dhcp_whose_route_is_preferred(manager: Root)
 
 def test_systemd_networkd_gets_the_same_address(networkd: Root) -> None:
     assert networkd.apply(lan=LAN, cameras={"address": "10.9.1.1/24"}) == "eth0"
-    path = networkd.folder / NETWORKS / "20-edge-eth0.network"
+    path = networkd.folder / NETWORKS / "05-edge-eth0.network"
     assert path.read_text().split("\n\n") == [
         "[Match]\nName=eth0",
         "[Network]\nDHCP=yes\nLinkLocalAddressing=yes\nDNS=10.0.0.1",
@@ -111,6 +111,22 @@ def test_systemd_networkd_gets_the_same_address(networkd: Root) -> None:
     assert networkd.apply(lan=None, cameras=None) == "eth0"
     assert not path.exists()
     assert networkd.commands() == ["networkctl reload", "networkctl reconfigure eth0"]
+
+
+def test_systemd_networkd_prefers_the_address_to_the_file_of_netplan(networkd: Root) -> None:
+    netplan = networkd.folder / "run/systemd/network/10-netplan-eth0.network"
+    netplan.parent.mkdir(parents=True)
+    netplan.write_text("[Match]\nName=eth0\n\n[Network]\nDHCP=ipv4\n")
+    folder = networkd.folder / NETWORKS
+    networkd.apply(lan=LAN)
+    (folder / "05-edge-eth0.network").rename(folder / "20-edge-eth0.network")  # of a former release
+    networkd.commands()
+    assert networkd.apply(lan=LAN) == "eth0"
+    assert networkd.commands() == ["networkctl reload", "networkctl reconfigure eth0"]
+    (ours,) = folder.iterdir()
+    assert "Address=10.0.0.9/24" in ours.read_text()
+    assert min(ours.name, netplan.name) == ours.name, "networkd uses the first that matches"
+    assert networkd.apply(lan=LAN) == ""
 
 
 def test_the_cameras_network_has_its_own_interface_without_a_route(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_network_settings import (
+    FORMER_NETWORKD,
     LAN,
     NETWORKD,
     SIM,
@@ -165,6 +166,7 @@ class Network:
         networkd = self._uses_networkd()
         folder = self.root / (NETWORKS if networkd else PROFILES)
         prefix, suffix = (NETWORKD, ".network") if networkd else (LAN, ".nmconnection")
+        new = new | self._rename_former()
         changed = []
         for name, each in by_interface.items():
             make, mode = (lan_network, 0o644) if networkd else (lan_profile, 0o600)
@@ -185,6 +187,15 @@ class Network:
         elif changed or gone:
             self._activate_network_manager(changed, gone)
         return [*changed, *gone]
+
+    def _rename_former(self) -> set[str]:
+        """Give the files of networkd the prefix of today; return their interfaces."""
+        renamed = set()
+        for path in (self.root / NETWORKS).glob(f"{FORMER_NETWORKD}*.network"):
+            name = path.name.removeprefix(FORMER_NETWORKD)
+            path.replace(path.with_name(NETWORKD + name))
+            renamed.add(name.removesuffix(".network"))
+        return renamed
 
     def _uses_networkd(self) -> bool:
         """Whether systemd-networkd, not NetworkManager, manages the wired interfaces. Refused: neither."""

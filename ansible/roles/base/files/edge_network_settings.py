@@ -10,7 +10,9 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-SIM, LAN, NETWORKD = "edge-uplink", "edge-lan-", "20-edge-"
+SIM, LAN = "edge-uplink", "edge-lan-"
+NETWORKD, FORMER_NETWORKD = "05-edge-", "20-edge-"
+"""networkd uses the first file in alphabetical order that matches an interface: netplan's begin with 10-."""
 STATIC_METRIC, DHCP_METRIC, CAMERAS_METRIC = 600, 100, 2000
 """Of default routes. NetworkManager gives a modem 700: a static route is used before it, DHCP before both. A
 router that a recorder names on the cameras' port is used last."""
