@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from fleet.network import SiteNetwork, network_vars
 from tests.playbooks.role_files import ANSIBLE, ROLES, ansible_playbook, options, read, refusals, spec
 
 role = pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
@@ -151,17 +152,44 @@ def test_the_centre_restarts_if_it_runs_from_another_release(
     assert (done.returncode, done.stderr) == (code, "")
 
 
-def test_a_spare_gateway_gets_the_settings_of_the_site_without_a_download() -> None:
+SITE_NETWORK = "tasks/site_network.yml"
+
+
+@pytest.mark.parametrize(("playbook", "hosts"), [("replace-box.yml", "{{ site "), ("network.yml", "gateways")])
+def test_a_gateway_gets_the_network_of_its_site_without_a_download(playbook: str, hosts: str) -> None:
     """What prepare.yml sets up by the row of the sheet, except role edge_agent, which is commission.yml's."""
-    play = read(ANSIBLE / "replace-box.yml")[-1]
-    assert play["hosts"].startswith("{{ site ")
-    roles = [task["ansible.builtin.import_role"] for task in play["tasks"]]
+    play = read(ANSIBLE / playbook)[-1]
+    assert play["hosts"].startswith(hosts)
+    assert [task["ansible.builtin.import_tasks"] for task in play["tasks"]] == [SITE_NETWORK]
+    roles = [task["ansible.builtin.import_role"] for task in read(ANSIBLE / SITE_NETWORK)]
     parts = [(role["name"], role["tasks_from"]) for role in roles]
     assert parts == [("time", "configure"), ("base", "firewall"), ("base", "modem"), ("base", "network")]
     for name, part in parts:
         for task in read(ANSIBLE / f"roles/{name}/tasks/{part}.yml"):
             refreshed = task.get("ansible.builtin.apt", {}).get("update_cache", False)
             assert not refreshed, "installed packages are not looked for on the network"
+
+
+def test_the_guide_of_the_image_names_a_playbook_for_each_network_column() -> None:
+    page = (ANSIBLE.parent / "docs/guide/image.md").read_text(encoding="utf-8")
+    (section,) = re.findall(r"^To commission the gateway from a control machine.*?(?=^## )", page, re.M | re.S)
+    assert {"commission.yml", "network.yml"} <= set(re.findall(r"[\w-]+\.yml", section))
+    columns = SiteNetwork(
+        apn="v-internet",
+        modem="cdc-wdm0",
+        address="10.0.0.9/24",
+        camera_interface="eth1",
+        camera_address="10.1.1.1/24",
+        serve_time=("10.1.1.0/24",),
+    )
+    roles = [task["ansible.builtin.import_role"] for task in read(ANSIBLE / SITE_NETWORK)]
+    paths = [ANSIBLE / f"roles/{role['name']}/tasks/{role['tasks_from']}.yml" for role in roles]
+    paths += [*ANSIBLE.glob("roles/time/templates/chrony*"), *ANSIBLE.glob("roles/base/templates/nftables*")]
+    paths += ANSIBLE.glob("roles/edge_agent/t*/*")  # commission.yml
+    texts = "".join(path.read_text(encoding="utf-8") for path in paths)
+    variables = network_vars(columns)
+    assert len(variables) == 7, "a new variable needs its column above"
+    assert [name for name in variables if name not in texts] == []
 
 
 @pytest.mark.parametrize(
