@@ -46,6 +46,11 @@ def test_playbooks_and_tags_of_the_pages_exist() -> None:
                 assert set(value.split(",")) <= existing, (page, words)
 
 
+def test_commands_ask_for_the_password_of_the_vault() -> None:
+    """Ansible reads group_vars/all/vault.yml for each playbook, and the guides let everybody make that file."""
+    assert [words for _, words in commands("ansible-playbook") if "--ask-vault-pass" not in words] == []
+
+
 def test_former_names_of_playbooks_are_in_no_page() -> None:
     former = {"site.yml", "depot.yml"}
     assert not [page for page, words in commands("ansible-playbook") if former & set(words)]
