@@ -155,7 +155,9 @@ def test_the_centre_restarts_if_it_runs_from_another_release(
 SITE_NETWORK = "tasks/site_network.yml"
 
 
-@pytest.mark.parametrize(("playbook", "hosts"), [("replace-box.yml", "{{ site "), ("network.yml", "gateways")])
+@pytest.mark.parametrize(
+    ("playbook", "hosts"), [("replace-box.yml", "{{ site "), ("network.yml", "gateways")]
+)
 def test_a_gateway_gets_the_network_of_its_site_without_a_download(playbook: str, hosts: str) -> None:
     """What prepare.yml sets up by the row of the sheet, except role edge_agent, which is commission.yml's."""
     play = read(ANSIBLE / playbook)[-1]
@@ -172,7 +174,9 @@ def test_a_gateway_gets_the_network_of_its_site_without_a_download(playbook: str
 
 def test_the_guide_of_the_image_names_a_playbook_for_each_network_column() -> None:
     page = (ANSIBLE.parent / "docs/guide/image.md").read_text(encoding="utf-8")
-    (section,) = re.findall(r"^To commission the gateway from a control machine.*?(?=^## )", page, re.M | re.S)
+    (section,) = re.findall(
+        r"^To commission the gateway from a control machine.*?(?=^## )", page, re.M | re.S
+    )
     assert {"commission.yml", "network.yml"} <= set(re.findall(r"[\w-]+\.yml", section))
     columns = SiteNetwork(
         apn="v-internet",

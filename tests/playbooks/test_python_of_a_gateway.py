@@ -38,7 +38,7 @@ CHECKS = (
             "3.11",
             "252",
             "cp311",
-            ["dt-001: python3 is cp311, the wheels are for cp313. Set release_python, or release_interpreter"],
+            ["dt-001: python3 is cp311, the wheels are for cp313. Set release_python, or"],
         ),
         ("3.12", "255", "cp313", []),  # Ubuntu 24.04 with an interpreter of another archive
         (

@@ -54,7 +54,7 @@ class Systemd:
             self._send("WATCHDOG=1")
 
     def reloading(self) -> None:
-        """Report that the configuration is read again; systemd shows the unit as reloading until ``ready``."""
+        """Report that the configuration is read again; the unit is reloading until ``ready``."""
         microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send(f"RELOADING=1\nMONOTONIC_USEC={microseconds}")
 
