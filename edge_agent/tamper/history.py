@@ -125,6 +125,9 @@ def colour_of(picture: Picture) -> float:
 
 
 RECENT_ANALYSES = 2
+MAX_INTERVAL_S = 9.0
+"""A loss between two analyses in a row counts as this long at most: with keyframes further apart it may have
+been sudden as well, and a cover would never be reported."""
 STEP = 0.1  # of the usual structure; the loss continues while this much more is lost
 DARK = 0.9  # share of dark pixels from which on the picture counts as dark
 
@@ -149,6 +152,8 @@ class ViewLossHistory:
             self._good_mono, self._lost_mono = now_mono, None
             self.light_before, self.own_light_before = features.mean, mono
         elif self._lost_mono is None or structure < self._left - STEP * usual:
+            if self._lost_mono is None and self._good_mono is not None:
+                self._good_mono = max(self._good_mono, now_mono - MAX_INTERVAL_S)
             self._lost_mono, self._left = now_mono, structure
         if features.dark < DARK:
             self._dark_mono = None

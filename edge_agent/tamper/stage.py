@@ -18,8 +18,8 @@ from edge_agent.tamper.view_analyser import ViewAnalyser
 
 MIN_ANALYSES = 3
 HOLD_S, LONG_HOLD_S = 4.5, 8.5
-"""How long a state that is not reported yet may be missing without starting again; the longer time is for
-states that a passer-by can hide."""
+"""How long a state that is not reported yet may be missing in analyses without starting again; the longer
+time is for states that a passer-by can hide."""
 LONG_HOLD_STATES = (ViewState.MOVED, ViewState.DEFOCUSED)
 
 RAISE_S: dict[ViewState, float] = {
@@ -76,6 +76,7 @@ class ViewEpisodes:
     def __init__(self) -> None:
         self._current: dict[ViewState, ViewEpisode] = {}
         self._count = 0
+        self._observed_mono: float | None = None  # of the last analysis
 
     @property
     def reported(self) -> tuple[ViewEpisode, ...]:
@@ -91,13 +92,16 @@ class ViewEpisodes:
 
         Unreported episodes of states in ``refuted`` are dropped here.
         """
+        before_mono, self._observed_mono = self._observed_mono, now_mono
         for state in refuted:
             episode = self._current.get(state)
             if episode is not None and not episode.reported:
                 self.drop(episode)
         for state, why in found.items():
             episode = self._current.get(state)
-            if episode is None or (not episode.reported and episode.over(now_mono)):
+            # Keyframes may be further apart than the hold: then the state was missing in no analysis.
+            missing = episode is not None and not episode.reported and episode.last_mono != before_mono
+            if episode is None or (missing and episode.over(now_mono)):
                 self._count += 1
                 self._current[state] = ViewEpisode(state, self._count, now_mono, now_mono, why)
             else:

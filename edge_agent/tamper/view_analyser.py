@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PAUSE_S = 15.0  # without an analysis; after a longer pause the history is dropped
+PAUSE_S, PAUSE_FACTOR = 15.0, 1.5
+"""Without an analysis; after a longer pause the history is dropped, unless it is at most ``PAUSE_FACTOR``
+times the interval before: some cameras send a keyframe only every 20 s."""
 EDGE_KEPT = 0.5  # correlation of a tile's edges
 NEW_BASELINE_AFTER = 10  # analyses of the same scene in another light, until a new baseline is learned for it
 NOWHERE = 0.7  # share of blank tiles; above it there is no structure left to search for
@@ -63,6 +65,7 @@ class ViewAnalyser:
         self._reported_mono_picture: bool | None = None  # as last reported
         self._light = LightWatch()
         self._features: Mapping[str, float] = {}
+        self._interval_s = 0.0  # between the last two analyses
         self._clear_history()
 
     @property
@@ -136,8 +139,11 @@ class ViewAnalyser:
         if baselines is None:
             return ViewVerdict()
         now = frame.captured_mono
-        if self._last_mono is not None and not 0 <= now - self._last_mono <= PAUSE_S:
-            self.pause()
+        if self._last_mono is not None:
+            longest_s = max(PAUSE_S, PAUSE_FACTOR * self._interval_s)
+            self._interval_s = now - self._last_mono
+            if not 0 <= self._interval_s <= longest_s:
+                self.pause()
         small = baselines.extractor.shrink(luma)
         frozen = self._still.update(small, now)
         if not (reported or frozen) and self._quick_check_passes(baselines, small, now):

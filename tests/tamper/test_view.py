@@ -14,6 +14,7 @@ from edge_agent.config.model.settings import Polygon
 from edge_agent.core.facts import Phase, ViewObservation, ViewState
 from edge_agent.core.model import Box, Detection, Inferences, Severity
 from edge_agent.tamper import CameraView
+from edge_agent.tamper.stage import ViewEpisodes
 from tests.tamper.painted import (
     LEARN_S,
     NO_MOTION,
@@ -63,6 +64,49 @@ def test_a_turned_camera_says_how_far() -> None:
     assert phases(reported) == started(ViewState.MOVED)
     assert "turned by -10 % across" in reported[0].why
     assert reported[0].features["shift_x"] == pytest.approx(-0.1, abs=0.01)
+
+
+@pytest.mark.parametrize("every_s", [6.0, 12.0, 20.0])
+@pytest.mark.parametrize(
+    ("state", "change", "pan"),
+    [
+        (ViewState.COVERED, hand, 0),
+        (ViewState.DEFOCUSED, blur, 0),
+        (ViewState.OVEREXPOSED, white, 0),
+        (ViewState.MOVED, None, 64),
+        (ViewState.FROZEN, None, 0),
+    ],
+)
+def test_with_keyframes_far_apart_a_state_is_reported_at_the_fourth(
+    state: ViewState, change: Change | None, pan: int, every_s: float
+) -> None:
+    view, camera = learned()
+    pictures = [np.asarray(camera.shoot(change, pan).picture.bgr()) for _ in range(4)]
+    camera.now -= 4.0
+    reported: list[ViewObservation] = []
+    for picture in pictures[:1] * 4 if state is ViewState.FROZEN else pictures:
+        camera.now += every_s - 1.0
+        reported += view.update(camera.show(picture), NO_MOTION)
+    assert phases(reported) == started(state)
+
+
+def test_with_keyframes_far_apart_the_view_is_learned() -> None:
+    view, camera = CameraView("gate"), PaintedCamera()
+    reported: list[ViewObservation] = []
+    for number in range(24):
+        camera.now += 19.0
+        reported += view.update(camera.shoot(hand if number >= 20 else None), NO_MOTION)
+    assert phases(reported) == started(ViewState.COVERED)
+
+
+def test_a_state_that_was_absent_in_an_analysis_starts_again_after_the_hold() -> None:
+    episodes = ViewEpisodes()
+    for now in (0.0, 10.0, 20.0):
+        (episode,) = episodes.observe({ViewState.MOVED: "turned"}, (), now)
+    assert (episode.analyses, episode.since_mono) == (3, 0.0)
+    episodes.observe({}, (), 25.0)
+    (again,) = episodes.observe({ViewState.MOVED: "turned"}, (), 30.0)
+    assert (again.analyses, again.since_mono) == (1, 30.0)
 
 
 def test_a_picture_that_repeats_is_frozen_though_a_clock_ticks_in_it() -> None:
