@@ -65,6 +65,7 @@ class ViewAnalyser:
         self._reported_mono_picture: bool | None = None  # as last reported
         self._light = LightWatch()
         self._features: Mapping[str, float] = {}
+        self._analysed_mono: float | None = None  # of the last analysis at this size, before a pause too
         self._interval_s = 0.0  # between the last two analyses
         self._clear_history()
 
@@ -101,6 +102,7 @@ class ViewAnalyser:
         self._quick_check = QuickCheck(extractor.counted)
         self._usual_drops = 0.0
         self._usual_bright = 0.0
+        self._analysed_mono = None
         self._clear_history()
         self._store.load(self._baselines, self._still)
 
@@ -114,8 +116,8 @@ class ViewAnalyser:
         self._store.save(self._baselines, self._still, now_mono, at_once=True)
 
     def save(self) -> None:
-        if self._baselines is not None and self._last_mono is not None:
-            self._store.save(self._baselines, self._still, self._last_mono, at_once=True)
+        if self._baselines is not None and self._analysed_mono is not None:
+            self._store.save(self._baselines, self._still, self._analysed_mono, at_once=True)
 
     def pause(self) -> None:
         """Drop the history, because no frames come for a while."""
@@ -156,7 +158,8 @@ class ViewAnalyser:
         else:
             self._rain_streaks.update(small)
         baseline = self._baseline(baselines, features, small)
-        before, self._before, self._last_mono = self._before, small, now
+        before, self._before = self._before, small
+        self._last_mono = self._analysed_mono = now
         if baseline is None:
             self._features = self._light_features(features)
             return ViewVerdict()
@@ -183,7 +186,7 @@ class ViewAnalyser:
         self._light.update(self._mean, now)
         self._rain_streaks.add_reference(small)
         self._view_loss.still_good(now)
-        self._before, self._last_mono = small, now
+        self._before, self._last_mono, self._analysed_mono = small, now, now
         self._features = {**self._features, "still_s": round(self._still.still_s, 1)}
         return True
 
