@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -11,6 +13,7 @@ import pytest
 
 from edge_agent.capture.failures import Fault
 from edge_agent.capture.logins import LimitedLogins
+from edge_agent.capture.network.authentication import Authenticator
 from edge_agent.capture.source import StreamTimeouts
 from edge_agent.config import load
 from edge_agent.config.model.settings import Camera
@@ -94,3 +97,43 @@ def test_cameras_of_one_recorder_make_two_logins_together(tmp_path: Path) -> Non
         with ThreadPoolExecutor(4) as threads:
             list(threads.map(lambda _: refused(logins, camera, clock), range(4)))
         assert strict.logins == 2
+
+
+def answered(*challenges: str) -> str:
+    login = Authenticator(Credentials("viewer", Secret("right")), allow_basic=True, before_login=lambda: None)
+    login.challenged(challenges)
+    return login.authorization("OPTIONS", "rtsp://camera/stream") or ""
+
+
+def expected(authorization: str, realm: str) -> str:
+    """The response to the nonce ``abc123`` (RFC 7616) with the client's own nonce."""
+    (own,) = re.findall(r'cnonce="(\w+)"', authorization)
+
+    def digest(*parts: str) -> str:
+        return hashlib.md5(":".join(parts).encode()).hexdigest()
+
+    secret, request = digest("viewer", realm, "right"), digest("OPTIONS", "rtsp://camera/stream")
+    return digest(secret, "abc123", "00000001", own, "auth", request)
+
+
+@pytest.mark.parametrize(
+    "realm", ["camera", "Digest Authentication", "Basic or digest login", 'the \\"basic  camera, nonce=1']
+)
+@pytest.mark.parametrize(
+    "challenges",
+    [
+        ['Digest realm="{}", nonce="abc123", qop="auth"'],
+        ['Basic realm="{}", Digest nonce="abc123", realm="{}", qop="auth"'],
+        ['Digest realm="{}", nonce="abc123", qop="auth", Basic realm="{}"'],
+        ['Basic realm="{}"', 'Digest qop="auth", nonce="abc123", realm="{}"'],
+    ],
+)
+def test_a_realm_may_contain_the_name_of_a_scheme(challenges: list[str], realm: str) -> None:
+    authorization = answered(*(challenge.replace("{}", realm) for challenge in challenges))
+    assert authorization.startswith("Digest ")
+    assert f'realm="{realm}", nonce="abc123"' in authorization
+    assert f'response="{expected(authorization, realm)}"' in authorization
+
+
+def test_a_realm_with_the_name_of_digest_does_not_offer_it() -> None:
+    assert answered('Basic realm="Digest Authentication"') == "Basic dmlld2VyOnJpZ2h0"

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from edge_agent.capture.failures import CameraFault, Fault
 from edge_agent.core.secrets import Credentials
 
-_SCHEME = re.compile(r"\b(Digest|Basic)\s+", re.IGNORECASE)
+_SCHEME = re.compile(r'"(?:[^"\\]|\\.)*"|\b(Digest|Basic)\s+', re.IGNORECASE)
+"""A quoted string, such as a realm with the name of a scheme, or a scheme."""
 _PARAMETER = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
 _HASHES = {"md5": "md5", "sha-256": "sha256"}
 
@@ -109,10 +110,13 @@ def _offers(headers: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
     """Return scheme and parameters of each challenge; a header may contain several challenges."""
     offers: list[tuple[str, dict[str, str]]] = []
     for header in headers:
-        parts = _SCHEME.split(header)[1:]
-        for scheme, rest in zip(parts[::2], parts[1::2], strict=True):
-            values = {key.lower(): quoted or plain for key, quoted, plain in _PARAMETER.findall(rest)}
-            offers.append((scheme.lower(), values))
+        schemes = [found for found in _SCHEME.finditer(header) if found[1]]
+        ends = [found.start() for found in schemes[1:]] + [len(header)]
+        for scheme, end in zip(schemes, ends, strict=False):
+            parameters = _PARAMETER.findall(header[scheme.end() : end])
+            offers.append(
+                (scheme[1].lower(), {key.lower(): quoted or plain for key, quoted, plain in parameters})
+            )
     return offers
 
 
