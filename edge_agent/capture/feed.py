@@ -358,6 +358,6 @@ class FrameFeed:
         return None
 
     def _frame(self, decoded: DecodedPicture, *, late: bool = False) -> Frame:
-        picture = upright(decoded.picture, self._camera.analyse.width)
+        picture = upright(decoded.picture, decoded.turns, self._camera.analyse.width)
         captured_at = wall_time_of(self._clock, decoded.stamp_mono)
         return Frame(self._camera.id, decoded.number, decoded.stamp_mono, captured_at, picture, late)

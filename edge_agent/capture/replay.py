@@ -159,7 +159,8 @@ class VideoFile:
                 in_order = stamp_s is not None and stamp_s - first_s > stream_s
                 stream_s = stamp_s - first_s if stamp_s is not None and in_order else following_s
                 number += 1
-                yield ReplayFrame(number, stream_s, upright(decoded.frame, self._max_width))
+                picture = upright(decoded.frame, decoded.turns, self._max_width)
+                yield ReplayFrame(number, stream_s, picture)
         if not decoder.decoded:
             raise SourceUnavailable(
                 self._camera_id, Cause.DECODE_ERROR, f"{self.path}: no picture could be decoded"

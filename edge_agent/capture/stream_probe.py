@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from edge_agent.capture.decode.picture import YuvPicture
 from edge_agent.capture.decode.picture_limits import PictureTooLarge
+from edge_agent.capture.decode.turned import upright
 from edge_agent.capture.failures import failure
 from edge_agent.capture.source import FrameSource, Opener, StreamTimeouts, open_source
 from edge_agent.capture.stream_time import StreamTime
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CaptureError
-from edge_agent.core.model import Cause
+from edge_agent.core.model import Cause, Picture
 from edge_agent.core.problems import error_text
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class StreamProbe:
     rate: float  # pictures a second, as the camera stamps them
     keyframe_s: float | None  # the longest interval between keyframes; None: fewer than two came
     watched_s: float
-    picture: YuvPicture
+    picture: Picture
 
     @property
     def size(self) -> tuple[int, int]:
@@ -92,7 +92,7 @@ class _Measurement:
     tick_s: float
     clock: Clock
     picture_only: bool  # the first picture is enough
-    picture: YuvPicture | None = None
+    picture: Picture | None = None
     times: list[float] = field(default_factory=list)
     keyframes: list[float] = field(default_factory=list)
     began_mono: float | None = None
@@ -139,9 +139,9 @@ class _Measurement:
     def _keep(self, decoded: Sequence[DecodedFrame]) -> None:
         for each in decoded:
             if each.clean or self.picture is None:
-                self.picture = YuvPicture(each.frame, MAX_WIDTH)
+                self.picture = upright(each.frame, each.turns, MAX_WIDTH)
 
-    def result(self, picture: YuvPicture) -> StreamProbe:
+    def result(self, picture: Picture) -> StreamProbe:
         span_s = max(self.times) - min(self.times)
         rate = (len(self.times) - 1) / span_s if span_s > 0 else 0.0
         gaps = [later - earlier for earlier, later in zip(self.keyframes, self.keyframes[1:], strict=False)]

@@ -14,12 +14,12 @@ import cv2
 import numpy as np
 
 from edge_agent.capture.decode.decoder import DecodedFrame, VideoDecoder
-from edge_agent.capture.decode.picture import YuvPicture
 from edge_agent.capture.decode.picture_limits import PictureTooLarge
+from edge_agent.capture.decode.turned import upright
 from edge_agent.capture.ring import RingPacket
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.core.model import Box
+from edge_agent.core.model import Box, Picture
 from edge_agent.core.problems import error_text, problem_text
 from edge_agent.stills.alignment import MINIATURE, Miniatures
 from edge_agent.stills.packets import StreamPackets
@@ -37,7 +37,7 @@ class StillUnavailable(EdgeAgentError):
 @dataclass(frozen=True, slots=True, eq=False)
 class TimedPicture:
     time_s: float  # stream time
-    picture: YuvPicture
+    picture: Picture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +50,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundPicture:
-    picture: YuvPicture
+    picture: Picture
     time_s: float  # stream time
     target: Target
 
@@ -85,7 +85,7 @@ class OnDemandDecoder:
         """Return the pictures of ``packets`` as small grey ones."""
         return miniatures_of(self.pictures(stream, packets))
 
-    def last(self, stream: StreamPackets, packets: Sequence[RingPacket]) -> YuvPicture:
+    def last(self, stream: StreamPackets, packets: Sequence[RingPacket]) -> Picture:
         """Return the last picture of ``packets``. Raises ``StillUnavailable``."""
         newest: deque[TimedPicture] = deque(self.pictures(stream, packets), maxlen=1)
         if not newest:
@@ -119,7 +119,9 @@ class OnDemandDecoder:
     ) -> Iterator[TimedPicture]:
         for decoded in frames:
             if decoded.clean:
-                yield TimedPicture(stream.time_at(decoded.frame.pts, item), YuvPicture(decoded.frame))
+                # Privacy masks and boxes are those of the analysed pictures, which stand upright.
+                picture = upright(decoded.frame, decoded.turns)
+                yield TimedPicture(stream.time_at(decoded.frame.pts, item), picture)
 
 
 def _decoded(decoder: VideoDecoder, item: RingPacket) -> Sequence[DecodedFrame]:
@@ -138,7 +140,7 @@ def miniatures_of(pictures: Iterable[TimedPicture]) -> Miniatures:
     return Miniatures(np.array(times), np.array(pixels, np.float32).reshape(len(times), -1))
 
 
-def sharpness(picture: YuvPicture, box: Box) -> float:
+def sharpness(picture: Picture, box: Box) -> float:
     """Return the variance of the Laplacian of the luma inside ``box`` (Pech-Pacheco et al., ICPR 2000)."""
     x1, y1, x2, y2 = box.clipped().to_pixels(picture.width, picture.height)
     return float(cv2.Laplacian(picture.luma()[y1:y2, x1:x2], cv2.CV_32F).var())

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from edge_agent.capture.decode.picture import YuvPicture
 from edge_agent.capture.ring import PacketRing, RingPacket, StreamConnection
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import Clock
 from edge_agent.core.load_limits import WorkloadLimiter, WorkloadLimits
+from edge_agent.core.model import Picture
 from edge_agent.core.problems import problem_text
 from edge_agent.stills.alignment import MAX_LAG_S, StreamAlignment, lag_between, view_correlation
 from edge_agent.stills.decode import (
@@ -129,7 +129,7 @@ class StillMaker:
                 return self._views(sub).requested(picture)
         return self._views(sub).requested(decoder.last(sub, sub.group_at(sub.newest_s)))
 
-    def _prove_view(self, decoder: OnDemandDecoder, picture: YuvPicture, sub: StreamPackets) -> None:
+    def _prove_view(self, decoder: OnDemandDecoder, picture: Picture, sub: StreamPackets) -> None:
         """Raise ``StillUnavailable`` if the privacy masks may not fit a picture of the main stream."""
         if not self._streams.camera.privacy_masks:
             return
@@ -238,5 +238,6 @@ class StillMaker:
         return sub.stamp_lead_s - main.stamp_lead_s + self.alignment.lag_s
 
     def _views(self, sub: StreamPackets) -> StillViews:
-        width = sub.connection.decoder.context.width or 640
-        return StillViews(self._streams.camera.privacy_masks, width)
+        context = sub.connection.decoder.context
+        width = context.height if sub.connection.turned_deg % 180 else context.width
+        return StillViews(self._streams.camera.privacy_masks, width or 640)

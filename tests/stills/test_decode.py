@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from pathlib import Path
 
 import av
+import cv2
+import numpy as np
 import pytest
 
 from edge_agent.capture.decode.decoder import VideoDecoder
 from edge_agent.capture.ring import PacketRing, StreamConnection
+from edge_agent.config.model.settings import GearChoice
 from edge_agent.core.clock import SystemClock
+from edge_agent.core.load_limits import WorkloadLimiter
 from edge_agent.core.model import FULL_PICTURE
+from edge_agent.evidence.jpeg import crop
 from edge_agent.stills.decode import OnDemandDecoder, StillUnavailable, Target
+from edge_agent.stills.maker import CameraStreams, StillMaker
 from edge_agent.stills.packets import StreamPackets, packets_in
-from tests.testbed.clips import make_clip
+from tests.capture.viewer import Viewer, auto
+from tests.testbed.clips import PLAIN, make_clip
+from tests.testbed.ring_feed import RingFeed
 
 FPS = 10
 
@@ -112,3 +121,28 @@ def test_packets_before_a_clock_that_was_set_back_are_left_out(stream: StreamPac
     assert found is not None
     assert len(found.packets) == len(stream.packets)
     assert found.packets[0].serial == len(stream.packets) + 1
+
+
+TURNED = ("-bsf:v", "h264_metadata=display_orientation=insert:rotate=90")
+"""Write the orientation into the stream, with each keyframe."""
+CORNER = ((0.0, 0.0), (0.5, 0.0), (0.5, 0.4), (0.0, 0.4))
+
+
+def test_a_still_of_a_turned_stream_is_masked_as_the_live_picture(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "turned.ts", fps=FPS, seconds=1, extra=(*PLAIN, *TURNED))
+    camera = dataclasses.replace(auto(gear=GearChoice.FULL), privacy_masks=(CORNER,))
+    site = RingFeed(camera, clip)
+    pictures = [each.frame.picture for each in Viewer(site).watch().seen]
+    assert {(picture.width, picture.height) for picture in pictures} == {(180, 320)}
+    assert site.connection.turned_deg == 90
+    live = crop(pictures[-1], FULL_PICTURE, (CORNER,), 320)
+
+    maker = StillMaker(
+        CameraStreams(camera, site.ring, None), WorkloadLimiter(), SystemClock(), lambda _: False
+    )
+    payload = maker.take_now(0.0, lambda _: False).payload
+    still = cv2.imdecode(np.frombuffer(payload, np.uint8), cv2.IMREAD_COLOR)
+    assert still is not None
+    assert still.shape == live.shape == (320, 180, 3)
+    assert still[:128, :90].max() < 20
+    assert np.abs(still.astype(int) - live).mean() < 4, "but for the JPEG"

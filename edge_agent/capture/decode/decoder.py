@@ -11,6 +11,7 @@ from av.error import FFmpegError
 
 from edge_agent.capture.decode.h264 import FrameNumWatch
 from edge_agent.capture.decode.picture_limits import MAX_PIXELS, PictureLimits
+from edge_agent.capture.decode.turned import quarter_turns
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -29,6 +30,7 @@ class DecodedFrame:
 
     frame: VideoFrame
     clean: bool  # False: data was missing for it or for a frame it was predicted from
+    turns: int = 0  # quarter turns counterclockwise, 0 to 3, by which a player turns it
 
 
 class VideoDecoder:
@@ -51,6 +53,7 @@ class VideoDecoder:
         self._jpeg = context.name == "mjpeg"
         self._clean = True
         self._broken_pts: int | None = None
+        self._turns = 0
         self.decoded = 0  # frames
         self.corrupt = 0  # frames that are not clean, and packets that the decoder refused
 
@@ -114,7 +117,10 @@ class VideoDecoder:
             self._clean = True
             clean = not self._jpeg
         self.corrupt += not clean
-        return DecodedFrame(frame, clean)
+        # The message (SEI) may come with keyframes only, and libavcodec does not keep it for the next frames.
+        if (turns := quarter_turns(frame)) or frame.key_frame:
+            self._turns = turns
+        return DecodedFrame(frame, clean, self._turns)
 
     def _older_than_break(self, frame: VideoFrame) -> bool:
         """Return whether the picture is older than the loss. With B-frames, older ones may come after it."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from edge_agent.capture.decode.decoder import DecodedFrame
 from edge_agent.capture.decode.picture_limits import PictureTooLarge
-from edge_agent.capture.decode.turned import quarter_turns
 from edge_agent.capture.failures import check_size, failure
 from edge_agent.capture.health import CaptureHealth
 from edge_agent.capture.ring import RingPacket, StreamConnection
@@ -36,6 +35,7 @@ class DecodedPicture:
     number: int
     stamp_mono: float
     picture: VideoFrame
+    turns: int  # see ``DecodedFrame``
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,10 +128,10 @@ class StreamDecoder:
         pictures = []
         for decoded in frames:
             number, stamp_mono = next(self._numbers), self._stamp(decoded.frame, item)
-            self._note_picture(decoded.frame, item.arrived_mono)
+            self._note_picture(decoded, item.arrived_mono)
             if decoded.clean:
                 self._clean_mono = item.arrived_mono
-                pictures.append(DecodedPicture(number, stamp_mono, decoded.frame))
+                pictures.append(DecodedPicture(number, stamp_mono, decoded.frame, decoded.turns))
         if item.arrived_mono - self._judged_mono >= JUDGE_EVERY_S:
             self._judge(item.arrived_mono)
         return pictures
@@ -156,16 +156,16 @@ class StreamDecoder:
         self._last_mono = max(stamp_mono, self._last_mono + 1e-6)
         return self._last_mono
 
-    def _note_picture(self, frame: VideoFrame, mono: float) -> None:
+    def _note_picture(self, decoded: DecodedFrame, mono: float) -> None:
         self._picture_mono = mono
-        size = (frame.width, frame.height)
+        self.connection.turned_deg = decoded.turns * 90
+        size = (decoded.frame.width, decoded.frame.height)
         if size != self._size:
             check_size(self._camera_id, *size)
             old, self._size = self._size, size
             self._health.size(*size)
             if old is not None:
                 log.info("%s: the picture is now %dx%d, was %dx%d", self._camera_id, *size, *old)
-            self.connection.turned_deg = quarter_turns(frame) * 90
         if self.connection.online_mono is None:
             self.connection.online_mono = mono
             self._become(CameraState.ONLINE, None, self._described())

@@ -1,4 +1,5 @@
-"""Turns pictures upright by the stream's display matrix; phones, for example, store them sideways."""
+"""Turns pictures upright by the stream's display matrix: phones, for example, store them sideways, and some
+cameras announce it in a message (SEI)."""
 
 from __future__ import annotations
 
@@ -14,10 +15,9 @@ if TYPE_CHECKING:
     from edge_agent.core.model import Colour, Gray
 
 
-def upright(frame: VideoFrame, max_width: int | None = None) -> YuvPicture | RotatedPicture:
-    """Return the picture as a player shows it, turned by the nearest quarter turn. ``max_width``: largest
-    width of ``luma``, in pixels."""
-    turns = quarter_turns(frame)
+def upright(frame: VideoFrame, turns: int, max_width: int | None = None) -> YuvPicture | RotatedPicture:
+    """Return the picture as a player shows it. ``turns``: see ``DecodedFrame``. ``max_width``: largest width
+    of ``luma``, in pixels."""
     if turns == 0:
         return YuvPicture(frame, max_width)
     if turns % 2 and max_width is not None:
@@ -26,7 +26,7 @@ def upright(frame: VideoFrame, max_width: int | None = None) -> YuvPicture | Rot
 
 
 def quarter_turns(frame: VideoFrame) -> int:
-    """Return how many quarter turns counterclockwise, 0 to 3, a player turns the picture."""
+    """Return how many quarter turns counterclockwise, 0 to 3, the display matrix of this frame asks for."""
     # ``rotation``: degrees counterclockwise. PyAV 14.0 does not have it.
     return round(getattr(frame, "rotation", 0) / 90) % 4
 
