@@ -13,6 +13,7 @@ import pytest
 
 from edge_agent.capture.decode.decoder import VideoDecoder
 from edge_agent.capture.ring import PacketRing, StreamConnection
+from edge_agent.capture.stream_probe import probe_stream
 from edge_agent.config.model.settings import GearChoice
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.load_limits import WorkloadLimiter
@@ -146,3 +147,9 @@ def test_a_still_of_a_turned_stream_is_masked_as_the_live_picture(tmp_path: Path
     assert still.shape == live.shape == (320, 180, 3)
     assert still[:128, :90].max() < 20
     assert np.abs(still.astype(int) - live).mean() < 4, "but for the JPEG"
+
+
+def test_the_picture_of_a_probe_is_masked_as_the_live_picture(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "turned.ts", fps=FPS, seconds=1, extra=(*PLAIN, *TURNED))
+    camera = dataclasses.replace(auto(), url=str(clip))
+    assert probe_stream(camera, SystemClock(), picture_only=True).size == (180, 320)
