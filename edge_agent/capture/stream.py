@@ -22,6 +22,9 @@ from edge_agent.core.errors import CaptureError
 from edge_agent.core.model import Cause
 from edge_agent.core.problems import problem_text
 
+MAX_STEP_S = 5.0
+"""Between two packets of a file. A longer step is a cut, as in a recording of events, and is not waited for:
+the watchdog and ``doctor`` expect packets."""
 NEARLY = 0.95  # FFmpeg checks its timeout every 0.1 s, so the timeout fires a little early or late
 
 TOLERANT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
@@ -101,12 +104,14 @@ class PacketStream:
     def _paced_packets(self) -> Generator[Packet[VideoStream], None, None]:
         """Yield a file's packets, each at its time. Starts again at the end if ``repeat`` was given."""
         while True:
-            begun_mono, first_s = self._clock.monotonic(), None
+            begun_mono, first_s, last_s = self._clock.monotonic(), 0.0, None
             try:
                 for packet in self._container.demux(self._video):
                     if packet.dts is not None and packet.time_base is not None:
                         at_s = float(packet.dts * packet.time_base)
-                        first_s = at_s if first_s is None else first_s
+                        if last_s is None or abs(at_s - last_s) > MAX_STEP_S:
+                            begun_mono, first_s = self._clock.monotonic(), at_s
+                        last_s = at_s
                         if self._wait(max(0.0, begun_mono + at_s - first_s - self._clock.monotonic())):
                             return
                     yield packet  # the last one is empty and drains the decoder

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import socket
 import subprocess
@@ -17,6 +19,8 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import SourceUnavailable
 from edge_agent.core.model import Cause
 from tests.capture.rig import camera
+from tests.host.fakes import FakeClock
+from tests.testbed.clips import PLAIN, make_clip
 
 
 @pytest.mark.parametrize(
@@ -63,6 +67,23 @@ def test_a_pipe_without_a_writer_is_refused_and_not_waited_for(tmp_path: Path) -
         with pytest.raises(SourceUnavailable, match="is not a file") as caught:
             open_source(camera(str(path)), SystemClock(), lambda seconds: False, StreamTimeouts())
         assert caught.value.cause is Cause.UNSUPPORTED
+
+
+@pytest.mark.parametrize("gap_s", [4, 600])
+def test_a_cut_in_a_file_is_not_waited_for(tmp_path: Path, gap_s: int) -> None:
+    cut = ("-vf", f"setpts=PTS+gte(N\\,5)*{gap_s}/TB", "-fps_mode", "passthrough")
+    clip = make_clip(tmp_path / "cut.mp4", seconds=1, extra=(*PLAIN, *cut))
+    clock, waits = FakeClock(), list[float]()
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        clock.advance(seconds)
+        return False
+
+    with contextlib.closing(open_source(camera(str(clip)), clock, wait, StreamTimeouts())) as source:
+        packets = [packet for packet in itertools.islice(source.packets(), 10) if packet.size]
+    assert len(packets) == 10
+    assert waits[5:] == pytest.approx([4.1 if gap_s == 4 else 0.0] + 4 * [0.1])
 
 
 @pytest.mark.parametrize("url", ["gopher://cam/x", "rtsp:///x", "v4l3:/dev/video0"])
