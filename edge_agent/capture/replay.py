@@ -189,7 +189,12 @@ class VideoFile:
     def _video(self, container: InputContainer) -> VideoStream:
         if not container.streams.video:
             raise SourceUnavailable(self._camera_id, Cause.NO_VIDEO, f"{self.path} has no video in it")
-        return container.streams.video[0]
+        video = container.streams.video[0]
+        if video.codec_context is None:
+            raise SourceUnavailable(
+                self._camera_id, Cause.UNSUPPORTED, f"{self.path}: there is no decoder for its video"
+            )
+        return video
 
 
 def _frame_count(container: InputContainer, stream: VideoStream, fps: float) -> int | None:

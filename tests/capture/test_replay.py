@@ -175,6 +175,14 @@ def test_what_is_no_video_says_why(tmp_path: Path, name: str, content: bytes | N
     assert caught.value.cause is cause
 
 
+def test_a_codec_that_nobody_knows_is_unsupported(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", seconds=0.2)
+    clip.write_bytes(clip.read_bytes().replace(b"avc1", b"zzz1"))
+    with pytest.raises(SourceUnavailable, match="no decoder") as caught:
+        replay(clip)
+    assert caught.value.cause is Cause.UNSUPPORTED
+
+
 def test_an_empty_folder_is_no_video(tmp_path: Path) -> None:
     with pytest.raises(SourceUnavailable) as caught:
         replay(tmp_path)
