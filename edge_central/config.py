@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TextIO
 
 from edge_agent.config.check import json_facts
+from edge_agent.config.fields import tree
 from edge_agent.config.fields.declare import section
+from edge_agent.config.fields.field_types import PasswordFile
 from edge_agent.config.fields.files import ConfigFiles
 from edge_agent.config.fields.schema_types import INVALID, ReadContext, SectionValues
 from edge_agent.config.fields.single_file import read_mapping
@@ -112,17 +114,42 @@ ROOT = section(
 def load(path: Path, *, no_secrets: bool = False) -> CentralSettings:
     """Read the configuration. Raises ConfigError with every problem found. ``no_secrets``: do not require the
     password and key files, so that a copy of the configuration can be checked on another machine."""
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    files = ConfigFiles(
-        path.parent.absolute(), Path(credentials) if credentials else None, required=not no_secrets
-    )
-    reading = ReadContext(files, SystemClock())
+    return _read(path, required=not no_secrets)[0]
+
+
+def load_for_database(path: Path) -> CentralSettings:
+    """Read the configuration for a command that needs only the database. Raises ConfigError.
+
+    The other password and key files are not read: systemd passes them to the service, and the user of the
+    service, who runs the command, cannot read them.
+    """
+    settings, node = _read(path, required=False)
+    if settings.database.password is None or settings.database.embedded:
+        return settings
+    entry = node.entries["database_password_file"]
+    reading = _context(path, required=True)
+    with reading.about("database_password_file"):
+        password = PasswordFile().read(entry.value, reading)
+    if reading.problems:
+        advice = "; run this command with sudo and without -u" if os.geteuid() else ""
+        raise _error(path, [replace(each, message=each.message + advice) for each in reading.problems])
+    return replace(settings, database=replace(settings.database, password=password))
+
+
+def _read(path: Path, *, required: bool) -> tuple[CentralSettings, tree.Mapping]:
+    reading = _context(path, required=required)
     node = read_mapping(path, reading, "a mapping that names at least wards: and mqtt:")
     settings = ROOT.read(without_nulls(node), reading) if node is not None else INVALID
-    if reading.problems or settings is INVALID:
+    if reading.problems or node is None or settings is INVALID:
         raise _error(path, reading.problems)
     assert isinstance(settings, CentralSettings)
-    return replace(settings, warnings=tuple(map(str, sorted(set(reading.warnings)))))
+    return replace(settings, warnings=tuple(map(str, sorted(set(reading.warnings))))), node
+
+
+def _context(path: Path, *, required: bool) -> ReadContext:
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    folder = Path(credentials) if credentials else None
+    return ReadContext(ConfigFiles(path.parent.absolute(), folder, required=required), SystemClock())
 
 
 def run_check(path: Path, no_secrets: bool, stdout: TextIO, stderr: TextIO, as_json: bool = False) -> int:

@@ -399,38 +399,40 @@ def run_central(args: argparse.Namespace, stdout: TextIO) -> int:
         from edge_central.cli.appearance import run_appearance
 
         return run_appearance(args, stdout, sys.stderr)
-    from edge_central.config import load
+    from edge_central.config import load, load_for_database
 
     if args.action in ("hold", "holds", "release"):
         from edge_central.cli.retention_commands import run_holds
 
         if args.action == "release":
             _sort_release(args)
-        settings = load(args.config)
+        settings = load_for_database(args.config)
         return run_holds(args, settings.database, stdout, sys.stderr, settings.id)
     if args.action == "deletions":
         from edge_central.cli.retention_commands import run_deletions
 
-        return run_deletions(load(args.config).database, args.most, args.json, stdout)
+        return run_deletions(load_for_database(args.config).database, args.most, args.json, stdout)
     if args.action == "searches":
         from edge_central.cli.searches import run_searches
 
-        return run_searches(args, load(args.config), stdout)
+        return run_searches(args, load_for_database(args.config), stdout)
     if args.action == "case":
         from edge_central.cli.cases import run_cases
 
-        return run_cases(args, load(args.config), stdout)
+        return run_cases(args, load_for_database(args.config), stdout)
     if args.action == "travel-times":
         from edge_central.cli.travel_times import run_travel_times
 
-        return run_travel_times(args, load(args.config), stdout, sys.stderr)
+        asks = args.todo == "learn" and not args.dry_run  # which needs the login at the broker
+        settings = load(args.config) if asks else load_for_database(args.config)
+        return run_travel_times(args, settings, stdout, sys.stderr)
     if args.action == "proposals":
         from edge_central.cli.proposals import run_proposals
 
         return run_proposals(args, stdout, sys.stderr)
     from edge_central.cli.status import run_status
 
-    settings = load(args.config)
+    settings = load_for_database(args.config)
     return run_status(settings.database, args.json, stdout, settings.id)
 
 

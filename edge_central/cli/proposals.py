@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def run_proposals(args: argparse.Namespace, stdout: TextIO, stderr: TextIO) -> int:
     """Return 0, or 1 if there is nothing to propose. Raises UsageError, ConfigError, CentralError."""
-    from edge_central.config import load
+    from edge_central.config import load_for_database
     from edge_central.proposals.draft import RuleInForce, drafted
     from edge_central.proposals.outcomes import read_judged
     from edge_central.proposals.reasoning import MIN_FALSE, propose
@@ -37,7 +37,7 @@ def run_proposals(args: argparse.Namespace, stdout: TextIO, stderr: TextIO) -> i
     if args.gateway_config is not None:
         present = RuleInForce.read(args.gateway_config, args.camera, args.rule)
     since_ms = wall_ms(SystemClock()) - round(1000 * timedelta(days=args.days).total_seconds())
-    with read_transaction(load(args.config).database) as connection:
+    with read_transaction(load_for_database(args.config).database) as connection:
         judged = read_judged(connection, args.gateway, args.camera, args.rule, since_ms)
     found = propose(judged, zone)
     drafts = [None if present is None else drafted(present, each) for each in found]

@@ -14,7 +14,7 @@ from edge_agent.core.clock import SystemClock, rfc3339_of_ms, wall_ms
 from edge_agent.core.errors import CentralError
 from edge_agent.core.printable import printable
 from edge_agent.core.problems.problem import encode_json
-from edge_central.config import load
+from edge_central.config import load_for_database
 from edge_central.fleet.rollouts import (
     ReleaseRollout,
     begin_batch,
@@ -30,7 +30,7 @@ from edge_central.store.scope import EVERYWHERE
 
 def run_rollout_records(args: Namespace, stdout: TextIO) -> int:
     """Run one of the actions. Raises RolloutRefused, CentralError, ConfigError."""
-    connections = DatabaseConnections(load(args.config).database)
+    connections = DatabaseConnections(load_for_database(args.config).database)
     try:
         for line in _TODO[args.todo](args, connections, wall_ms(SystemClock())):
             print(printable(line), file=stdout)

@@ -23,7 +23,7 @@ from sqlalchemy import Connection
 
 from edge_agent.core.clock import SystemClock, wall_ms
 from edge_agent.core.errors import CentralError
-from edge_central.config import load
+from edge_central.config import load_for_database
 from edge_central.settings import CentralSettings
 from edge_central.store.accesses import AccessKind
 from edge_central.store.database import DatabaseConnections
@@ -48,7 +48,7 @@ MAX_PASSWORD_BYTES = 4_096
 
 def run_user(args: Namespace, stdout: TextIO) -> int:
     """Run one of the user actions. Raises CentralError, ConfigError."""
-    settings = load(args.config)
+    settings = load_for_database(args.config)
     if args.todo != "list" and not re.fullmatch(NAME, args.name):
         raise CentralError(f"a name is {NAME_RULE}, not {args.name!r}; nothing was changed")
     connections = DatabaseConnections(settings.database)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from edge_agent.core.errors import ConfigError, ConfigProblem
 from edge_agent.core.model import Severity
 from edge_central.alert_settings import ABOUT, default_rules
-from edge_central.config import ROOT, load, markdown, run_check
+from edge_central.config import ROOT, load, load_for_database, markdown, run_check
 from edge_central.measures import Measure
 from tests.config.annotations import keys_of, misfits
 
@@ -222,6 +223,35 @@ def test_a_password_is_read_from_a_file_and_appears_in_no_text(tmp_path: Path) -
     assert settings.database.password is not None
     assert settings.database.password.reveal() == "hunter2"
     assert "hunter2" not in repr(settings)
+
+
+OTHERS = """\
+webhook: {url: "https://h/x", secret_file: credentials/webhook}
+search: {key_file: search.pem}
+"""
+
+
+def test_a_command_of_the_database_reads_no_other_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path, GOOD + OTHERS)
+    with pytest.raises(ConfigError, match="credentials/webhook: no such file"):
+        load(path)
+    settings = load_for_database(path)
+    assert settings.search is not None
+    assert settings.search.key_file == tmp_path / "search.pem"
+    postgres = "database: postgresql://edge@db/edge\ndatabase_password_file: credentials/database\n"
+    path = written(tmp_path, GOOD + postgres + OTHERS)
+    monkeypatch.setattr(os, "geteuid", lambda: 990)
+    advice = "database: no such file; run this command with sudo and without -u"
+    with pytest.raises(ConfigError, match=f":5:25: database_password_file: cannot read .*{advice}"):
+        load_for_database(path)
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials" / "database").write_text("hunter2\n")
+    password = load_for_database(path).database.password
+    assert password is not None
+    assert password.reveal() == "hunter2"
+    assert load_for_database(written(tmp_path, GOOD + "database_password_file: ~\n")).database.embedded
 
 
 def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ from edge_central.store.open_alarms import list_event
 from edge_central.store.scope import Scope
 from tests.edge_central.ingest_harness import NOW_MS, IngestHarness, alert_row
 from tests.edge_central.parts import OURS
+from tests.edge_central.prepared import make_sqlite
 from tests.testbed.claiming_box import ClaimingBox
 from tests.testbed.claims import SERIAL, TIME
 
@@ -487,6 +488,25 @@ def test_an_event_that_is_not_stored_is_not_held(archive: Archive) -> None:
     result = archive.command("hold", "--event", "e-l", "--why", "file 7/2026")
     assert result == (1, "no event e-l is stored here; nothing is held\n")
     assert archive.command("holds")[1] == "nothing is held\n"
+
+
+def test_commands_about_stored_events_need_no_secret_of_the_service(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """systemd passes the files of the credentials folder to the service; its user cannot read them."""
+    config = tmp_path / "central.yaml"
+    secret = "webhook: {url: 'https://h/x', secret_file: credentials/webhook}\n"
+    config.write_text(
+        f"wards: [de-tham]\nmqtt: {{brokers: ['mqtt://127.0.0.1']}}\nstate_dir: {tmp_path}\n{secret}"
+    )
+    make_sqlite(tmp_path / "central.db")
+    given = ("--config", str(config))
+    period = ("--from", "2026-11-24T20:15+07:00", "--to", "2026-11-24T21:00+07:00", "--why", "theft")
+    assert cli.main(["central", "hold", "--gateway", "dt-001", *period, *given]) == 0
+    capsys.readouterr()
+    assert cli.main(["central", "holds", *given]) == 0
+    assert "hold 1: all of dt-001 from 2026-11-24" in capsys.readouterr().out
+    assert cli.main(["central", "user", "list", *given]) == 0
 
 
 @pytest.mark.parametrize("word", ["--deletions", "--clock"])
