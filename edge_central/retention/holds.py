@@ -17,6 +17,8 @@ from edge_central.store.database import insert_row
 PROVEN_WITHIN_MS = 3_600_000
 """A hold on a period keeps all events of the gateway up to so long after it: they prove those of the period.
 The next signed head comes within minutes, also after a reboot, and so do the events that name clips."""
+MAX_ORS = 100
+"""Limit for the ORs in one row of a condition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +78,27 @@ class ActiveHolds:
         if "sequence" in columns:
             for stream, ranges in self._proofs.items():
                 of_range = (columns.sequence.between(*each) for each in ranges)
-                conditions.append(and_(columns.stream == stream, or_(*of_range)))
+                conditions.append(and_(columns.stream == stream, _any_of(of_range)))
         for hold in chain.from_iterable(self._spans.values()):
             ids = select(tables.event.c.event_id).where(_in_span(hold, tables.event.c))
             same_event = and_(columns.gateway == hold.gateway, columns.event_id.in_(ids))
             conditions += [_in_span(hold, columns), same_event]
             if "sequence" in columns:
                 conditions.append(_in_span(_proof_of(hold), columns))
-        return func.coalesce(or_(false(), *conditions), false())
+        return _any_of(conditions)
+
+
+def _any_of(conditions: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Return the SQL condition that one of these is true, for any number of them.
+
+    SQLite accepts 1,000 levels in an expression, and each OR of a row is one. SQLAlchemy joins nested ``or_``
+    to one row, but not those in a function.
+    """
+    found = list(conditions)
+    while len(found) > MAX_ORS:
+        batches = (found[start : start + MAX_ORS] for start in range(0, len(found), MAX_ORS))
+        found = [func.coalesce(or_(*each), false()) for each in batches]
+    return func.coalesce(or_(false(), *found), false())
 
 
 def _proof_of(hold: RetentionHold) -> RetentionHold:

@@ -462,6 +462,24 @@ def test_rows_on_hold_need_no_release(archive: Archive) -> None:
     assert archive.ingest.status().deletions_held is None
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("whole", ["event", "periods"])
+def test_a_run_waits_whatever_the_number_of_holds(archive: Archive, whole: str) -> None:
+    """SQLite refuses an expression of over 1,000 levels."""
+    stored_and_over(archive, 900, 800)
+    if whole == "event":  # every message of it is proven by a head of its own
+        rows = [{"event_id": "e-1"}, {"kind": "chain-head"}] * 1_100
+        archive.ingest.insert(tables.event, *({"event_id": None} | archive._row(1, **each) for each in rows))
+        archive.hold(event_id="e-1")
+    else:
+        hold = {"why": "w", "placed_by": "lan", "placed_ms": 0, "gateway": "dt-001", "camera": "cam-2"}
+        times = [{"from_ms": at_ms, "to_ms": at_ms} for at_ms in range(400)]
+        archive.ingest.insert(tables.hold, *(hold | each for each in times))
+    archive.run()
+    waits = str(archive.ingest.status().deletions_held)
+    assert waits.startswith("retention would delete 800 of ")
+
+
 def test_holds_are_placed_listed_and_released_by_command(archive: Archive) -> None:
     archive.event(50, event_id="e-1")
     done = archive.command("hold", "--event", "e-1", "--why", "file 7/2026")
