@@ -18,7 +18,7 @@ from edge_agent.wire.topics import CentralTopics
 from edge_central.claims.boxes_file import BoxesFile
 from edge_central.claims.misfits import JudgedClaim, judge_claims
 from edge_central.claims.model import StoredClaimState
-from edge_central.claims.records import open_claims, read_claims, reporting_gateways
+from edge_central.claims.records import open_claims, read_claims, replaced_claims, reporting_gateways
 from edge_central.console.site_names import FleetSheet
 from edge_central.measures import Measure, Measurement
 from edge_central.sentences import problem_text
@@ -55,6 +55,11 @@ class ClaimPublisher:
     def publish(self, connection: Connection, session: str, publish: Callable[[MqttMessage], None]) -> None:
         """Publish what has changed since the last call; in a new broker session publish all open claims."""
         if session != self._session:
+            # What a box replaced since the last session is still retained at the broker; what it replaced
+            # while no centre ran, or just before a restart, too.
+            self._answered |= self._published.keys()
+            if not self._session:
+                self._answered.update(replaced_claims(connection, self._wards))
             self._session, self._published = session, {}
         found = {row.id: _payload(row) for row in open_claims(connection, self._wards, self._boxes.boxes())}
         for number in sorted((self._answered | self._published.keys()) - found.keys()):

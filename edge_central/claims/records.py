@@ -126,6 +126,13 @@ def open_claims(connection: Connection, wards: Collection[str], boxes: BoxList) 
     return connection.execute(select(tables.claim).where(_C.id.in_(ids)).order_by(_C.id)).all()
 
 
+def replaced_claims(connection: Connection, wards: Collection[str]) -> list[int]:
+    """Return the numbers of the newest claims that boxes replaced before they were answered."""
+    which = (_C.state == StoredClaimState.REPLACED.value, _C.ward.in_(sorted(wards)))
+    query = select(_C.id).where(*which).order_by(_C.id.desc()).limit(MAX_PENDING)
+    return list(connection.scalars(query))
+
+
 def read_claims(connection: Connection, scope: Scope, boxes: BoxList = NO_LIST) -> list[StoredClaim]:
     """Return the claims of the scope: pending claims first (those of listed boxes before the others), then
     the claims in force, then all others; within each group the newest first."""

@@ -240,10 +240,13 @@ class Wire:
     """The broker: what is retained below ``central/claim``."""
 
     def __init__(self, house: House, boxes: Path | None = None) -> None:
-        self._house = house
-        self.claims = ClaimPublisher(TOPICS, WARDS, FleetSheet(None, None), BoxesFile(boxes))
+        self._house, self._boxes = house, boxes
         self.retained: dict[str, dict[str, Any]] = {}
         self.published = 0
+        self.restart()
+
+    def restart(self) -> None:
+        self.claims = ClaimPublisher(TOPICS, WARDS, FleetSheet(None, None), BoxesFile(self._boxes))
 
     def tick(self, session: str = "s") -> None:
         with self._house.connections.writing() as connection:
@@ -271,6 +274,24 @@ def test_a_claim_is_retained_until_it_is_answered(house: House, box: ClaimingBox
     answered(house, "confirmed")
     wire.tick("another session")
     assert wire.retained == {}
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_claim_that_was_replaced_without_a_session_is_cleared(
+    house: House, box: ClaimingBox, restarts: bool
+) -> None:
+    """The control machine would confirm the site that the box has left."""
+    wire = Wire(house)
+    take(house, box.claims())
+    wire.tick()
+    take(house, box.claims(claim_id="c2", site="dt-002"))
+    if restarts:
+        wire.restart()
+    wire.tick("another session")
+    assert list(wire.retained) == ["tb/v1/central/claim/2"]
+    before = wire.published
+    wire.tick("a third session")
+    assert wire.published == before + 1, "the first claim is cleared once"
 
 
 def test_a_box_that_asks_again_gets_its_answer_again(house: House, box: ClaimingBox) -> None:
