@@ -17,7 +17,10 @@ from edge_central.cases.facts import FileFacts, NoteFacts, as_facts
 from edge_central.cases.files import read_attachments
 from edge_central.cases.items import add_item, note_case_changes
 from edge_central.cases.model import (
+    AVIF,
+    HEIC,
     JPEG,
+    M4A,
     MAX_CASE_FILES_BYTES,
     MP4,
     PNG,
@@ -41,6 +44,9 @@ OTHER_TYPE = "application/octet-stream"
 _MAGIC = (
     (0, b"\xff\xd8\xff", JPEG),
     (0, b"\x89PNG\r\n\x1a\n", PNG),
+    *((4, b"ftyp" + brand, HEIC) for brand in (b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1")),
+    *((4, b"ftyp" + brand, AVIF) for brand in (b"avif", b"avis")),
+    (4, b"ftypM4A ", M4A),
     (4, b"ftyp", MP4),  # MP4 files, and .mov and .3gp files of phones
     (0, b"\x1a\x45\xdf\xa3", "video/x-matroska"),
     (8, b"AVI ", "video/x-msvideo"),

@@ -141,10 +141,14 @@ class AttachmentKind(StrEnum):
 
 
 JPEG, PNG, MP4 = "image/jpeg", "image/png", "video/mp4"
+HEIC, AVIF, M4A = "image/heic", "image/avif", "audio/mp4"  # not shown, and without altered copies
 SUFFIXES: Mapping[str, str] = {
     JPEG: "jpg",
     PNG: "png",
     MP4: "mp4",
+    HEIC: "heic",
+    AVIF: "avif",
+    M4A: "m4a",
     "video/x-matroska": "mkv",
     "video/x-msvideo": "avi",
     "application/pdf": "pdf",

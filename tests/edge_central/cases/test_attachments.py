@@ -100,6 +100,10 @@ def test_a_file_has_a_name_and_somebody_whom_it_is_from(
     ("head", "found"),
     [
         (CLIP, "video/mp4"),
+        (b"\0\0\0\x14ftypqt  ", "video/mp4"),
+        *((b"\0\0\0\x24ftyp" + brand, "image/heic") for brand in (b"heic", b"heix", b"mif1", b"msf1")),
+        *((b"\0\0\0\x1cftyp" + brand, "image/avif") for brand in (b"avif", b"avis")),
+        (b"\0\0\0\x1cftypM4A ", "audio/mp4"),
         (b"\xff\xd8\xff\xe0", "image/jpeg"),
         (b"\x89PNG\r\n\x1a\n", "image/png"),
         (b"%PDF-1.7", "application/pdf"),
@@ -110,6 +114,21 @@ def test_a_file_has_a_name_and_somebody_whom_it_is_from(
 )
 def test_the_type_of_a_file_is_judged_by_its_bytes(head: bytes, found: str) -> None:
     assert type_of(head) == found
+
+
+@pytest.mark.parametrize(("brand", "suffix"), [(b"heic", "heic"), (b"avif", "avif"), (b"M4A ", "m4a")])
+@ON_SQLITE
+def test_a_picture_or_sound_in_a_container_of_clips_is_no_clip(
+    connection: Connection, folder: CaseFolder, brand: bytes, suffix: str
+) -> None:
+    case = open_case(connection)
+    item = bring(connection, folder, case, CLIP.replace(b"mp42", brand)).item
+    view = read_case(connection, LAN, case.id)
+    assert view is not None
+    (file,) = next(each.attachments for each in view.items if each.id == item)
+    assert file.file_name.endswith(f"-outside.{suffix}")
+    assert not file.is_clip, "it has neither an altered copy nor an ONVIF file"
+    assert not file.is_picture
 
 
 @ON_SQLITE
