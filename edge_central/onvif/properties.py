@@ -156,6 +156,8 @@ class PropertyTracker:
         """Handle the start, an update or the end of an event about an object or a view."""
         gateway, found = self._of_gateway(empty), self._property(empty)
         key = (data.event_id or "")[:MAX_ID]
+        if data.phase == "update" and key in gateway.ended:
+            return  # the start, which may come later, opens and ends the state once
         if data.phase != "end":
             found.open_events[key] = _OpenEvent(
                 _word(data.track_id or key),

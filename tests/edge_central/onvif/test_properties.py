@@ -49,6 +49,7 @@ def test_a_start_that_arrives_after_its_end_does_not_stay_open() -> None:
     assert tracker.apply(inside("end")) == []
     found = tracker.apply(inside("start"))
     assert [each["IsInside"] for each in data_of(found)] == [True, False]
+    assert [tracker.apply(inside("update")) for _ in range(2)] == [[], []]
 
 
 def test_a_masked_rule_notifies_nobody() -> None:
