@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import logging
 
+from sqlalchemy import select
+
 from edge_agent.wire.received.messages import BirthMessage, HeartbeatMessage, StateMessage
 from edge_central.ingest.batch_result import TOPIC_CHARACTERS, BornConfiguration, OpenBatch
 from edge_central.ingest.event_rows import EventRows
+from edge_central.store import tables
 from edge_central.store.fleet_state import GatewayRecord
 from edge_central.traffic.recorder import TrafficRecorder
 
@@ -35,7 +38,8 @@ class StatusRows:
         self._batch.result.status_messages.append(heartbeat)
         self._epoch(gateway, health.outbox.epoch)
         gateway.set(ward=heartbeat.ward)
-        # Before ``gateway.set``: the traffic recorder needs the time of the previous heartbeat.
+        if gateway.measured_before is None:  # before ``gateway.set``: this needs the previous heartbeat
+            self._traffic.resume(gateway, self._stored_heartbeat(gateway))
         self._traffic.add_heartbeat(gateway, health, self._batch.now_ms)
         gateway.set(
             heartbeat=heartbeat.payload,
@@ -49,6 +53,10 @@ class StatusRows:
         if slot_ms != gateway.slot_ms:
             gateway.slot_ms = slot_ms
             self._batch.rows.health.append(_history_row(gateway.id, slot_ms, heartbeat))
+
+    def _stored_heartbeat(self, gateway: GatewayRecord) -> bytes | None:
+        columns = tables.gateway.c
+        return self._batch.rows.connection.scalar(select(columns.heartbeat).where(columns.id == gateway.id))
 
     def _epoch(self, gateway: GatewayRecord, epoch: str) -> None:
         """Handle a heartbeat that names another epoch than the heartbeat before."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Connection, Table, func, select, tuple_
 
-from edge_agent.wire.received.health import ReceivedHealth
+from edge_agent.wire.received.health import ReceivedCameraHealth, ReceivedHealth, read_health
 from edge_agent.wire.received.messages import MalformedMessage, milliseconds
 from edge_central.store import tables
 from edge_central.store.database import conflict_insert
@@ -85,13 +85,25 @@ class TrafficRecorder:
                 turns = turn_day(quarter, report.from_ms, report.to_ms, report.turns, is_dated=is_dated)
                 self._turns.setdefault(key, TurnDay()).merge(turns)
 
+    def resume(self, gateway: GatewayRecord, last: bytes | None) -> None:
+        """Continue after a restart of the centre. ``last``: the newest stored heartbeat of the gateway.
+
+        Quarters that an earlier process did not mark, such as those of a covered camera, must stay unmarked.
+        """
+        gateway.measured_before = 0 if gateway.heartbeat_ms is None else quarter_of(gateway.heartbeat_ms)
+        if last is None:
+            return
+        try:
+            cameras = read_health(last).cameras
+        except (msgspec.DecodeError, RecursionError, UnicodeError):  # stored by another version
+            return
+        for camera, of_camera in cameras.items():
+            if _counts_nothing(of_camera):
+                gateway.measured[camera] = gateway.measured_before + 1
+
     def add_heartbeat(self, gateway: GatewayRecord, health: ReceivedHealth, now_ms: int) -> None:
         """Mark the complete quarters in which the cameras of the gateway had a picture, by the gateway's
-        clock. ``gateway.heartbeat_ms`` must be that of the heartbeat before."""
-        if gateway.measured_before is None:
-            # Quarters that an earlier process did not mark, such as those of a covered camera, must stay
-            # unmarked.
-            gateway.measured_before = 0 if gateway.heartbeat_ms is None else quarter_of(gateway.heartbeat_ms)
+        clock. After a restart of the centre ``resume`` is called before."""
         try:
             at_ms = milliseconds(health.time)
         except MalformedMessage:
@@ -108,11 +120,11 @@ class TrafficRecorder:
         for camera, of_camera in health.cameras.items():
             if of_camera.state not in SEEING:
                 continue
-            if NOT_COUNTING & set(of_camera.view):
+            if _counts_nothing(of_camera):
                 gateway.measured[camera] = now + 1
                 continue
             first = -(-round(max(started_ms, _since_ms(of_camera.since, at_ms))) // QUARTER_MS)
-            first = max(first, now - MAX_BACK, gateway.measured.get(camera, gateway.measured_before))
+            first = max(first, now - MAX_BACK, gateway.measured.get(camera, gateway.measured_before or 0))
             if first < now:
                 self._mark(gateway, camera, (first, now))
                 gateway.measured[camera] = now
@@ -150,6 +162,11 @@ class TrafficRecorder:
             part = max(first, span[0]), min(last, span[1])
             key = gateway.ward, day.isoformat(), gateway.id, camera
             self._cameras.setdefault(key, CameraDay()).merge(CameraDay(measured=[part]))
+
+
+def _counts_nothing(camera: ReceivedCameraHealth) -> bool:
+    """Whether the camera had a picture in which nothing can be counted."""
+    return camera.state in SEEING and not NOT_COUNTING.isdisjoint(camera.view)
 
 
 def _end_of(report: LineCountsReport, timezone: tzinfo) -> tuple[Quarter, bool]:

@@ -189,8 +189,14 @@ def test_a_covered_hour_is_not_measured_after_a_restart(ingest: IngestHarness) -
         ingest.write(seeing(BOX, until, "09:00", view=view), now_ms=at_ms(until))
     assert picture_of(ingest.database).measured.spans == (
         (quarter("09:00"), quarter("10:00")),
-        (quarter("11:00"), quarter("11:30")),
-    )
+        (quarter("11:15"), quarter("11:30")),
+    ), "it was covered in a part of the first quarter"
+
+
+def test_the_quarter_of_a_restart_is_measured(ingest: IngestHarness) -> None:
+    for until in ("10:01", "10:05", "10:31"):
+        ingest.write(seeing(BOX, until, "09:00"), now_ms=at_ms(until))
+    assert picture_of(ingest.database).measured.spans == ((quarter("09:00"), quarter("10:30")),)
 
 
 def test_too_many_cameras_measure_no_covered_hour(
