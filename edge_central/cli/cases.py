@@ -54,6 +54,8 @@ def run_cases(args: argparse.Namespace, settings: CentralSettings, stdout: TextI
         except OSError as error:
             if not isinstance(error, FileExistsError):
                 args.out.unlink(missing_ok=True)
-            raise UsageError(f"case export: {args.out} cannot be written: {error.strerror}") from error
+            if error.filename in (None, str(args.out)):
+                raise UsageError(f"case export: {args.out} cannot be written: {error.strerror}") from error
+            raise UsageError(f"case export: {error.filename} cannot be read: {error.strerror}") from error
     print(f"{args.out}: {len(case.items)} items, {args.out.stat().st_size:,} bytes", file=stdout)
     return 0

@@ -22,10 +22,12 @@ from sqlalchemy import Connection, func, select, update
 
 from edge_agent.core.errors import UsageError
 from edge_central.cases import exports, items
+from edge_central.cases.attachments import NewAttachment, attach
 from edge_central.cases.export_page import PageWording
 from edge_central.cases.exports import are_sums, list_exports, make_files, public_pem, sign_exports
 from edge_central.cases.files import read_case
 from edge_central.cases.keeper import CaseKeeper
+from edge_central.cases.model import AttachmentKind
 from edge_central.cli.cases import run_cases
 from edge_central.config import load
 from edge_central.searches.answers import record_answers
@@ -279,7 +281,7 @@ def test_an_administrator_exports_on_the_server(database: Database, tmp_path: Pa
     connections = DatabaseConnections(database)
     with connections.writing() as connection:
         found_city(connection)
-        case_with_picture(connection)
+        case_id = case_with_picture(connection)
     key = tmp_path / "search.pem"
     key.write_bytes(KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     key.chmod(0o600)
@@ -299,6 +301,15 @@ def test_an_administrator_exports_on_the_server(database: Database, tmp_path: Pa
         export(NUMBER, out)
     with pytest.raises(UsageError, match="there is no case 8/2026"):
         export("8/2026", tmp_path / "other.zip")
+    with connections.writing() as connection:
+        lost = NewAttachment(AttachmentKind.OUTSIDE, "a.pdf", "application/pdf", "ab" * 32, 3)
+        item = connection.scalars(select(tables.case_item.c.id)).all()[0]
+        attach(connection, case_id, item, [lost])
+    with pytest.raises(UsageError, match=f"state/media/_cases/{case_id}/{'ab' * 32} cannot be read: No such"):
+        export(NUMBER, tmp_path / "lost.zip")
+    assert not (tmp_path / "lost.zip").exists()
+    with pytest.raises(UsageError, match=r"none/case\.zip cannot be written: No such"):
+        export(NUMBER, tmp_path / "none" / "case.zip")
     with connections.reading() as connection:
         kinds = accesses(connection)
     connections.close()
