@@ -70,6 +70,9 @@ class ConsoleServices:
 
 
 MOST_FOREMOST = 3  # maximum number of alarms at the top of every page
+ALARMS_ONLY = "/account"
+"""A page that every user may open, with the alarms and nothing else that changes: a page that answers a form
+asks for it, because its own address may have no GET."""
 MOST_DIGITS = 18  # maximum digits of a number in a path: 2**63, the limit of a database, has 19
 
 
@@ -221,6 +224,7 @@ class UserRequestContext(RequestContext):
             "may_act": self.may_act,
             "is_admin": self.is_admin,
             "live": self.mark,
+            "refresh": ALARMS_ONLY if self.request.method == "POST" else None,
             "names": self.names,
             "alarm_bar": cache(self.alarm_bar),
             "foremost_alarms": self.foremost_alarms,

@@ -186,6 +186,22 @@ def test_an_alarm_sounds_in_a_tab_that_nobody_looks_at(fleet: Fleet, room: Room)
     room.browser.wait_until(f"{ringing} !== '{before}'")
 
 
+def test_an_alarm_sounds_on_a_page_that_answered_a_form(fleet: Fleet, room: Room) -> None:
+    with fleet.house.connections.reading() as connection:
+        cursor = connection.scalar(select(func.max(tables.event.c.cursor)))
+    room.open_live(f"/events/{cursor}")
+    refused = "const form = document.querySelector('form[action$=\"/case\"]'); form.elements.case.value = '?'"
+    room.run(f"(() => {{ {refused}; form.submit(); }})()")
+    live = "document.getElementById('live').className.includes('on')"
+    room.browser.wait_until(f"document.body.dataset.refresh === '/account' && {live}")
+    ringing = "document.getElementById('alarms').dataset.ringing"
+    before = room.run(ringing)
+    fleet.begin("kb-012", "zone-intrusion", 17)
+    room.browser.wait_until(f"{ringing} !== '{before}'")
+    assert "kb-012" in room.run("document.querySelector('#alarms li').innerHTML")
+    assert room.run(live)
+
+
 def test_an_alarm_sounds_again_in_such_a_tab_when_its_silence_ends(fleet: Fleet, room: Room) -> None:
     house, rows, ringing = fleet.house, tables.alarm_row, "document.getElementById('alarms').dataset.ringing"
     room.open_live("/map")

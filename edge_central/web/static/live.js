@@ -18,6 +18,9 @@
   const SIGNS = [...KINDS, "step", "stale", "alive"];
 
   const status = document.getElementById("live");
+  // A page that answers a form cannot be asked for again. Another page in its place shows what rings.
+  const answersForm = "refresh" in document.body.dataset;
+  const address = answersForm ? document.body.dataset.refresh : location.href;
   let due = null;
   let running = false;
   let again = null; // after how long the page is asked for again, because something came while it was asked for
@@ -96,11 +99,16 @@
     else if (again !== null) soon(Math.min(OFTEN_MS, Math.max(again, 2 * (Date.now() - last))));
   }
 
+  function loadAgain() {
+    if (answersForm) location.assign(address);
+    else location.reload();
+  }
+
   // The page as the server has it now. It throws if there is none in time.
   async function freshPage() {
     const signal = AbortSignal.timeout(ANSWER_MS);
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error", signal });
-    if (answer.status === 401) location.reload();
+    const answer = await fetch(address, { headers: { Accept: "text/html" }, redirect: "error", signal });
+    if (answer.status === 401) loadAgain();
     if (!answer.ok) throw new Error("status " + answer.status);
     return new DOMParser().parseFromString(await answer.text(), "text/html");
   }
@@ -285,7 +293,7 @@
     const said = page.querySelector(answer.redirected ? "#done" : "main > [role=alert]");
     if (!answer.redirected) {
       // The session is over, or what was asked for is a page of its own.
-      if (answer.status === 401 || (answer.ok && said === null)) return location.reload();
+      if (answer.status === 401 || (answer.ok && said === null)) return loadAgain();
       form.removeAttribute("aria-busy");
       sayOf(said ?? refusal());
       document.querySelector("main > [role=alert]").scrollIntoView({ block: "center" });
@@ -359,7 +367,7 @@
   async function comeBack() {
     try {
       const fresh = await freshPage();
-      if (program(fresh) !== program(document)) return location.reload();
+      if (!answersForm && program(fresh) !== program(document)) return loadAgain();
       put(fresh);
       document.body.dataset.live = fresh.body.dataset.live;
       listen();
@@ -389,7 +397,7 @@
   });
   document.addEventListener("console:refresh", () => soon(0));
   addEventListener("pageshow", (event) => {
-    if (event.persisted) location.reload();
+    if (event.persisted) loadAgain();
   });
   setInterval(() => soon(0), ANYWAY_MS);
   document.querySelector("header nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }); // on a phone

@@ -115,6 +115,18 @@ def test_a_new_user_replaces_the_one_time_password_before_anything_else(house: H
     assert "đổi mật khẩu của hoa" in page
 
 
+def test_a_page_that_answers_a_form_names_another_page_with_the_alarms(minh: Browser) -> None:
+    refresh = re.compile(r'<body[^>]* data-refresh="([^"]+)"')
+    for name, status in ((next(_names), 200), ("minh", 400)):
+        answer = add(minh, name)
+        found = refresh.search(answer.text)
+        assert (answer.status_code, found is not None and found[1]) == (status, "/account")
+    assert minh.get("/users/add").status_code == 405
+    page = minh.get("/account").text
+    assert 'id="alarms"' in page
+    assert refresh.search(page) is None
+
+
 def test_a_one_time_password_expires(house: House, minh: Browser, clock: FakeClock) -> None:
     password = one_time_password(add(minh, "an").text)
     clock.advance(ONE_TIME_MS / 1000 + 1)
