@@ -1,6 +1,7 @@
 """The thread that polls the database and publishes changes to all listeners.
 
-It reads new events by cursor, and compares all rows of small tables with those of the last poll.
+It reads new events by cursor and new steps of the incident log by id, and compares all rows of small tables
+with those of the last poll.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from edge_agent.core.clock import wall_ms
 from edge_agent.core.problems.problem import encode_json
@@ -47,6 +48,8 @@ SEEN_EVERY_S = 60.0
 CLEAN_EVERY_S = 3_600.0
 MOST_EVENTS = 1_000
 """Limit of events of a poll; if there are more, all listeners get ``stale`` and load their page again."""
+MOST_STEPS = 500
+"""The same limit for steps of the incident log: one officer may acknowledge a flood of alarms at once."""
 NEWEST = 100  # number of rows that are read from a table that grows
 NEWEST_SEARCHES = 200  # of all accounts; more may wait for gateways that are offline
 
@@ -95,14 +98,6 @@ def _alerts(connection: Connection) -> WatchedRows:
     return {row.id: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
 
 
-def _handled(connection: Connection) -> WatchedRows:
-    """Return the newest acknowledgements, because one acknowledgement silences the bell in all browsers."""
-    columns = tables.handling.c
-    seen = select(tables.handling).where(columns.acknowledged_ms.is_not(None))
-    rows = connection.execute(seen.order_by(columns.acknowledged_ms.desc()).limit(NEWEST))
-    return {row.subject: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
-
-
 def _silences(connection: Connection, now_ms: int) -> WatchedRows:
     """Return the active silences of the bell, so that one that ends by time is removed like one that an
     officer ends."""
@@ -117,19 +112,6 @@ def _hidden(connection: Connection) -> WatchedRows:
         select(columns.subject, columns.ward).order_by(columns.hidden_ms.desc()).limit(NEWEST)
     )
     return {row.subject: WatchedRow(row.ward, {}) for row in rows}
-
-
-def _steps(connection: Connection) -> WatchedRows:
-    """Return the newest steps of the incident log, which never change. As in the API, their texts and the
-    steps that only administrators may see are left out."""
-    columns, handling_columns = tables.handling_step.c, tables.handling.c
-    wanted = (columns.id, columns.subject, columns.what, columns.at_ms, handling_columns.ward)
-    query = select(*wanted).join_from(
-        tables.handling_step, tables.handling, handling_columns.subject == columns.subject
-    )
-    query = query.where(columns.what.not_in(FOR_ADMINISTRATORS))
-    rows = connection.execute(query.order_by(columns.id.desc()).limit(NEWEST))
-    return {row.id: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
 
 
 def _requests(connection: Connection) -> WatchedRows:
@@ -162,9 +144,7 @@ WATCHED_TABLES: dict[str, Callable[[Connection], WatchedRows]] = {
     "presence": _presence,
     "outage": _outages,
     "alert": _alerts,
-    "handling": _handled,
     "hidden": _hidden,
-    "step": _steps,
     "request": _requests,
     "search": _searches,
 }
@@ -182,6 +162,26 @@ def event_message(row: Any) -> LiveMessage:
         "media_id": data.snapshot.media_id if data.snapshot is not None else None,
     }
     return LiveMessage("event", row.ward, encode_json(document))
+
+
+def step_messages(connection: Connection, since: int) -> list[LiveMessage]:
+    """Return the steps of the incident log after ``since``, and the acknowledged incidents that they changed:
+    an acknowledgement silences the bell in all browsers. As in the API, the texts of the steps and those that
+    only administrators may see are left out."""
+    columns, handling = tables.handling_step.c, tables.handling.c
+    new = (columns.id > since) & columns.what.not_in(FOR_ADMINISTRATORS)
+    wanted = (columns.id, columns.subject, columns.what, columns.at_ms, handling.ward)
+    steps = select(*wanted).join_from(
+        tables.handling_step, tables.handling, handling.subject == columns.subject
+    )
+    changed = select(tables.handling).where(
+        handling.subject.in_(select(columns.subject).where(new)), handling.acknowledged_ms.is_not(None)
+    )
+    return [
+        LiveMessage(kind, row.ward, encode_json(dict(row._mapping)))
+        for kind, query in (("handling", changed), ("step", steps.where(new).order_by(columns.id)))
+        for row in connection.execute(query)
+    ]
 
 
 class DatabaseFollower:
@@ -203,6 +203,7 @@ class DatabaseFollower:
         self._access_days = access_days
         self._central_id = central_id
         self._cursor: int | None = None
+        self._step_id: int | None = None
         self._shown: dict[str, WatchedRows] = {}
         self._error: str | None = None
         self._has_polled = threading.Event()
@@ -248,7 +249,7 @@ class DatabaseFollower:
     def _poll(self) -> None:
         with self._connections.reading() as connection:
             self._clock.follow(read_clock_record(connection, self._central_id))
-            messages = self._events(connection)
+            messages = self._events(connection) + self._incidents(connection)
             watched = {kind: read(connection) for kind, read in WATCHED_TABLES.items()}
             watched["silence"] = _silences(connection, wall_ms(self._clock))
             for kind, now in watched.items():
@@ -268,6 +269,15 @@ class DatabaseFollower:
             return [STALE]
         wanted = select(*EVENT_COLUMNS).where(tables.event.c.cursor > since).order_by(tables.event.c.cursor)
         return [event_message(row) for row in connection.execute(wanted)]
+
+    def _incidents(self, connection: Connection) -> list[LiveMessage]:
+        newest = connection.scalar(select(func.max(tables.handling_step.c.id))) or 0
+        since, self._step_id = self._step_id, newest
+        if since is None or newest == since:
+            return []
+        if newest < since or newest - since > MOST_STEPS:
+            return [STALE]
+        return step_messages(connection, since)
 
     def _clean_up(self) -> None:
         """Check and renew the listeners' sessions; once an hour delete expired rows."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,23 @@ import pytest
 from edge_agent.core.worker import SupervisedThread
 from edge_central.console.alarms.silences import set_silence
 from edge_central.console.events import rows_of
-from edge_central.console.incident_log import LogAuthor, acknowledge_all, hide, note_all, subject_of, unhide
+from edge_central.console.incident_log import (
+    IncidentOutcome,
+    LogAuthor,
+    acknowledge_all,
+    close_all,
+    hide,
+    note_all,
+    subject_of,
+    unhide,
+)
 from edge_central.store.open_alarms import AlarmRule
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
 from edge_central.store.scope import EVERYWHERE, Scope
+from edge_central.trusted_time.clock import FollowedClock
 from edge_central.web.auth import accounts
 from edge_central.web.auth.accounts import Role
+from edge_central.web.auth.sessions import LoginSessions
 from edge_central.web.live import follower, stream
 from edge_central.web.live.hub import MOST_QUEUED, RING_SIZE, LiveHub, LiveMessage, NumberedMessage
 from tests.edge_central.parts import OURS, THEIRS
@@ -190,6 +202,64 @@ def test_ten_logins_of_one_account_do_not_take_all_places(
 def test_the_stream_needs_a_login(house: House) -> None:
     answer = house.anybody().get("/live", headers={"Sec-Fetch-Mode": "cors"})
     assert answer.status_code == 401
+
+
+# --- the follower, without a server
+
+
+def followed(house: House) -> tuple[follower.DatabaseFollower, Callable[..., list[LiveMessage]]]:
+    """A follower that has polled once, and what a listener with a scope hears of the polls since then."""
+    hub, clock = LiveHub(), FollowedClock(house.clock, "b-1")
+    assert house.settings.console is not None
+    sessions = LoginSessions(house.settings.console)
+    following = follower.DatabaseFollower(
+        house.connections, sessions, hub, clock, access_days=30, central_id=house.settings.id
+    )
+    following._poll()
+    mark = hub.mark()
+
+    def heard(kind: str, scope: Scope = EVERYWHERE) -> list[LiveMessage]:
+        waiting = hub.join(scope, "k", True, mark).take_waiting()
+        return [each.content for each in waiting if each.content.kind == kind]
+
+    return following, heard
+
+
+def alarms(count: int, ward: str, since: int = 0) -> dict[str, str]:
+    return {f"alert {number}": ward for number in range(since, since + count)}
+
+
+def test_an_acknowledgement_of_many_alarms_is_announced_in_all_wards(tmp_path: Path) -> None:
+    with House(tmp_path) as house:
+        following, heard = followed(house)
+        by = LogAuthor("minh", house.now_ms())
+        with house.connections.writing() as connection:
+            acknowledge_all(connection, by, alarms(150, "de-tham") | alarms(1, "bo-xuyen", 150))
+        following._poll()
+        following._poll()
+        assert len(heard("handling", Scope(frozenset({"de-tham"})))) == 150
+        assert len(heard("handling", Scope(frozenset({"bo-xuyen"})))) == 1
+        assert len(heard("step")) == 151
+        with house.connections.writing() as connection:
+            note_all(connection, by, alarms(follower.MOST_STEPS + 1, "de-tham"), "a storm")
+        following._poll()
+        assert len(heard("stale", Scope(frozenset({"bo-xuyen"})))) == 1
+        assert len(heard("step")) == 151, "too many to name each"
+
+
+def test_an_incident_that_was_acknowledged_long_ago_is_announced_when_it_is_closed(tmp_path: Path) -> None:
+    with House(tmp_path) as house:
+        old, now_ms = alarms(1, "de-tham"), house.now_ms()
+        with house.connections.writing() as connection:
+            acknowledge_all(connection, LogAuthor("minh", now_ms - 86_400_000), old)
+            acknowledge_all(connection, LogAuthor("minh", now_ms), alarms(150, "de-tham", 1))
+        following, heard = followed(house)
+        with house.connections.writing() as connection:
+            close_all(connection, LogAuthor("lan", now_ms), old, IncidentOutcome.FALSE, "a cat")
+        following._poll()
+        (closed,) = heard("handling")
+        assert b'"outcome":"false"' in closed.body
+        assert [b'"what":"outcome"' in each.body for each in heard("step")] == [True, False]
 
 
 # --- the hub itself, without an event loop: no message is in transit
