@@ -7,7 +7,7 @@ outside is only offered as a download.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select
@@ -92,6 +92,16 @@ def check_fits(folder: CaseFolder, case_id: int, size_bytes: int) -> None:
         raise CaseRefused(problem_text("case-files-full", mb=MAX_CASE_FILES_BYTES // 1_000_000))
     if not folder.has_space(size_bytes):
         raise CaseRefused(problem_text("case-disk-full"))
+
+
+def check_copies_fit(folder: CaseFolder, case_id: int, sizes: Mapping[str, int]) -> None:
+    """Check the limits for copies of an event's files, before its item is committed. ``sizes``: bytes by
+    SHA-256; files that the case has stored already count nothing. Raises CaseRefused."""
+    if len(sizes) > MAX_ITEM_FILES:
+        raise CaseRefused(problem_text("case-item-files", files=MAX_ITEM_FILES))
+    missing = [size for sha256, size in sizes.items() if not folder.path(case_id, sha256).exists()]
+    if missing:
+        check_fits(folder, case_id, sum(missing))
 
 
 def attach(connection: Connection, case_id: int, item: int, new: Sequence[NewAttachment]) -> int:

@@ -15,8 +15,9 @@ from typing import IO, Any
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
+from edge_central.cases import attachments as case_attachments
 from edge_central.cases.exports import sign_exports
 from edge_central.redaction.order import RedactionOrder, RedactionReport
 from edge_central.redaction.worker import RedactionWorker
@@ -169,6 +170,22 @@ def test_a_refused_event_says_why(city: House) -> None:
         lan.get(f"/language/{lang}")
         refused = lan.post("/events/1/case", {"case": NUMBER}, page="/events/1")
         assert (refused.status_code, why in words(refused.text)) == (409, True)
+
+
+def test_a_refused_event_is_not_in_the_case(city: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    lan = city.browser("lan")
+    monkeypatch.setattr(case_attachments, "MAX_CASE_FILES_BYTES", len(PICTURE) - 1)
+    with pytest.raises(AssertionError, match="files of the case would be too large"):
+        added(city, lan)
+    with city.connections.reading() as connection:
+        assert connection.scalar(select(func.count()).select_from(tables.case_item)) == 0
+
+
+def test_an_event_is_added_again_to_a_case_that_is_full(city: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    lan = city.browser("lan")
+    case = added(city, lan)
+    monkeypatch.setattr(case_attachments, "MAX_CASE_FILES_BYTES", len(PICTURE))
+    assert added(city, lan) == case, "its files are stored already"
 
 
 def test_a_note_is_shown_as_it_was_typed(city: House) -> None:

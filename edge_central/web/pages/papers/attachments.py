@@ -48,15 +48,16 @@ def add_event(visit: UserRequestContext) -> Response:
     """Copy the event into the case with the number ``case``, with the pictures and clips that the centre has.
     If the case has the event already, files that have come since are added to it."""
     story = shown_story(visit)
+    media = MediaFolder(visit.services.settings.media_dir)
+    wanted = list(_files(story))
+    sizes = {each.sha256: each.bytes for _, _, each in wanted}
     try:
         with visit.writing() as connection:
             item = _event_item(visit, story)
             added = items.add_item(
                 connection, visit.case_author, visit.form.get("case", ""), item, visit.now_ms
             )
-        media = MediaFolder(visit.services.settings.media_dir)
-        wanted = list(_files(story))
-        attachments.check_fits(media.of_cases, added.case_id, sum(each.bytes for _, _, each in wanted))
+            attachments.check_copies_fit(media.of_cases, added.case_id, sizes)
         copied = (_copied(media, story, added.case_id, *each) for each in wanted)
         files = [each for each in copied if each is not None]
         with visit.writing() as connection:
