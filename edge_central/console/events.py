@@ -6,13 +6,24 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, cast, func, literal, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    Select,
+    Text,
+    cast,
+    func,
+    literal,
+    literal_column,
+    select,
+)
 
 from edge_agent.core.delivery import SEALED_TYPE
 from edge_agent.wire.received.bounds import EARLIEST_MS, LATEST_MS, bounded_time
 from edge_central.console import documents
 from edge_central.store import tables
-from edge_central.store.papers import PAPERS, is_listed, is_paper, paper_of
+from edge_central.store.papers import GATEWAY, PAPERS, is_listed, is_paper, paper_of
 from edge_central.store.ringing import ALARM, RULES, WARNING
 from edge_central.store.scope import Scope
 
@@ -299,16 +310,28 @@ def _requested_picture(connection: Connection, scope: Scope, gateway: str, camer
 def _media(
     connection: Connection, scope: Scope, which: ColumnElement[bool], gateway: str, newest: int = 100
 ) -> tuple[StoredMedia, ...]:
-    """Return a gateway's media, newest first; their scope is the gateway's current ward."""
+    """Return a gateway's media, newest first. They stay in the ward of their event if the gateway moves to
+    another one. Files about the gateway itself, such as commissioning reports, move with it."""
     columns, gateway_columns = tables.media.c, tables.gateway.c
+    ward = func.coalesce(_ward_of_event(), gateway_columns.ward)
     query = (
-        select(tables.media, gateway_columns.ward)
+        select(tables.media, ward.label("ward"))
         .join_from(tables.media, tables.gateway, gateway_columns.id == columns.gateway)
-        .where(columns.gateway == gateway, which, scope.of(gateway_columns.ward))
+        .where(columns.gateway == gateway, which, scope.of(ward))
         .order_by(columns.received_ms.desc(), columns.media_id)
         .limit(newest)
     )
     return tuple(StoredMedia(**row._mapping) for row in connection.execute(query))
+
+
+def _ward_of_event() -> ScalarSelect[Any]:
+    """Return the ward of the event of a row of ``media``. NULL: the event has not arrived, or the file is
+    about the gateway itself."""
+    media = tables.media.c
+    # Without coalesce SQLite might use an index of gateways instead of the one of event ids.
+    of_media = (_E.event_id == media.event_id, func.coalesce(_E.gateway, "") == media.gateway)
+    first = select(_E.ward).where(*of_media, media.camera != GATEWAY).order_by(_E.cursor).limit(1)
+    return first.correlate(tables.media).scalar_subquery()
 
 
 def _row(row: Any) -> EventRow:

@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from types import FunctionType
 
 import pytest
+from sqlalchemy import select, text, update
+from sqlalchemy.dialects import sqlite
 
 from edge_agent.wire.topics import ClaimTopics
 from edge_central import console
+from edge_central.console import events
 from edge_central.store import tables
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
 from edge_central.store.scope import EVERYWHERE, Scope
@@ -19,9 +22,9 @@ from edge_central.web.app import PAGES
 from edge_central.web.auth.accounts import Role
 from edge_central.web.pages.users import account, notifications
 from edge_central.web.request_handler import PublicPage
-from tests.edge_central.parts import FakeGateway
+from tests.edge_central.parts import JPEG, FakeGateway
 from tests.edge_central.rehearsals.parts import store_rules
-from tests.edge_central.web.house import House, csrf_of
+from tests.edge_central.web.house import WARDS, House, csrf_of
 from tests.testbed.claiming_box import ClaimingBox
 
 THEIRS = FakeGateway("bx-001", "bo-xuyen")
@@ -137,6 +140,35 @@ def test_one_of_their_own_officer_sees_and_does_all_that(house: House, theirs: H
             assert browser.get(path).status_code == 200, page.path
     form = {"subject": f"event {THEIRS.id} e1", "note": "x"}
     assert browser.post("/alerts/note", form).status_code == 303
+
+
+def test_pictures_of_a_site_that_moves_stay_with_the_ward_of_their_events(house: House) -> None:
+    before, after = FakeGateway("dt-001", "de-tham"), FakeGateway("dt-001", "bo-xuyen")
+    snapshot = {"media_id": "m1", "box": [0.1, 0.1, 0.9, 0.9]}
+    house.take(before.of_kind("object", 1, phase="moment", event_id="e1", label="person", snapshot=snapshot))
+    house.picture(before, "m1")
+    house.take(after.heartbeat("s"))
+    house.picture(after, "m2", JPEG + b"of an event that has not arrived")
+    with house.connections.writing() as connection:
+        assert connection.scalar(select(tables.gateway.c.ward)) == "bo-xuyen"
+        connection.execute(update(tables.media).where(tables.media.c.media_id == "m2").values(event_id="e2"))
+    statuses = {
+        ward: [
+            browser.get(path).status_code
+            for path in ("/events/1", "/media/dt-001/m1", "/api/media/dt-001/m1", "/media/dt-001/m2")
+        ]
+        for ward, browser in ((ward, house.login(ward, Role.OFFICER, ward)) for ward in WARDS)
+    }
+    assert statuses == {"de-tham": [200, 200, 200, 404], "bo-xuyen": [404, 404, 404, 200]}
+    query = str(
+        select(events._ward_of_event(), tables.media.c.media_id).compile(
+            dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
+        )
+    )
+    with house.connections.reading() as connection:
+        plan = " ".join(row[3] for row in connection.execute(text(f"EXPLAIN QUERY PLAN {query}")))
+    assert "event_by_event_id" in plan
+    assert "TEMP B-TREE" not in plan
 
 
 def _rows(house: House) -> dict[str, int]:
