@@ -17,13 +17,14 @@ from sqlalchemy import Connection, Text, and_, cast, func, literal, or_, select
 from edge_central.console.events import SUBJECT
 from edge_central.retention.deletion_plans import stored_kinds
 from edge_central.store import tables
+from edge_central.store.open_alarms import AlarmRule, rule_of
 from edge_central.store.ringing import ALARM, RINGING_KINDS, RINGING_PHASES
 from edge_central.store.scope import Scope
 
 MAX_ALARMS = 50_000
 """One report reads at most this many alarms; if there are more, it says that it is incomplete."""
 _RULE_ID = re.compile(r"[a-z0-9-]{1,63}")
-_E, _A, _H = tables.event.c, tables.alert.c, tables.handling.c
+_E, _A, _H, _S = tables.event.c, tables.alert.c, tables.handling.c, tables.silence.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class ReportedAlarm:
     rule: str  # id of the camera's rule; empty: none
     is_alert: bool
     rang_ms: int
-    quiet: bool  # it did not ring: the alert about too many alarms rang instead
+    quiet: bool  # it did not ring when it came: see _QuietTimes
     hidden: bool
     acknowledged_ms: int | None
     acknowledged_by: str | None
@@ -157,13 +158,36 @@ class _RuleEvent(msgspec.Struct):
 
 
 _RULE_EVENT = msgspec.json.Decoder(_RuleEvent)
+_Periods = Sequence[tuple[int, float]]
+_NEVER: _Periods = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _QuietTimes:
+    """When alarms did not ring: during a flood its alert rings instead, and officers silence rules."""
+
+    floods: Mapping[str, _Periods]  # by gateway
+    silences: Mapping[AlarmRule, _Periods]
+
+    def has(self, row: Any, kind: str) -> bool:
+        """Whether the bell did not sound for this event when it came."""
+        at_ms, silenced = row.received_ms, _NEVER
+        if self.silences:
+            rule = AlarmRule(row.ward, row.gateway, row.camera, kind, rule_of(kind, row.payload))
+            silenced = self.silences.get(rule, _NEVER)
+        flooded = any(since <= at_ms <= until for since, until in self.floods.get(row.gateway, _NEVER))
+        return flooded or any(since <= at_ms < until for since, until in silenced)
+
+
 _HANDLED = (_H.acknowledged_ms, _H.acknowledged_by, _H.outcome, _H.closed_ms)
 
 
 def _alarms(connection: Connection, scope: Scope, from_ms: int, to_ms: int) -> Iterator[ReportedAlarm]:
     """Read the alarms of events, at most MAX_ALARMS + 1. There is one query for each kind and severity: the
     index holds the events of one kind and severity in the order of their arrival."""
-    floods = _floods(connection, scope, from_ms, to_ms)
+    quiet = _QuietTimes(
+        _floods(connection, scope, from_ms, to_ms), _silences(connection, scope, from_ms, to_ms)
+    )
     hidden = tables.hidden_event.c
     left = MAX_ALARMS + 1
     for kind, severity in stored_kinds(connection):
@@ -184,15 +208,13 @@ def _alarms(connection: Connection, scope: Scope, from_ms: int, to_ms: int) -> I
         )
         for row in connection.execute(query):
             left -= 1
-            yield _of_event(row, kind, floods)
+            yield _of_event(row, kind, quiet)
 
 
-def _of_event(row: Any, kind: str, floods: Mapping[str, Sequence[tuple[int, float]]]) -> ReportedAlarm:
-    of_gateway = floods.get(row.gateway, ())
-    quiet = any(since <= row.received_ms <= until for since, until in of_gateway)
+def _of_event(row: Any, kind: str, quiet: _QuietTimes) -> ReportedAlarm:
     return ReportedAlarm(
         *(row.ward, row.gateway, "" if row.camera == "gateway" else row.camera, kind, _rule(row.payload)),
-        *(False, row.received_ms, quiet, row.hidden_ms is not None),
+        *(False, row.received_ms, quiet.has(row, kind), row.hidden_ms is not None),
         *(row.acknowledged_ms, row.acknowledged_by, row.outcome, row.closed_ms),
     )
 
@@ -205,9 +227,7 @@ def _rule(payload: bytes) -> str:
     return rule if isinstance(rule, str) and _RULE_ID.fullmatch(rule) else ""
 
 
-def _floods(
-    connection: Connection, scope: Scope, from_ms: int, to_ms: int
-) -> Mapping[str, Sequence[tuple[int, float]]]:
+def _floods(connection: Connection, scope: Scope, from_ms: int, to_ms: int) -> Mapping[str, _Periods]:
     """Return by gateway from when to when the alert about too many alarms rang instead of its alarms."""
     query = select(_A.gateway, _A.since_ms, _A.cleared_ms).where(
         tables.IS_FLOOD,
@@ -219,6 +239,16 @@ def _floods(
     for gateway, since_ms, cleared_ms in connection.execute(query):
         floods[gateway].append((since_ms, math.inf if cleared_ms is None else cleared_ms))
     return floods
+
+
+def _silences(connection: Connection, scope: Scope, from_ms: int, to_ms: int) -> Mapping[AlarmRule, _Periods]:
+    """Return by rule from when to when the bell was silenced for its alarms."""
+    query = select(tables.silence).where(_S.until_ms > from_ms, _S.from_ms < to_ms, scope.of(_S.ward))
+    silences: defaultdict[AlarmRule, list[tuple[int, float]]] = defaultdict(list)
+    for row in connection.execute(query):
+        end_ms = row.until_ms if row.ended_ms is None else row.ended_ms
+        silences[AlarmRule.of_row(row)].append((row.from_ms, end_ms))
+    return silences
 
 
 def _alerts(connection: Connection, scope: Scope, from_ms: int, to_ms: int) -> list[ReportedAlarm]:

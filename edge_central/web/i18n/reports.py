@@ -29,8 +29,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "report-rang": ("Báo động đã phát", "Alarms that rang"),
     "report-rang-none": ("Không có báo động nào.", "No alarm rang."),
     "report-quiet": (
-        "Trong đó {count} báo động không phát chuông riêng vì thiết bị gửi quá nhiều.",
-        "{count} of them did not ring one by one, because their gateway sent too many.",
+        "Trong đó {count} báo động không phát chuông riêng khi đến, vì thiết bị gửi quá nhiều hoặc "
+        "cán bộ đã tạm tắt chuông.",
+        "{count} of them did not ring one by one when they came, because their gateway sent too many "
+        "or an officer had silenced their rule.",
     ),
     "report-hidden": (
         "Không tính {count} báo động mà quản trị viên đã ẩn.",

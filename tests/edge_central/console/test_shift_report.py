@@ -10,12 +10,14 @@ from sqlalchemy import Connection, insert
 from sqlalchemy.event import listen
 
 from edge_central.console import shift_report
+from edge_central.console.alarms.silences import end_silence, set_silence
 from edge_central.console.events import rows_of
 from edge_central.console.incident_log import IncidentOutcome, LogAuthor, acknowledge_all, close_all, hide
 from edge_central.console.shift_report import AlarmSource, ShiftReport, read_shift_report
 from edge_central.settings import Database
 from edge_central.store import tables
 from edge_central.store.database import read_transaction
+from edge_central.store.open_alarms import AlarmRule
 from edge_central.store.scope import EVERYWHERE, Scope
 from tests.edge_central.ingest_harness import NOW_MS, IngestHarness, alert_row
 from tests.edge_central.parts import OURS, THEIRS, FakeGateway
@@ -83,6 +85,19 @@ def test_hidden_and_quiet_alarms_are_named_as_such(ingest: IngestHarness) -> Non
         connection.execute(insert(tables.alert), quiet)
     found = report(ingest.database)
     assert (found.rang, found.hidden, found.quiet) == (3, 1, 1), "the alert rang for the quiet one"
+
+
+def test_an_alarm_of_a_silenced_rule_is_quiet(ingest: IngestHarness) -> None:
+    rule = AlarmRule(OURS.ward, OURS.id, "cam-1", "zone-intrusion", "yard")
+    ingest.store.load()
+    with writing(ingest) as connection:
+        set_silence(connection, EVERYWHERE, LogAuthor("lan", NOW_MS), rule, 15, "broken")
+        set_silence(connection, EVERYWHERE, LogAuthor("lan", NOW_MS + 60_000), rule, 60, "still broken")
+        end_silence(connection, EVERYWHERE, LogAuthor("lan", NOW_MS + 120_000), 2)
+    ingest.write(alarm(OURS, 1), alarm(OURS, 2, rule_id="gate"), alarm(THEIRS, 1), now_ms=NOW_MS + 90_000)
+    ingest.write(alarm(OURS, 3), now_ms=NOW_MS + 120_000)
+    found = report(ingest.database)
+    assert (found.rang, found.quiet) == (4, 1)
 
 
 def test_alerts_that_rang_count_and_folded_ones_do_not(ingest: IngestHarness) -> None:
