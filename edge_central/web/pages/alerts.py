@@ -50,6 +50,8 @@ MAX_DIGITS = 6
 
 def alerts_page(visit: UserRequestContext) -> Response:
     wanted, asked = queue_filter(visit, visit.query)
+    if wanted.gateway and visit.fleet(gateway=wanted.gateway).site(wanted.gateway) is None:
+        raise NotFound("there is no such site, or you may not see it")
     after = visit.query("after")
     position = None if after is None else QueuePosition.parse(after)
     if after is not None and position is None:

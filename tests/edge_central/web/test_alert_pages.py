@@ -196,6 +196,9 @@ def test_a_form_without_a_row_of_ours_changes_nothing(
 def test_rows_of_another_ward_are_neither_seen_nor_changed(house: House, lan: Browser) -> None:
     house.take(*alarms(1), *alarms(1, THEIRS))
     minh = house.login("minh", Role.ADMIN)
+    sites = [f"/alerts?site={box.id}" for box in (OURS, THEIRS)]
+    assert [lan.get(path).status_code for path in sites] == [200, 404], "the page has the name of the site"
+    assert [minh.get(path).status_code for path in sites] == [200, 200]
     (theirs,) = set(names(minh.get("/alerts").text)) - set(names(lan.get("/alerts").text))
     for path, fields in (
         ("/alerts/bulk", {theirs: "on", "do": "acknowledge"}),
