@@ -306,17 +306,14 @@ def _open(visit: UserRequestContext, kind: PictureKind) -> Response:
         with visit.writing() as connection:
             author, search = visit.search_author, visit.path("id")
             passage = (asked.gateway, asked.passage)
-            found = match_pictures.open_picture(
-                connection, author, visit.search_reader, search, *passage, visit.now_ms, kind
-            )
+            which = (visit.search_reader, search, *passage)
+            status = match_pictures.open_picture(connection, author, *which, visit.now_ms, kind)
+            found = None if status is None else match_pictures.read_picture(connection, author, *which, kind)
     except TooManySearches as error:
         raise TooMany(str(error.text), retry_after_s=error.retry_after_s) from None
     if found is None:
         raise NotFound("there is no such match, or you may not see it")
-    state = PictureEntry(
-        gateway=asked.gateway, passage=asked.passage, status=found.value, sealed=False, path=[], text=""
-    )
-    return Response(encode_json(state), 202, media_type=JSON)
+    return Response(encode_json(_entry(found)), 202, media_type=JSON)
 
 
 def pictures(visit: UserRequestContext) -> Response:
@@ -330,8 +327,10 @@ def scenes(visit: UserRequestContext) -> Response:
 
 
 def _opened(visit: UserRequestContext, kind: PictureKind) -> Response:
-    who = (visit.search_author, visit.search_reader)
-    found = match_pictures.opened_pictures(visit.connection, *who, visit.path("id"), kind)
+    who, search = (visit.search_author, visit.search_reader), visit.path("id")
+    if records.read_search(visit.connection, visit.search_reader, search) is None:
+        raise NotFound(NOT_THERE)
+    found = match_pictures.opened_pictures(visit.connection, *who, search, kind)
     return Response(encode_json(PictureList(pictures=[_entry(each) for each in found])), media_type=JSON)
 
 

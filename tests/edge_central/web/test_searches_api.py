@@ -84,9 +84,11 @@ def test_a_program_asks_follows_and_opens(city: House) -> None:
     assert found.headers["cache-control"] == "no-store"
     (opened,) = valid(client.get(f"/api/searches/{search}/pictures"), "PictureList")["pictures"]
     assert (opened["status"], opened["path"][1]) == ("received", [0.9, 0.5, 3.0])
+    again = client.post(f"/api/searches/{search}/pictures", json=asked)
+    assert (again.status_code, valid(again, "PictureEntry")) == (202, opened)
     with city.connections.reading() as connection:
         log = connection.execute(select(tables.access.c.what, tables.access.c.case_number)).all()
-    assert [tuple(row) for row in log] == [("search", "7/2026"), ("passage", "7/2026")]
+    assert [tuple(row) for row in log] == [("search", "7/2026"), *[("passage", "7/2026")] * 2]
 
 
 def test_a_program_opens_the_whole_picture_of_a_match(city: House) -> None:
@@ -137,11 +139,12 @@ def test_a_token_of_a_ward_reaches_its_ward_only(city: House) -> None:
         mine.get(f"/api/searches/{search}/matches"),
         mine.get(f"/api/searches/{search}/matches", params={"wait": 1}),
         mine.post(f"/api/searches/{search}/pictures", json=opening),
+        mine.get(f"/api/searches/{search}/pictures"),
+        mine.get(f"/api/searches/{search}/scenes"),
         mine.get(f"/api/searches/{search}/pictures/bx-001/1"),
     ):
         assert found.status_code == 404, found.request.url
         assert "bx-001" not in found.text
-    assert mine.get(f"/api/searches/{search}/pictures").json() == {"pictures": []}
     assert mine.get("/api/searches").json() == {"searches": []}
 
 
@@ -153,10 +156,9 @@ def test_a_program_reads_its_own_searches_only(city: House) -> None:
     search = started(author)
     answered(city, search, "dt-001", 412)
     author.post(f"/api/searches/{search}/pictures", json={"gateway": "dt-001", "passage": 412})
-    paths = ("", "/matches", "/matches?wait=1", "/pictures/dt-001/412")
+    paths = ("", "/matches", "/matches?wait=1", "/pictures", "/scenes", "/pictures/dt-001/412")
     for client in (other, city.browser("lan").client):
         assert client.get("/api/searches").json() == {"searches": []}
-        assert client.get(f"/api/searches/{search}/pictures").json() == {"pictures": []}
         for path in paths:
             found = client.get(f"/api/searches/{search}{path}")
             assert (found.status_code, "dt-001" in found.text) == (404, False), path
