@@ -140,7 +140,7 @@ def _events(page: Document, problem: Document) -> Document:
             query_parameter("to", time, "`time` of the event is earlier"),
             query_parameter("wait", wait, "seconds to wait for the next event where there is none"),
         ],
-        "responses": {"200": answer("Events", JSON, page), **problems(problem, "409")},
+        "responses": {"200": answer("Events", JSON, page), **problems(problem, "409", "429")},
     }
 
 

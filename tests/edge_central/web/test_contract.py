@@ -52,6 +52,17 @@ def test_every_problem_has_a_code_of_the_document() -> None:
     assert {each.code for each in HttpError.__subclasses__()} <= codes
 
 
+def test_requests_that_wait_may_be_too_many() -> None:
+    paths = document()["paths"]
+    waiting = {
+        path
+        for path, operations in paths.items()
+        if any(each["name"] == "wait" for each in operations.get("get", {}).get("parameters", []))
+    }
+    assert waiting == {"/api/events", MATCHES, STEPS}
+    assert all("429" in paths[path]["get"]["responses"] for path in waiting)
+
+
 def real_events() -> list[tuple[str, bytes]]:
     """Events of real runs, one of each kind, as one gateway would send them."""
     found = []
@@ -95,6 +106,12 @@ def test_answers_are_valid_by_the_document(house: House) -> None:
     assert [each["id"] for each in found["gateways"]] == ["dt-001"]
     assert client.get("/api/inventory", params={"ward": "bo-xuyen"}).status_code == 404
     assert client.get("/api/inventory", params={"wrad": WARD}).status_code == 400
+    for gateway in (THEIRS.id, "nobody"):
+        of = {"gateway": gateway}
+        for path in ("/api/events", "/api/incidents"):
+            assert client.get(path, params=of).status_code == 400, path
+        for path, name in (("/api/traffic", "series"), ("/api/availability", "entries")):
+            assert client.get(path, params=of).json()[name] == [], path
 
 
 SHEET = """\

@@ -56,7 +56,7 @@ def incident_paths(
             "get": {
                 "summary": "Steps of the handling of incidents, as events after a cursor",
                 "parameters": _follow_steps(),
-                "responses": {"200": answer("Steps", JSON, steps), **problems(problem, "409")},
+                "responses": {"200": answer("Steps", JSON, steps), **problems(problem, "409", "429")},
             },
             "post": record,
         },

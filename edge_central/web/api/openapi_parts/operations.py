@@ -15,9 +15,9 @@ def path_part(name: str, says: str) -> Document:
 
 
 def get_operation(
-    summary: str, parameters: list[Document], response: Document, problem: Document
+    summary: str, parameters: list[Document], response: Document, problem: Document, *more: str
 ) -> Document:
-    responses = {"200": response, **problems(problem, "403")}
+    responses = {"200": response, **problems(problem, "403", *more)}
     return {"summary": summary, "parameters": parameters, "responses": responses}
 
 
@@ -48,7 +48,7 @@ def problems(problem: Document, *more: str) -> Document:
         "404": "Not there, or not yours",
         "409": "The cursor is of another history: begin again; the decision is not possible: `detail`",
         "413": "The body has more than 64 kB",
-        "429": "Too many searches or pictures of this account; `Retry-After`",
+        "429": "Too many searches, pictures or waiting requests of this account; `Retry-After`",
         "503": "The database does not answer, or too many ask at once; `Retry-After`",
     }
     usual = ("400", "401", "404", "503")

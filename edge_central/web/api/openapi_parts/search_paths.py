@@ -73,6 +73,7 @@ def search_paths(
                 [*parts, *_follow_matches()],
                 answer("Matches", JSON, matches),
                 problem,
+                "429",
             ),
         },
         **_picture_paths("pictures", "small", problem, opening, entry, pictures),
