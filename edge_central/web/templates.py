@@ -33,7 +33,8 @@ class Templates:
     ``line(text)`` (a text of a gateway or an alert), ``span(ms)`` (a duration in words), ``decimal(2.5, 1)``
     (a number with one digit after the comma, or ``decimal(2.5)`` with as many as it needs),
     ``static('base.css')``, ``ms|time`` (14:05:09), ``ms|moment`` (with the date), ``brief(ms)`` (14:05, with
-    the date on another day), ``ms|iso``; times are in the time zone of the configuration.
+    the date on another day), ``ms|iso``, ``ms|offset`` (+07:00); times are in the time zone of the
+    configuration.
     ``safely('li', macro, row)`` renders one row: if it fails, the element says "cannot be shown", and the
     rest of the page stays.
     """
@@ -52,6 +53,7 @@ class Templates:
         self._environment.filters["time"] = lambda time_ms: f"{self._local(time_ms):%H:%M:%S}"
         self._environment.filters["moment"] = lambda time_ms: f"{self._local(time_ms):%d/%m/%Y %H:%M:%S}"
         self._environment.filters["iso"] = lambda time_ms: self._local(time_ms).isoformat(timespec="seconds")
+        self._environment.filters["offset"] = lambda time_ms: self._local(time_ms).isoformat()[-6:]
         self._environment.filters["wall"] = self._wall
 
     def render(self, template: str, lang: Lang, context: Mapping[str, Any]) -> str:

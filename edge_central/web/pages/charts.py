@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
 
 from edge_central.console.fleet import Fleet, SiteOverview
 from edge_central.console.history import Series
@@ -50,6 +51,8 @@ def line_chart(
     ceiling: float,
     limit: float | None = None,
     connect_ms: float = 3_600_000,
+    *,
+    timezone: tzinfo,
 ) -> LineChart:
     """Draw a series. The axis reaches at least from ``floor`` to ``ceiling``, and further if values are
     beyond. Points that are further apart than ``connect_ms`` are not connected."""
@@ -71,18 +74,18 @@ def line_chart(
         series.unit,
         _lines(drawn, (WIDTH - LEFT - RIGHT) * connect_ms / (to_ms - from_ms)),
         tuple(AxisTick(y(low + n * step), low + n * step) for n in range(round((high - low) / step) + 1)),
-        time_ticks(from_ms, to_ms),
+        time_ticks(from_ms, to_ms, timezone),
         *(series.newest, min(values, default=None), max(values, default=None)),
         None if limit is None or not low <= limit <= high else y(limit),
     )
 
 
-def time_ticks(from_ms: int, to_ms: int) -> tuple[AxisTick, ...]:
-    """Return the ticks of a time axis: at x, milliseconds since 1970."""
+def time_ticks(from_ms: int, to_ms: int, timezone: tzinfo) -> tuple[AxisTick, ...]:
+    """Return the ticks of a time axis, at full hours or midnights of the time zone: at x, milliseconds since
+    1970."""
     scale = (WIDTH - LEFT - RIGHT) / (to_ms - from_ms)
-    return tuple(
-        AxisTick(round(LEFT + (time_ms - from_ms) * scale, 1), time_ms) for time_ms in _times(from_ms, to_ms)
-    )
+    times = _times(from_ms, to_ms, timezone)
+    return tuple(AxisTick(round(LEFT + (time_ms - from_ms) * scale, 1), time_ms) for time_ms in times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +136,19 @@ def _step(span: float) -> float:
     return next(each * power for each in (1, 2, 5, 10) if each * power >= rough)
 
 
-def _times(from_ms: int, to_ms: int) -> list[int]:
+def _times(from_ms: int, to_ms: int, timezone: tzinfo) -> list[int]:
     hours = (to_ms - from_ms) / 3_600_000
     every_ms = round(3_600_000 * next((h for h in (1, 3, 6, 24, 72, 168) if hours / h <= 8), 168))
-    offset_ms = 7 * 3_600_000  # UTC+7: ticks are at midnight of the place
-    first = -(-(from_ms + offset_ms) // every_ms) * every_ms - offset_ms
-    return list(range(first, to_ms, every_ms))
+    shift_ms = _offset_ms(from_ms, timezone)
+    first = -(-(from_ms + shift_ms) // every_ms) * every_ms - shift_ms
+    # Midnight stays midnight where the clocks change in between.
+    ticks = (at_ms + shift_ms - _offset_ms(at_ms, timezone) for at_ms in range(first, to_ms, every_ms))
+    return [at_ms for at_ms in ticks if from_ms <= at_ms < to_ms]
+
+
+def _offset_ms(at_ms: int, timezone: tzinfo) -> int:
+    offset = datetime.fromtimestamp(at_ms / 1000, timezone).utcoffset() or timedelta()
+    return round(offset.total_seconds() * 1000)
 
 
 def _thinned(points: Sequence[tuple[int, float | None]]) -> Sequence[tuple[int, float | None]]:

@@ -22,7 +22,7 @@ from edge_central.console.fleet import (
     Fleet,
     SiteOverview,
 )
-from edge_central.console.history import read_history
+from edge_central.console.history import Series, read_history
 from edge_central.console.search import search
 from edge_central.console.situation import find_situation
 from edge_central.console.wall import column_count, ward_cards
@@ -32,7 +32,7 @@ from edge_central.store.papers import MAX_PAPERS
 from edge_central.store.scope import Scope
 from edge_central.web.http_errors import NotFound
 from edge_central.web.pages.availability.timelines import CameraTimeline, camera_timelines
-from edge_central.web.pages.charts import line_chart, site_map
+from edge_central.web.pages.charts import LineChart, line_chart, site_map
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
@@ -152,6 +152,10 @@ def site_page(visit: UserRequestContext) -> Response:
     own = QueueFilter(gateway=gateway)
     folder = MediaFolder(visit.services.settings.media_dir)
 
+    def plot(series: Series, floor: float, ceiling: float, limit: float | None = None) -> LineChart:
+        zone = visit.services.console.timezone
+        return line_chart(series, past.from_ms, past.to_ms, floor, ceiling, limit, timezone=zone)
+
     def is_picture(media: StoredMedia) -> bool:
         """Whether the file is a picture, by its name; a sealed file may be anything."""
         return media.sealed or folder.path(media.gateway, media.sha256, False).suffix == ".jpg"
@@ -166,12 +170,12 @@ def site_page(visit: UserRequestContext) -> Response:
         papers=papers_of(visit.connection, scope, gateway),
         most_papers=MAX_PAPERS,
         plots=[
-            line_chart(past.temperature, past.from_ms, past.to_ms, 40.0, 80.0, HOT_C),
-            line_chart(past.disk, past.from_ms, past.to_ms, 0.0, 100.0, FULL_PERCENT),
-            line_chart(past.outbox, past.from_ms, past.to_ms, 0.0, 10.0),
-            line_chart(past.memory, past.from_ms, past.to_ms, 0.0, 100.0),
+            plot(past.temperature, 40.0, 80.0, HOT_C),
+            plot(past.disk, 0.0, 100.0, FULL_PERCENT),
+            plot(past.outbox, 0.0, 10.0),
+            plot(past.memory, 0.0, 100.0),
         ],
-        rates=[line_chart(each, past.from_ms, past.to_ms, 0.0, 10.0) for each in past.cameras],
+        rates=[plot(each, 0.0, 10.0) for each in past.cameras],
         days=days,
         ranges=RANGES,
         rows=read_events(visit.connection, scope, EventFilter(gateway=gateway), size=NEWEST_OF_SITE).rows,
@@ -188,7 +192,8 @@ def _timelines(
     if counted.to_ms <= counted.from_ms:
         return []
     report = read_availability(visit.connection, scope, counted, gateway, now_ms=visit.now_ms)
-    return [line for site in report.sites for line in camera_timelines(site, period)]
+    timezone = visit.services.console.timezone
+    return [line for site in report.sites for line in camera_timelines(site, period, timezone)]
 
 
 PAGES = (

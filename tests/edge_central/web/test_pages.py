@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -13,6 +16,7 @@ from edge_central.store.accesses import AccessKind, record_access
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import ALL
+from edge_central.web.pages.charts import time_ticks
 from edge_central.web.templates import HERE
 from tests.edge_central.parts import FakeGateway
 from tests.edge_central.web.house import House
@@ -65,6 +69,24 @@ def test_who_looked_has_words_for_each_kind_and_shows_those_of_a_newer_centre(ho
     assert "of-a-newer-centre" in page
     assert "None" not in page
     assert [kind for kind in AccessKind if f"access-{kind}" not in ALL] == []
+
+
+def test_times_have_the_offset_of_the_configured_time_zone(tmp_path: Path) -> None:
+    with House(tmp_path, timezone="Asia/Tokyo") as house:
+        house.start().take(BOX.event(1))
+        browser = house.login("lan", Role.OFFICER, "de-tham")
+        pages = [browser.get(path).text for path in ("/events?kind=object", "/reports/shift")]
+    assert [("(+09:00)" in page, "+07:00" in page) for page in pages] == [(True, False)] * 2
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "Asia/Ho_Chi_Minh", "Europe/Berlin"])
+def test_a_week_has_its_ticks_at_midnight(zone: str) -> None:
+    timezone = ZoneInfo(zone)
+    begin = datetime(2026, 10, 22, 5, 30, tzinfo=timezone)  # in Berlin the clocks change on the 25th
+    from_ms = round(begin.timestamp() * 1000)
+    ticks = time_ticks(from_ms, from_ms + 7 * 86_400_000, timezone)
+    times = [datetime.fromtimestamp(tick.value / 1000, timezone) for tick in ticks]
+    assert [(each.day, each.hour) for each in times] == [(day, 0) for day in range(23, 30)]
 
 
 def test_headers_tell_the_browser_to_trust_nothing_else(house: House) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 
 from edge_central.availability.model import TimeSpan
 from edge_central.availability.report import SiteAvailability
@@ -32,9 +33,9 @@ class CameraTimeline:
     along: tuple[AxisTick, ...]  # at x, milliseconds since 1970
 
 
-def camera_timelines(site: SiteAvailability, period: TimeSpan) -> list[CameraTimeline]:
+def camera_timelines(site: SiteAvailability, period: TimeSpan, timezone: tzinfo) -> list[CameraTimeline]:
     """Return a timeline for each camera, drawn over ``period``."""
-    along = time_ticks(period.from_ms, period.to_ms)
+    along = time_ticks(period.from_ms, period.to_ms, timezone)
     return [
         CameraTimeline(
             camera.camera,

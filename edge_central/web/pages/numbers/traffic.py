@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, timedelta, tzinfo
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -281,8 +281,8 @@ def _figures(visit: UserRequestContext, form: TrafficForm) -> PlaceFigures:
         _change_percent(rows),
         0 if series is None else series.undated.total(),
         0 if series_before is None else series_before.undated.total(),
-        _chart(periods, span, 0, ceiling),
-        _chart(periods_before, span, WEEK, ceiling),
+        _chart(periods, span, 0, ceiling, timezone),
+        _chart(periods_before, span, WEEK, ceiling, timezone),
         usual,
     )
 
@@ -379,7 +379,9 @@ def _by_class(
     )
 
 
-def _chart(periods: Sequence[TrafficPeriod], span: Span, shift: int, ceiling: float) -> LineChart:
+def _chart(
+    periods: Sequence[TrafficPeriod], span: Span, shift: int, ceiling: float, timezone: tzinfo
+) -> LineChart:
     """Draw the counts of a period and of the week before.
 
     ``shift``: by how many quarters of an hour a series is moved to the right, so that the week before lies
@@ -391,7 +393,9 @@ def _chart(periods: Sequence[TrafficPeriod], span: Span, shift: int, ceiling: fl
         for each in periods
     )
     # Each period has a point, and so has a gap: so the distance of points does not matter for the connection.
-    return line_chart(Series("", "", points), from_ms, to_ms, 0.0, ceiling, connect_ms=float(to_ms - from_ms))
+    connect_ms = float(to_ms - from_ms)
+    series = Series("", "", points)
+    return line_chart(series, from_ms, to_ms, 0.0, ceiling, connect_ms=connect_ms, timezone=timezone)
 
 
 PAGES = (Page("/traffic", traffic_page),)
