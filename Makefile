@@ -14,7 +14,7 @@
 # make test-rabbitmq  three RabbitMQ nodes, one of them killed while a simulated fleet reports; about 3 minutes
 # make test-home-assistant  a real Home Assistant core takes over gateways that are announced to it; 15 s, the first time
 #                    a minute to install it
-# make wheelhouse    the packages of a gateway, into dist/wheelhouse/: ARCH=aarch64 or x86_64, PY=3.13 or 3.11;
+# make wheelhouse    the packages of a gateway, into dist/wheelhouse/: ARCH=aarch64 or x86_64, PY=3.13, 3.12 or 3.11;
 #                    FOR=centre: the packages of the centre's server
 # make deb    the Debian package of a gateway, into dist/deb/: ARCH=aarch64 or x86_64; MAINTAINER="name <address>"
 # make apt-repository  a signed apt repository of the packages in dist/deb/, into dist/apt/: KEY=a key of your gpg

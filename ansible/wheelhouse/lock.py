@@ -27,8 +27,8 @@ LOCKS = Path(__file__).parent / "locks"
 EXTRAS = {"box": "cameras", "centre": "central"}
 """The extra of setup.cfg that is installed on each kind of machine."""
 ARCHITECTURES = ("aarch64", "x86_64")
-PYTHONS = ("3.11", "3.13")
-"""The versions of Debian 12 and Debian 13."""
+PYTHONS = ("3.11", "3.12", "3.13")
+"""The versions of Debian 12, Ubuntu 24.04 (Jetson) and Debian 13."""
 HEADER = "# Written by `make lock`. `make wheelhouse` takes exactly these files: pip's --require-hashes.\n"
 PIN = re.compile(
     r"^(?P<name>[a-z0-9._-]+)==(?P<version>\S+) --hash=sha256:(?P<sha256>[0-9a-f]{64})$", re.MULTILINE
