@@ -216,6 +216,7 @@ class UserRequestContext(RequestContext):
         return self.scope.narrowed(ward)
 
     def _context(self) -> dict[str, Any]:
+        answers_form = self.request.method == "POST"
         # Not super(): a dataclass with slots is a second class, and super() without arguments uses the first.
         return RequestContext._context(self) | {
             "account": None if self.setup else self.account,
@@ -224,7 +225,8 @@ class UserRequestContext(RequestContext):
             "may_act": self.may_act,
             "is_admin": self.is_admin,
             "live": self.mark,
-            "refresh": ALARMS_ONLY if self.request.method == "POST" else None,
+            "refresh": None,
+            **(dict.fromkeys(("refresh", "here", "this_page"), ALARMS_ONLY) if answers_form else {}),
             "names": self.names,
             "alarm_bar": cache(self.alarm_bar),
             "foremost_alarms": self.foremost_alarms,

@@ -121,6 +121,7 @@ def test_a_page_that_answers_a_form_names_another_page_with_the_alarms(minh: Bro
         answer = add(minh, name)
         found = refresh.search(answer.text)
         assert (answer.status_code, found is not None and found[1]) == (status, "/account")
+        assert '/language/en?next=/account"' in answer.text
     assert minh.get("/users/add").status_code == 405
     page = minh.get("/account").text
     assert 'id="alarms"' in page
