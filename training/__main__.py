@@ -178,11 +178,11 @@ def _teach(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from training.train import RATE_AFTER, Material, Plan, train
+    from training.train import RATE_AFTER, SMALL_SHARE, Material, Plan, train
 
     chosen, held = _items(args)
-    rate = RATE_AFTER if args.start else Plan.rate
-    plan = Plan(args.steps, args.width, args.minutes, rate=rate, processes=args.processes)
+    rate, small = (RATE_AFTER, 0.0) if args.start else (Plan.rate, SMALL_SHARE)
+    plan = Plan(args.steps, args.width, args.minutes, rate=rate, small=small, processes=args.processes)
     material = Material([*chosen, *held] if args.all else chosen, read_sources(), args.drawn, args.start)
     train(plan, material, args.weights)
 

@@ -15,11 +15,10 @@ PAD = (114, 114, 114)
 SIZES = (12.0, 260.0)
 """Pixels of the longer edge of the object in the centre of a window."""
 LARGEST = 2.2  # scale of a window
-AS_A_WHOLE = 0.35
-"""Probability of a window at the scale of whole pictures in the agent, for any size of its object."""
-WHOLE_WIDTH = (300.0, 620.0)  # pixels of a whole picture's width at that scale
 STRETCH = 1.2
 """Cameras stretch 16:9 into 4:3 and back: how much wider or narrower a window may become."""
+AT_NIGHT = 0.22  # probability that a window is darkened
+UNDER_LAMPS = 0.4  # probability that a few lamps light a darkened window
 MOSTLY_INSIDE = 0.4
 """Share of a box that must be in the window; otherwise the object is not used in this window."""
 SMALLEST_AREA = 30.0  # pixels
@@ -41,8 +40,26 @@ class Window:
     boxes: Boxes
 
 
+@dataclass(frozen=True)
+class Scales:
+    """How often a window has the scale of whole pictures in the agent, whatever the size of its object."""
+
+    whole: float  # probability
+    widths: tuple[float, float]  # pixels of a whole picture's width at that scale
+
+
+USUAL = Scales(0.35, (300.0, 620.0))
+AS_IN_THE_AGENT = Scales(0.6, (380.0, 640.0))
+"""For the end of a training."""
+
+
 def window(
-    image: Image, boxes: Boxes, kind: int | None, size: tuple[int, int], rng: np.random.Generator
+    image: Image,
+    boxes: Boxes,
+    kind: int | None,
+    size: tuple[int, int],
+    rng: np.random.Generator,
+    scales: Scales = USUAL,
 ) -> Window:
     """Cut a window around an object of class ``kind``, or anywhere for None.
 
@@ -50,22 +67,24 @@ def window(
     """
     height, width = image.shape[:2]
     box = _middle(boxes, kind, width, height, rng)
-    scales = _scales(box, width, size, rng)
-    middle = (box[:2] + box[2:4]) / 2 * scales
-    whole = np.array([width, height]) * scales
+    scale = _scale(box, width, size, rng, scales)
+    middle = (box[:2] + box[2:4]) / 2 * scale
+    whole = np.array([width, height]) * scale
     cut_height = min(size[1], max(1, int(whole[1])))
     room = whole - (size[0], cut_height)
     corner = middle + rng.uniform(-0.9, -0.1, 2) * (size[0], cut_height)
     corner = np.clip(corner, np.minimum(0, room), np.maximum(0, room))
     moved = boxes.copy()
-    moved[:, :4] = moved[:, :4] * np.tile(scales, 2) - np.tile(corner, 2)
-    return Window(_cut(image, scales, corner, (size[0], cut_height)), _clipped(moved, size[0], cut_height))
+    moved[:, :4] = moved[:, :4] * np.tile(scale, 2) - np.tile(corner, 2)
+    return Window(_cut(image, scale, corner, (size[0], cut_height)), _clipped(moved, size[0], cut_height))
 
 
-def _scales(box: Floats, width: int, size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return the scales of x and y, so that the picture is at least as wide as the window."""
-    if rng.random() < AS_A_WHOLE:
-        scale = float(np.exp(rng.uniform(*np.log(WHOLE_WIDTH))) / width)
+def _scale(
+    box: Floats, width: int, size: tuple[int, int], rng: np.random.Generator, scales: Scales
+) -> NDArray[np.float64]:
+    """Return the scale of x and y, so that the picture is at least as wide as the window."""
+    if rng.random() < scales.whole:
+        scale = float(np.exp(rng.uniform(*np.log(scales.widths))) / width)
     else:
         wanted = np.exp(rng.uniform(np.log(SIZES[0]), np.log(min(SIZES[1], 0.8 * size[1]))))
         scale = float(wanted / max(box[2] - box[0], box[3] - box[1], 1.0))
@@ -84,10 +103,10 @@ def _middle(boxes: Boxes, kind: int | None, width: int, height: int, rng: np.ran
 
 
 def _cut(
-    image: Image, scales: NDArray[np.float64], corner: NDArray[np.float64], size: tuple[int, int]
+    image: Image, scale: NDArray[np.float64], corner: NDArray[np.float64], size: tuple[int, int]
 ) -> Image:
-    x, y = scales
-    if scales.min() < 0.7:  # without averaging a distant object would be a few random pixels
+    x, y = scale
+    if scale.min() < 0.7:  # without averaging a distant object would be a few random pixels
         image = np.asarray(cv2.resize(image, None, fx=x, fy=y, interpolation=cv2.INTER_AREA), np.uint8)
         x = y = 1.0
     move = np.array([[x, 0, -corner[0]], [0, y, -corner[1]]], np.float32)
@@ -116,10 +135,11 @@ def vary(cut: Window, rng: np.random.Generator) -> Window:
         image = with_text(image, rng)
     if rng.random() < 0.2:  # infrared
         image = np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2)
-    image = _at_night(image, rng) if rng.random() < 0.2 else _by_day(image, rng)
+    at_night = rng.random() < AT_NIGHT
+    image = _at_night(image, rng) if at_night else _by_day(image, rng)
     if rng.random() < 0.1:
         image = _rain(image, rng)
-    if rng.random() < 0.5:
+    if not at_night and rng.random() < 0.5:
         image = image + rng.standard_normal((*image.shape[:2], 1), np.float32) * rng.uniform(0, 8)
     if rng.random() < 0.35:
         image = _blurred(image, rng)
@@ -173,19 +193,34 @@ def _by_day(image: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _at_night(image: Floats, rng: np.random.Generator) -> Floats:
-    """Dark and noisy, with lights that bleed.
+    """Dark, with lights that bleed and noise. Cameras smooth most of the noise away, and what is left is
+    enlarged when the window is equalised.
 
-    Medians of grey reach from 3 to 110: an unlit yard at night has 2, a lit street 107 to 110, the day 126.
+    An unlit yard at night has a median of 2 grey levels, a lit street 107 to 110, the day 126.
     """
-    dark = 255 * (image.clip(0, 255) / 255) ** rng.uniform(1.2, 3.5) * rng.uniform(0.15, 1.0)
+    light = float(np.exp(rng.uniform(*np.log((0.1, 1.0)))))
+    dark = 255 * (image.clip(0, 255) / 255) ** rng.uniform(1.2, 3.5) * light
+    if rng.random() < UNDER_LAMPS:
+        dark *= _under_lamps(image.shape[:2], rng)
     glow = np.zeros_like(dark)
     size = image.shape[1]
     for _ in range(rng.integers(0, 5)):
         at = tuple(int(value) for value in rng.integers(0, size, 2))
         cv2.circle(glow, at, int(rng.integers(2, 8)), (255, 255, 255), -1)
     glow = np.asarray(cv2.GaussianBlur(glow, (0, 0), float(rng.uniform(2, 8))), np.float32)
-    noise = rng.standard_normal(dark.shape, np.float32) * rng.uniform(1, 10)
+    noise = rng.standard_normal(dark.shape, np.float32) * np.exp(rng.uniform(*np.log((0.3, 8.0))))
     return np.asarray(dark + glow * rng.uniform(0.5, 2.0) + noise, np.float32)
+
+
+def _under_lamps(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+    """Share of the light at each pixel, most of it around one to three lamps: [height, width, 1]."""
+    y, x = np.mgrid[0:1:16j, 0:1:16j]
+    share = np.full((16, 16), rng.uniform(0.05, 0.4))
+    for _ in range(int(rng.integers(1, 4))):
+        across, along = rng.uniform(-0.2, 1.2, 2)
+        share += np.exp(-((x - across) ** 2 + (y - along) ** 2) / (2 * rng.uniform(0.15, 0.5) ** 2))
+    field = cv2.resize(share.clip(0, 1.2).astype(np.float32), shape[::-1])
+    return np.asarray(field[:, :, None], np.float32)
 
 
 def _rain(image: Floats, rng: np.random.Generator) -> Floats:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training import processes
-from training.augment import PAD, Window, vary, window
+from training.augment import AS_IN_THE_AGENT, PAD, USUAL, Scales, Window, vary, window
 from training.dataset import CLASSES, Boxes, DataError, Image, Item, Source, fingerprint
 from training.losses import Truth, loss
 from training.network import WIDTH, Detector
@@ -38,6 +38,11 @@ RATE_AFTER = 1e-3
 MOST = 6
 """A picture with more objects of a class than that is not drawn more often for them."""
 LEAST_HEIGHT = 64  # pixels of a piece of a window
+SMALL = 224  # pixels of a small window
+SMALL_SHARE = 0.4
+"""Of a training from random weights that begins with small windows: a step takes 0.14 s instead of 0.21 s."""
+AS_IN_THE_AGENT_FROM = 0.85
+"""Share of the training after which most windows have the scale of whole pictures."""
 SAVE_EVERY_S = 60.0
 _NO_CHECKPOINT = (
     *(OSError, RuntimeError, EOFError, LookupError, TypeError, ValueError, AttributeError),
@@ -54,6 +59,7 @@ class Plan:
     batch: int = 8
     size: int = 320  # pixels of a window
     rate: float = 2e-3
+    small: float = 0.0  # share of the training with windows of SMALL pixels
     seed: int = 0
     processes: int = 1  # each computes `batch` windows of a step
 
@@ -104,14 +110,14 @@ class Pictures:
                 pieces.cut(image, self._boxes_of(number, image), rng)
         return pieces
 
-    def draw(self, size: int, rng: np.random.Generator) -> tuple[Image, Truth]:
+    def draw(self, size: int, rng: np.random.Generator, scales: Scales = USUAL) -> tuple[Image, Truth]:
         """Draw a square window; if a picture is lower, a part of another one is added below it."""
         image = np.full((size, size, 3), PAD[0], np.uint8)
         boxes: list[Boxes] = []
         unlabelled: list[tuple[int, float, float]] = []
         top = 0
         while size - top >= LEAST_HEIGHT:
-            number, cut = self._cut(size, size - top, rng)
+            number, cut = self._cut(size, size - top, rng, scales)
             bottom = top + cut.image.shape[0]
             image[top:bottom] = cut.image
             boxes.append(cut.boxes + np.array([0, top, 0, top, 0], np.float32))
@@ -120,11 +126,11 @@ class Pictures:
         varied = vary(self._pieces.paste(Window(image, np.concatenate(boxes)), rng), rng)
         return varied.image, Truth(torch.from_numpy(varied.boxes), unlabelled)
 
-    def _cut(self, width: int, height: int, rng: np.random.Generator) -> tuple[int, Window]:
+    def _cut(self, width: int, height: int, rng: np.random.Generator, scales: Scales) -> tuple[int, Window]:
         kind = list(self._chances)[int(rng.choice(len(self._kinds), p=self._kinds))]
         number = int(rng.choice(len(self._items), p=self._chances[kind]))
         image = _decoded(self._bytes[number], self._items[number].path)
-        return number, window(image, self._boxes_of(number, image), kind, (width, height), rng)
+        return number, window(image, self._boxes_of(number, image), kind, (width, height), rng, scales)
 
     def _boxes_of(self, number: int, image: Image) -> Boxes:
         found = self._boxes[number]
@@ -224,7 +230,9 @@ class Training:
         """Run one step and return its loss."""
         plan = self.plan
         rng = np.random.default_rng([plan.seed, processes.number(), self.step])
-        drawn = [pictures.draw(plan.size, rng) for _ in range(plan.batch)]
+        size = SMALL if self.done < plan.small else plan.size
+        scales = USUAL if self.done < AS_IN_THE_AGENT_FROM else AS_IN_THE_AGENT
+        drawn = [pictures.draw(size, rng, scales) for _ in range(plan.batch)]
         for group in self.optimiser.param_groups:
             group["lr"] = _rate(plan.rate, self.step, self.done)
         batch = as_input([image for image, _ in drawn])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from training.augment import PAD, Window, vary, window, with_text
+from training import augment
+from training.augment import AS_IN_THE_AGENT, PAD, USUAL, Scales, Window, vary, window, with_text
 
 BOXES = np.array([(40, 60, 60, 100, 0), (200, 100, 260, 140, 2)], np.float32)
 STREET = np.full((270, 480, 3), 200, np.uint8)
@@ -49,3 +51,31 @@ def test_a_dark_window_is_equalised_as_in_the_agent() -> None:
         image = vary(Window(ramp, BOXES), np.random.default_rng(seed)).image
         spans.append(np.ptp(np.percentile(image.reshape(-1, 3).mean(axis=1), (5, 95))))
     assert np.median(spans) > 30, "of 24 grey levels"
+
+
+def test_at_the_end_most_windows_have_the_scale_of_whole_pictures() -> None:
+    def share(scales: Scales) -> float:
+        widths = []
+        for seed in range(200):
+            cut = window(STREET, BOXES[:1], 0, (320, 320), np.random.default_rng(seed), scales)
+            x1, _, x2, _, _ = max(cut.boxes.tolist(), key=lambda box: box[2] - box[0])
+            widths.append(480 * (x2 - x1) / 20)  # of the whole picture: the box is 20 pixels wide in it
+        return float(np.mean([380 / 1.2 <= width <= 640 * 1.2 for width in widths]))
+
+    assert share(AS_IN_THE_AGENT) > share(USUAL) + 0.1
+
+
+def test_some_windows_at_night_are_lit_by_lamps(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unevenness(under_lamps: float) -> float:
+        monkeypatch.setattr(augment, "AT_NIGHT", 1.0)
+        monkeypatch.setattr(augment, "UNDER_LAMPS", under_lamps)
+        spreads = []
+        for seed in range(30):
+            image = vary(
+                Window(np.full((160, 160, 3), 160, np.uint8), BOXES), np.random.default_rng(seed)
+            ).image
+            blocks = image.reshape(4, 40, 4, 40, 3).mean(axis=(1, 3, 4))
+            spreads.append(blocks.max() - blocks.min())
+        return float(np.median(spreads))
+
+    assert unevenness(1.0) > 2 * unevenness(0.0)

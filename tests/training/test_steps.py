@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,6 +49,27 @@ def test_a_training_that_was_killed_goes_on_as_if_it_had_not_been(data: Path, tm
     train(data, parts, 6)
     one, two = (torch.load(path, weights_only=True)["average"] for path in (whole, parts))
     assert all(np.allclose(one[name], two[name], atol=1e-4) for name in one)
+
+
+def test_a_training_begins_with_small_windows_where_the_plan_says_so(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training.train import SMALL as SMALL_WINDOW
+    from training.train import Material, Pictures, Plan, Training
+
+    sizes: list[int] = []
+    draw = Pictures.draw
+
+    def recorded(self: Pictures, size: int, *rest: Any) -> Any:
+        sizes.append(size)
+        return draw(self, size, *rest)
+
+    monkeypatch.setattr(Pictures, "draw", recorded)
+    material = Material(split(read_manifest(data, read_sources()))[0], read_sources())
+    training, pictures = Training(Plan(4, 8, batch=1, small=0.5), material.fingerprint()), Pictures(material)
+    for _ in range(4):
+        training.advance(pictures)
+    assert sizes == [SMALL_WINDOW, SMALL_WINDOW, 320, 320]
 
 
 def test_weights_of_another_plan_are_refused(
