@@ -190,7 +190,7 @@ def test_an_alarm_sounds_on_a_page_that_answered_a_form(fleet: Fleet, room: Room
     with fleet.house.connections.reading() as connection:
         cursor = connection.scalar(select(func.max(tables.event.c.cursor)))
     room.open_live(f"/events/{cursor}")
-    refused = "const form = document.querySelector('form[action$=\"/case\"]'); form.elements.case.value = '?'"
+    refused = "const form = document.querySelector('form[action$=\"/case\"]'); form.elements.case.value = ''"
     room.run(f"(() => {{ {refused}; form.submit(); }})()")
     live = "document.getElementById('live').className.includes('on')"
     room.browser.wait_until(f"document.body.dataset.refresh === '/account' && {live}")
