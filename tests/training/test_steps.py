@@ -37,16 +37,16 @@ def test_a_training_that_was_killed_goes_on_as_if_it_had_not_been(data: Path, tm
     import torch
 
     whole, parts = tmp_path / "whole.pt", tmp_path / "parts.pt"
-    train(data, whole, 6)
-    from training.train import Material, Pictures, Plan, Training
+    assert train(data, whole, 6) == 0
+    from training.train import SMALL_SHARE, Material, Pictures, Plan, Training
 
     material = Material(split(read_manifest(data, read_sources()))[0], read_sources())
-    first = Training(Plan(6, 8), material.fingerprint())
+    first = Training(Plan(6, 8, small=SMALL_SHARE), material.fingerprint())
     pictures = Pictures(material)
     for _ in range(3):
         first.advance(pictures)
     first.save(parts)
-    train(data, parts, 6)
+    assert train(data, parts, 6) == 0
     one, two = (torch.load(path, weights_only=True)["average"] for path in (whole, parts))
     assert all(np.allclose(one[name], two[name], atol=1e-4) for name in one)
 
