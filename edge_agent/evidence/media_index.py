@@ -113,8 +113,8 @@ def media_entry(name: MediaName, size_bytes: int, written: float) -> MediaEntry:
 def undated(written: float) -> float:
     """Return the modification time to give to a file that was written while the clock was not synchronised.
 
-    The clock of a gateway that was stored for months is wrong by these months. Times of such files keep their
-    order, and are before ``EARLIEST``, from which the first look with a synchronised clock knows them.
+    The clock of a gateway that was stored for months is wrong by these months. The times of such files keep
+    their order, and are before ``EARLIEST``, by which the store finds the files after the synchronisation.
     """
     return written % EARLIEST
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAUSE_S, PAUSE_FACTOR = 15.0, 1.5
-"""Without an analysis; after a longer pause the history is dropped, unless it is at most ``PAUSE_FACTOR``
-times the interval before: some cameras send a keyframe only every 20 s."""
+"""After a pause of more than ``PAUSE_S`` without an analysis the history is dropped, unless the pause is at
+most ``PAUSE_FACTOR`` times the interval before it: some cameras send a keyframe only every 20 s."""
 EDGE_KEPT = 0.5  # correlation of a tile's edges
 NEW_BASELINE_AFTER = 10  # analyses of the same scene in another light, until a new baseline is learned for it
 NOWHERE = 0.7  # share of blank tiles; above it there is no structure left to search for

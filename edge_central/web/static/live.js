@@ -18,7 +18,7 @@
   const SIGNS = [...KINDS, "step", "stale", "alive"];
 
   const status = document.getElementById("live");
-  // A page that answers a form cannot be asked for again. Another page in its place shows what rings.
+  // The address of a page that answers a form may have no GET: a page with the alarms is fetched instead.
   const answersForm = "refresh" in document.body.dataset;
   const address = answersForm ? document.body.dataset.refresh : location.href;
   let due = null;
