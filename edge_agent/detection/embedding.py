@@ -13,7 +13,7 @@ import numpy as np
 from edge_agent.core.errors import DetectorError
 from edge_agent.core.problems import problem_text
 from edge_agent.detection.litert import open_model
-from edge_agent.detection.tensors import Floats, InputTable, TensorInfo, describe
+from edge_agent.detection.tensors import IMAGENET, Floats, InputTable, TensorInfo, describe
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Colour
@@ -26,10 +26,10 @@ PIXELS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "0..1": ((0.0,), (255.0,)),
     "-1..1": ((127.5,), (127.5,)),
     "0..255": ((0.0,), (1.0,)),
-    "imagenet": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+    "imagenet": IMAGENET,
 }
 """How a model reads a byte of the picture: as ``(byte - mean) / std``. One value each, or one each for red,
-green and blue; the last entry is that of torchvision's models."""
+green and blue."""
 
 
 class EmbeddingModel:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge_agent.detection.tensors import Candidates, Floats, InputTable, Tensor, TensorInfo
+from edge_agent.detection.tensors import IMAGENET, Candidates, Floats, InputTable, Tensor, TensorInfo
 
 _YOLOX_STRIDES = (8, 16, 32)
 
@@ -86,19 +86,17 @@ def _points(width: int, height: int) -> tuple[Floats, Floats]:
 
 _PICODET_STRIDES = (8, 16, 32, 64)
 _BINS = 8  # bins of the distribution of one edge
-_MEAN = (103.53, 116.28, 123.675)  # BGR, as the published models are trained
-_STD = (57.375, 57.12, 58.395)
 
 
 class PicoDetDecoder:
-    """Decodes PicoDet. Input [1, h, w, 3], BGR, normalised; for each stride the outputs
+    """Decodes PicoDet. Input [1, h, w, 3], RGB, normalised; for each stride the outputs
     [1, points, classes] and [1, points, 32]."""
 
     stretches = True  # trained with Resize, keep_ratio: False
     merges_rider = False
 
     def __init__(self, input_info: TensorInfo, outputs: Sequence[TensorInfo]) -> None:
-        self.input = InputTable(input_info, _MEAN, _STD)
+        self.input = InputTable(input_info, *IMAGENET, rgb=True)
         self._outputs = outputs
         self.classes: int | None = outputs[0].shape[2]
 

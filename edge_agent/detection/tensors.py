@@ -54,6 +54,10 @@ def describe(tensors: Sequence[TensorInfo]) -> str:
     return ", ".join([*map(str, tensors[:MAX_DESCRIBED]), *more]) or "none"
 
 
+IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+"""Mean and standard deviation of red, green and blue, 0..255, of torchvision's and PaddleDetection's models."""
+
+
 class InputTable:
     """Writes a BGR picture into a model's input; one table look-up per byte scales and quantises."""
 
@@ -64,7 +68,8 @@ class InputTable:
         std: Sequence[float] = (1.0,),
         rgb: bool = False,
     ) -> None:
-        """The model expects ``(byte - mean) / std``: one value each, or one per channel (B, G, R)."""
+        """The model expects ``(byte - mean) / std``: one value each, or one per channel, in the
+        order of the model: red first if ``rgb``, else blue."""
         self.planar = info.shape[1] == 3 and info.shape[3] != 3
         height, width = info.shape[2:4] if self.planar else info.shape[1:3]
         self.size = (width, height)
