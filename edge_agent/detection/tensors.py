@@ -55,7 +55,7 @@ def describe(tensors: Sequence[TensorInfo]) -> str:
 
 
 IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
-"""Mean and standard deviation of red, green and blue, 0..255, of torchvision's and PaddleDetection's models."""
+"""Mean and standard deviation of red, green and blue, 0..255, of many published models."""
 
 
 class InputTable:
