@@ -128,7 +128,7 @@ def test_an_announced_gateway_has_all_entities_with_their_values(core: Core) -> 
 
 def test_a_person_switches_a_sensor_on_and_time_switches_it_off(core: Core) -> None:
     core.gateway.publish(f"{UP}/event/cam-1", example("event-object"))  # of last week
-    core.gateway.publish(f"{UP}/event/cam-2", example("event-object", time=now()))
+    core.gateway.publish(f"{UP}/event/cam-2", example("event-object", recordedtime=now()))
     core.wait("dt-001_cam-2_person", "on")
     core.wait("dt-001_cam-2_person", "off")
     assert core.value("dt-001_cam-1_person") == "unknown"
@@ -136,7 +136,7 @@ def test_a_person_switches_a_sensor_on_and_time_switches_it_off(core: Core) -> N
 
 
 def test_an_alarm_is_an_event_for_automations(core: Core) -> None:
-    core.gateway.publish(f"{UP}/event/cam-1", example("event-zone-intrusion", time=now()))
+    core.gateway.publish(f"{UP}/event/cam-1", example("event-zone-intrusion", recordedtime=now()))
     wait_until(lambda: core.value("dt-001_cam-1_alarm") not in ("unknown", None), PATIENCE_S, "the alarm")
     attributes = core.states["dt-001_cam-1_alarm"]["attributes"]
     assert attributes["event_type"] == "zone-intrusion"

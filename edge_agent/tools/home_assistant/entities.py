@@ -19,8 +19,9 @@ from edge_agent.core.printable import printable
 
 ORIGIN = "edge-agent"
 FRESH_S = 60
-"""Home Assistant ignores an event that is older than this when it arrives: a gateway that was cut off sends
-its events of hours ago."""
+"""Home Assistant ignores an event that was recorded longer ago when it arrives: a gateway that was cut off
+sends its events of hours ago. ``time`` is no measure: it may be the beginning of the duration that a rule
+waits for."""
 MAX_NAME = 100
 GROUPS = ("person", "two-wheeler", "vehicle")
 ALARM_KINDS = (*(kind.value for kind in RuleKind), "camera-view")
@@ -38,7 +39,7 @@ NAMES: Sentences = {
     "vehicle": ("Vehicle", "Ô tô"),
     "alarm": ("Alarm", "Báo động"),
 }
-_IS_FRESH = f"as_timestamp(now()) - as_timestamp(value_json.time) < {FRESH_S}"
+_IS_FRESH = f"as_timestamp(now()) - as_timestamp(value_json.recordedtime) < {FRESH_S}"
 
 
 @dataclass(frozen=True, slots=True)

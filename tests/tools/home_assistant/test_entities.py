@@ -59,10 +59,11 @@ def all_entities(**options: Any) -> dict[str, Entity]:
 
 
 def value(object_id: str, message: dict[str, Any], *, age_s: float = 1.0, key: str = "value_template") -> str:
-    """What the template of an entity makes of a message, ``age_s`` after it."""
-    happened = datetime.fromisoformat(message["time"]) if "time" in message else datetime.now(UTC)
+    """What the template of an entity makes of a message, ``age_s`` after it was recorded."""
+    recorded = message.get("recordedtime")
+    now = datetime.now(UTC) if recorded is None else datetime.fromisoformat(recorded)
     template = all_entities()[object_id][2][key]
-    now = happened + timedelta(seconds=age_s)
+    now += timedelta(seconds=age_s)
     return environment(now).from_string(template).render(value_json=message).strip()
 
 
@@ -140,6 +141,15 @@ def test_an_alarm_is_an_event_with_its_text() -> None:
     ended = example("event-zone-intrusion")
     ended["data"]["phase"] = "end"
     assert value("cam-1_alarm", ended) == ""
+
+
+def test_an_alarm_after_two_minutes_in_a_lane_is_no_old_event() -> None:
+    stopped = example("event-stopped-vehicle")
+    entered = datetime.fromisoformat(stopped["time"])
+    stopped["data"]["still_s"] = 120.0
+    stopped["recordedtime"] = (entered + timedelta(seconds=120)).isoformat()
+    assert json.loads(value("cam-1_alarm", stopped))["event_type"] == "stopped-vehicle"
+    assert value("cam-1_alarm", stopped, age_s=3_600) == ""
 
 
 def test_every_kind_of_event_is_read_without_an_error() -> None:
