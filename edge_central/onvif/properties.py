@@ -54,6 +54,8 @@ class _Data(msgspec.Struct):
 
 class _Document(msgspec.Struct):
     data: _Data
+    epoch: str
+    sequence: str
     clock: str = "synced"
 
 
@@ -85,6 +87,7 @@ class _OpenEvent:
 class _Property:
     open_events: OrderedDict[str, _OpenEvent] = field(default_factory=OrderedDict)
     last: Notification | None = None
+    place: tuple[str, str] = "", ""  # epoch and sequence of the event that gave a value
     present: Notification | None = None  # ``last`` as ``Initialized``, which all subscribers share
 
     @property
@@ -133,7 +136,7 @@ class PropertyTracker:
             return [replace(empty, data=_crossing(data))]
         if event.kind in _VALUES:
             value = _VALUES[event.kind](data)
-            return [] if value is None else self._changed(empty, value)
+            return [] if value is None else self._value(empty, value, (document.epoch, document.sequence))
         return list(self._object_changes(empty, data))
 
     def forget(self, ward: str, gateway: str) -> list[Notification]:
@@ -175,8 +178,19 @@ class PropertyTracker:
         gateway.ended[key] = None
         while len(gateway.ended) > MAX_ENDED:
             gateway.ended.popitem(last=False)
-        if found.last is not None:
+        # The start may be older than all that was learnt at the start of the feed. So the end of an event
+        # that is not remembered gives the state too: the broker may still have the one before.
+        if found.last is not None or (empty.topic.is_property and not data.masked):
             yield from self._changed(empty, _state(empty.topic, found))
+
+    def _value(self, empty: Notification, value: Items, place: tuple[str, str]) -> list[Notification]:
+        """Handle the value of an event. Events arrive by severity, and retries change their order too: a
+        value is ignored after a later one of the same epoch."""
+        found = self._property(empty)
+        if place[0] == found.place[0] and place < found.place:
+            return []
+        found.place = place
+        return self._changed(empty, value)
 
     def _changed(self, empty: Notification, data: Items) -> list[Notification]:
         """Set the state of a property to this data and return the notification; empty if it is the state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,11 @@ from tests.edge_central.onvif.parts import AT_MS, RECEIVED_MS, inside, stored
 
 def data_of(found: list[Notification]) -> list[dict[str, Any]]:
     return [dict(each.data) for each in found]
+
+
+def numbered(event: MappedEvent, number: int, **changes: str) -> MappedEvent:
+    document = json.loads(event.payload) | {"sequence": f"{number:016d}", **changes}
+    return replace(event, payload=json.dumps(document).encode())
 
 
 def test_a_zone_is_entered_until_the_last_object_has_left() -> None:
@@ -46,10 +52,40 @@ def test_a_repeated_event_changes_nothing() -> None:
 
 def test_a_start_that_arrives_after_its_end_does_not_stay_open() -> None:
     tracker = PropertyTracker()
-    assert tracker.apply(inside("end")) == []
-    found = tracker.apply(inside("start"))
-    assert [each["IsInside"] for each in data_of(found)] == [True, False]
+    found = [*tracker.apply(inside("end")), *tracker.apply(inside("start"))]
+    assert [each["IsInside"] for each in data_of(found)] == [False, True, False]
     assert [tracker.apply(inside("update")) for _ in range(2)] == [[], []]
+
+
+def test_an_end_whose_start_is_unknown_ends_the_state_that_the_broker_has() -> None:
+    over = PropertyTracker().apply(stored("loitering", phase="end", event_id="l", rule_id="bench"))
+    assert [(each.operation, each.data) for each in over] == [("Deleted", ())]
+    seen = stored("object", phase="end", event_id="o", track_id="t1")
+    assert PropertyTracker().apply(seen) == [], "no property"
+
+
+@pytest.mark.parametrize(
+    ("kind", "earlier", "later"),
+    [
+        ("camera-state", {"state": "online"}, {"state": "offline"}),
+        ("thermal", {"phase": "update", "to_step": 1}, {"phase": "end", "to_step": 0}),
+        (
+            "line-counts",
+            {"rule_id": "gate", "a_to_b": {"car": 3}},
+            {"rule_id": "gate", "a_to_b": {"car": 4}},
+        ),
+    ],
+)
+def test_a_value_that_arrives_after_a_later_one_is_ignored(
+    kind: str, earlier: dict[str, Any], later: dict[str, Any]
+) -> None:
+    """Gateways send events by severity, and repeat some of them."""
+    tracker = PropertyTracker()
+    assert len(tracker.apply(numbered(stored(kind, event_id="e", **later), 9))) == 1
+    assert tracker.apply(numbered(stored(kind, event_id="e", **earlier), 8)) == []
+    assert len(tracker.apply(numbered(stored(kind, event_id="e", **earlier), 10))) == 1
+    rebooted = numbered(stored(kind, event_id="e", **later), 1, epoch="later")
+    assert len(tracker.apply(rebooted)) == 1, "numbers begin again in each epoch"
 
 
 def test_a_masked_rule_notifies_nobody() -> None:
