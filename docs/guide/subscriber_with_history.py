@@ -3,6 +3,7 @@ python subscriber_with_history.py BROKER[:PORT] WARD https://CONSOLE TOKEN-FILE 
 
 CA is trusted for the broker, and for the console in addition to the CAs of the system."""
 
+import http.client
 import json
 import sqlite3
 import ssl
@@ -73,6 +74,6 @@ while True:
         if error.code == 409:  # the store was restored from a backup: read all of it, print what is new
             store.execute("DELETE FROM place")
         time.sleep(10)
-    except OSError as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:  # also in the middle of an answer
         report(f"{console}:", error)
         time.sleep(10)

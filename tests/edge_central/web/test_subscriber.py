@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -42,6 +43,23 @@ def test_it_prints_each_event_once_also_those_that_it_missed(house: House, tmp_p
             wait_until(lambda: len(printed()) >= 5, 30, "the last")
     labels = ["before it began", "live", "stored", "while it was away", "the last"]
     assert [label in line for label, line in zip(labels, printed(), strict=True)] == [True] * 5
+
+
+def test_an_answer_that_ends_in_the_middle_does_not_end_it(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("secret")
+    with socket.create_server(("127.0.0.1", 0)) as console:
+        url = f"http://127.0.0.1:{console.getsockname()[1]}"
+        program = str(GUIDE / "subscriber_with_history.py")
+        command = [sys.executable, program, "127.0.0.1:1", "de-tham", url, "token"]
+        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
+            connection, _ = console.accept()
+            with connection:
+                connection.recv(10_000)
+                connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{"events"')
+            assert running.stderr is not None
+            said = next(line for line in running.stderr if "IncompleteRead" in line)
+            running.terminate()
+    assert said.startswith(f"{url}: IncompleteRead"), said
 
 
 @contextmanager
