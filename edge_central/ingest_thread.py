@@ -22,6 +22,7 @@ from edge_central.ingest.ingest_status import GapLogger, IngestCounters
 from edge_central.measures import Measure
 from edge_central.metrics.alarm_figures import AlarmFigures
 from edge_central.metrics.central_metrics import CentralMetrics
+from edge_central.metrics.stored_cameras import read_cameras
 from edge_central.presence.presence_publisher import PresencePublisher
 from edge_central.rehearsals.answers import record_replies
 from edge_central.rehearsals.rule_requests import RuleRequests
@@ -224,6 +225,9 @@ class IngestThread:
             self._presence.restore(reports, fleet.state_sessions)
             self._alerts.restore(self._store.query(self._alerts.read), reports)
             self._metrics.record_presence(reports)
+            if self._metrics.is_served:
+                cameras = self._store.query(lambda each: read_cameras(each, self._writer.wards))
+                self._metrics.record_cameras(cameras)
             with self._store.batch() as batch:
                 self._senders.searches.publish_key(batch.connection)
 

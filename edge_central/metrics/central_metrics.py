@@ -35,6 +35,7 @@ class GatewayMetrics:
     state: PresenceState | None = None
     since_ms: int = 0  # begin of this state, milliseconds since 1970
     health: ReceivedHealth | None = None
+    cameras: tuple[str, ...] = ()  # ids of the stored birth; used until there is a heartbeat
     versions: list[str] = field(default_factory=list)  # reported since the start
     heartbeat_s: float = 0.0  # Unix time of the newest heartbeat
     events: int = 0  # stored since the start
@@ -115,6 +116,12 @@ class CentralMetrics:
                         self.outages.pop(ward, None)
                     case OutageReport(ward, gateways):
                         self.outages[ward] = len(gateways)
+
+    def record_cameras(self, cameras: Mapping[str, tuple[str, ...]]) -> None:
+        """Store the ids of the cameras by gateway; gateways without a published state are left out."""
+        with self.lock:
+            for gateway, metrics in self.gateways.items():
+                metrics.cameras = cameras.get(gateway, ())
 
     def record_alerts(self, alerts: Iterable[Alert], waiting: int) -> None:
         """Count the open alerts. ``waiting``: number of messages that are not stored yet."""

@@ -184,7 +184,7 @@ class CentralCollector(Collector):
 
     def _of_cameras(self, names: Names) -> Metric:
         """Return one series for each camera of the sheet, even if it has never reported. Without a sheet: one
-        for each camera that its gateway reports."""
+        for each camera that its gateway reports, or reported before the centre was started."""
         oldest_s = self._clock.now().timestamp() - FRESH_S
         up: dict[tuple[str, ...], float] = {}
         for id_, ward, cameras in self._listed_cameras(names):
@@ -210,7 +210,7 @@ class CentralCollector(Collector):
             return
         left = MAX_CAMERAS
         for id_, gateway in gateways.items():
-            found = [] if gateway.health is None else list(gateway.health.cameras)
+            found = gateway.cameras if gateway.health is None else gateway.health.cameras
             cameras = [camera for camera in found if _ID.fullmatch(camera)][:left]
             left -= len(cameras)
             yield id_, gateway.ward, cameras

@@ -123,9 +123,9 @@ class FakeGateway:
         }
         return f"{self.up}/heartbeat", json.dumps(document).encode()
 
-    def birth(self, session: str) -> tuple[str, bytes]:
+    def birth(self, session: str, **more: Any) -> tuple[str, bytes]:
         document = {"schema": "birth/1", "gateway": self.id, "ward": self.ward, "boot_id": self.boot_id}
-        return f"{self.up}/birth", json.dumps(document | {"session": session, "time": TIME}).encode()
+        return f"{self.up}/birth", json.dumps(document | {"session": session, "time": TIME} | more).encode()
 
     def state(self, state: str, session: str, time: str = TIME) -> tuple[str, bytes]:
         document = {"schema": "state/1", "state": state, "session": session, "time": time, "reason": "why"}

@@ -30,7 +30,9 @@ from edge_central.metrics.console_collector import ConsoleCollector
 from edge_central.metrics.histogram import DurationHistogram
 from edge_central.metrics.request_metrics import RequestMetrics
 from edge_central.metrics.server import FRESH_S, CentralCollector, IngestHealth
+from edge_central.metrics.stored_cameras import read_cameras
 from edge_central.store import tables
+from edge_central.store.database import read_transaction
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.ingest_harness import NOW_MS, IngestHarness, alert_row
@@ -190,6 +192,18 @@ def test_without_a_sheet_the_series_are_bounded(monkeypatch: pytest.MonkeyPatch)
     reporting(metrics, "dt-002", "de-tham", cam_1="online", cam_2="online", cam_3="online")
     found = labelled(collector(metrics), "edge_camera_up")
     assert [key[1:] for key in found] == [("dt-001", "cam-1"), ("dt-001", "cam-3"), ("dt-002", "cam-1")]
+
+
+def test_cameras_of_a_gateway_that_is_offline_have_series_after_a_restart_too(ingest: IngestHarness) -> None:
+    ingest.write(OURS.birth("s", cameras=[{"id": "cam-1"}, {"id": "cam-2"}]))
+    metrics = CentralMetrics(0.0)
+    metrics.record_presence([GatewayReport("dt-001", "de-tham", PresenceState.OFFLINE, "", 0)])
+    with read_transaction(ingest.database) as connection:
+        metrics.record_cameras(read_cameras(connection, ["de-tham"]))
+    assert labelled(collector(metrics), "edge_camera_up") == {
+        ("de-tham", "dt-001", "cam-1"): 0,
+        ("de-tham", "dt-001", "cam-2"): 0,
+    }
 
 
 # --- requests ---
