@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -120,8 +121,22 @@ def test_an_alarm_is_posted_with_names_words_and_links(receiver: Receiver, tmp_p
     ]
     assert body["links"] == {"console": f"{URL}/events/{cursor}", "picture": f"{URL}/media/dt-001/m-1"}
     assert set(body) == set(WebhookNotice.__struct_fields__)
+    shown = guide_example()
+    assert list(shown) == list(body)
+    assert shown | {name: body[name] for name in ("id", "received", "links")} == body
+    assert shown["id"].rpartition("/")[0] == body["id"].rpartition("/")[0]
+    assert list(shown["links"]) == list(body["links"])
     assert "event dt-001 a1" in page
     assert receiver.url not in page, "its path may be secret"
+
+
+def guide_example() -> dict[str, Any]:
+    """Return the notice in the guide: it is the one of this test."""
+    text = (Path(__file__).parents[4] / "docs/guide/alerts.md").read_text(encoding="utf-8")
+    found = re.search(r"```json\n(\{\"schema\": \"webhook/1\".*?)```", text, re.DOTALL)
+    assert found is not None
+    example: dict[str, Any] = json.loads(found[1])
+    return example
 
 
 def deliveries(house: House) -> list[tuple[Any, ...]]:
