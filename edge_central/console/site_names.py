@@ -12,7 +12,7 @@ import io
 import logging
 import threading
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,10 +35,16 @@ class SiteNames:
     has_ssh: bool = False  # has an address for ssh; else the gateway pulls its releases
 
 
+def _unreported(gateway: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     wards: Mapping[str, str] = field(default_factory=dict)  # id -> name
     sites: Mapping[str, SiteNames] = field(default_factory=dict)
+    reported: Callable[[str], str] = _unreported
+    """Returns the name that a gateway reports, for a site without a name in the sheet; empty: none."""
 
     def ward(self, ward: str) -> str:
         return self.wards.get(ward, ward)
@@ -47,7 +53,7 @@ class Names:
         return self.sites.get(gateway, _UNKNOWN)
 
     def site_name(self, gateway: str, otherwise: str = "") -> str:
-        return self.site(gateway).name or otherwise or gateway
+        return self.site(gateway).name or otherwise or self.reported(gateway) or gateway
 
     def camera(self, gateway: str, camera: str) -> CameraNames:
         return self.site(gateway).cameras.get(camera, CameraNames(camera))

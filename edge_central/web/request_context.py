@@ -25,6 +25,7 @@ from edge_central.console.alarms.queue import foremost_alarms, read_alarm_bar
 from edge_central.console.events import EventStory, read_story
 from edge_central.console.fleet import Fleet, read_fleet
 from edge_central.console.incident_log import LogAuthor
+from edge_central.console.reported_names import with_reported
 from edge_central.console.site_names import FleetSheet, Names
 from edge_central.metrics.request_metrics import RequestMetrics
 from edge_central.rehearsals.rule_names import RuleNames
@@ -154,8 +155,9 @@ class UserRequestContext(RequestContext):
 
     @property
     def names(self) -> Names:
-        """Return the names of wards, sites and cameras."""
-        return self.services.sheet.names()
+        """Return the names of wards, sites and cameras; names that are not in the sheet as gateways of the
+        user's scope report them."""
+        return with_reported(self.services.sheet.names(), self.connection, self.scope)
 
     @property
     def may_act(self) -> bool:

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from edge_agent.core.clock import rfc3339_of_ms
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.wire.received.bounds import bounded_time
+from edge_central.console.reported_names import with_reported
 from edge_central.console.site_names import Names
 from edge_central.searches import match_pictures, new_search, records
 from edge_central.searches.matches import PassageMatch
@@ -207,18 +208,19 @@ async def _read(
     """Read the matches after the cursor. Raises NotFound."""
 
     def read() -> MatchPage:
-        reader, names = known.account.search_reader, front.services.sheet.names()
+        reader, sheet = known.account.search_reader, front.services.sheet.names()
         with front.reading(request) as connection:
             view = records.read_search(connection, reader, search)
             if view is None:
                 raise NotFound(NOT_THERE)
             found = records.read_matches(connection, reader, search, asked.after, asked.limit)
-        entries = [
-            MatchEntry(
-                **passage_fields(each, names), then=None if each.then is None else _then(each.then, names)
-            )
-            for each in found
-        ]
+            names = with_reported(sheet, connection, known.account.scope)
+            entries = [
+                MatchEntry(
+                    **passage_fields(each, names), then=None if each.then is None else _then(each.then, names)
+                )
+                for each in found
+            ]
         newest = found[-1].cursor if found else asked.after
         more = len(found) >= asked.limit
         return MatchPage(matches=entries, next=newest, more=more, open=view.is_open)

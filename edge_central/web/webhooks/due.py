@@ -31,6 +31,7 @@ from edge_agent.core.model import Severity
 from edge_agent.wire.received.bounds import bounded_text, with_problem
 from edge_central.console.alarms.silences import is_silenced
 from edge_central.console.events import NOT_HIDDEN, OF_NOTE, EventRow, rows_of
+from edge_central.console.reported_names import ReportedNames
 from edge_central.rehearsals.rule_names import RuleNames
 from edge_central.store import tables
 from edge_central.store.database import conflict_insert, newest_cursor
@@ -97,6 +98,7 @@ class DueNotice:
     event: EventRow | None = None  # None: an alert
     rule: str = ""  # id of the camera's rule; empty: none
     rule_name: str = ""  # its name for people, or its id
+    reported_name: str = ""  # the site's name as the gateway reports it; empty: none
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,8 @@ def next_step(
         found = rows_of(connection, scope, [row.cursor]) if _is_wanted(row, wanted) else ()
         if found:
             passed = WebhookPlace(row.cursor, place.alert)
-            return NextStep(_of_event(found[0], passed, RuleNames(connection, scope)), place)
+            notice = _of_event(found[0], passed, RuleNames(connection, scope))
+            return NextStep(_with_name(notice, connection, scope), place)
     passed = WebhookPlace(max(place.cursor, newest), place.alert)
     if more:
         return NextStep(None, passed, more=True)
@@ -205,7 +208,7 @@ def _next_alert(
         passed = WebhookPlace(place.cursor, row.id)
         handled = row.acknowledged_ms is not None or row.outcome is not None or row.cleared_ms is not None
         if not row.folded and not (handled and wanted.unacknowledged_s > 0):
-            return NextStep(_of_alert(row, passed), place)
+            return NextStep(_with_name(_of_alert(row, passed), connection, scope), place)
         place = passed
     return NextStep(None, place)
 
@@ -215,6 +218,10 @@ def _of_alert(row: Any, place: WebhookPlace) -> DueNotice:
         *(f"alert {row.id}", row.ward, row.gateway, row.camera, row.rule, row.severity),
         *(with_problem(row.text, row.problem), row.since_ms, row.opened_ms, place),
     )
+
+
+def _with_name(notice: DueNotice, connection: Connection, scope: Scope) -> DueNotice:
+    return replace(notice, reported_name=ReportedNames(connection, scope).name(notice.gateway))
 
 
 # --- writing ---

@@ -69,7 +69,7 @@ def notice_of(
         ward=due.ward,
         ward_name=names.ward(due.ward),
         gateway=due.gateway or None,
-        site_name=names.site_name(due.gateway) if due.gateway else "",
+        site_name=names.site_name(due.gateway, due.reported_name) if due.gateway else "",
         camera=due.camera or None,
         camera_name=names.camera(due.gateway, due.camera).name if due.camera else "",
         rule=due.rule or None,
@@ -95,7 +95,7 @@ def notice_lines(
     kind, label = translate_word("rule" if due.event is None else "kind", due.kind, lang), _label(due)
     what = f"{kind}: {translate_word('label', label, lang)}" if label else kind
     severity = ALARM if due.severity >= ALARM else WARNING if due.severity >= WARNING else 9
-    places = [names.site_name(due.gateway)] if due.gateway else []
+    places = [names.site_name(due.gateway, due.reported_name)] if due.gateway else []
     if due.camera and due.camera != "gateway":
         places.append(names.camera(due.gateway, due.camera).name)
     places.append(translate("notice-ward", lang, ward=names.ward(due.ward)))

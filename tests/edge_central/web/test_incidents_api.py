@@ -80,6 +80,12 @@ def values(page: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [(each["data"]["step"], each["data"]["by"], each["data"]["value"]) for each in page["events"]]
 
 
+def test_without_a_sheet_an_incident_has_the_name_that_its_gateway_reports(alarms: House) -> None:
+    alarms.take(OURS.birth("s", name="Chợ mới"))
+    found = acting(alarms).get("/api/incidents").json()["incidents"]
+    assert {each["name"] for each in found} == {"Chợ mới"}
+
+
 def test_the_list_is_what_the_console_lists_in_the_wards_of_the_token(alarms: House) -> None:
     found = alarms.program(alarms.token("app", WARD)).get("/api/incidents").json()
     assert [each["subject"] for each in found["incidents"]] == [SUBJECT, "event dt-001 a2"]

@@ -82,9 +82,9 @@ def listed(visit: UserRequestContext) -> Response:
             raise BadRequest("after must be the position that an earlier answer gave as next, or be left out")
     size = parse_limit(visit.query("limit"), DEFAULT_LISTED, MOST_LISTED)
     wanted = QueueFilter(gateway=gateway or "")
-    queue = read_queue(visit.connection, scope, visit.now_ms, wanted, position, size)
+    queue, names = read_queue(visit.connection, scope, visit.now_ms, wanted, position, size), visit.names
     document = IncidentList(
-        incidents=[_entry(item, visit.names) for item in queue.items],
+        incidents=[_entry(item, names) for item in queue.items],
         open=queue.counts.total,
         alarms=queue.counts.open_alarms,
         ringing=queue.counts.ringing,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import insert, select
@@ -16,12 +17,13 @@ from edge_agent.core.errors import ConfigError
 from edge_central.config import load
 from edge_central.console.alarms.silences import rule_of_row, set_silence
 from edge_central.console.incident_log import LogAuthor, acknowledge_all
+from edge_central.console.site_names import Names
 from edge_central.settings import CentralSettings
 from edge_central.store import tables
 from edge_central.store.scope import Scope
 from edge_central.web.auth.accounts import Role
 from edge_central.web.webhooks.due import newest_place, next_step
-from edge_central.web.webhooks.notice import WebhookNotice
+from edge_central.web.webhooks.notice import WebhookNotice, notice_of
 from tests.edge_central import ingest_harness
 from tests.edge_central.parts import OURS, THEIRS, WARD, FakeGateway
 from tests.edge_central.rehearsals.parts import CAMERA, NIGHT, document, store_rules
@@ -222,6 +224,19 @@ def due_subject(house: House, after_s: float) -> str | None:
         now_ms = house.now_ms() + round(after_s * 1000)
         notice = next_step(connection, webhook, Scope(frozenset({WARD})), start, now_ms).notice
         return None if notice is None else notice.subject
+
+
+def test_without_a_sheet_a_site_has_the_name_that_its_gateway_reports(quiet: House) -> None:
+    quiet.take(OURS.birth("s", name="Chợ\nmới"), alarm(OURS, 1, "a1"))
+    assert quiet.settings.console is not None
+    (webhook,) = quiet.settings.console.webhooks
+    with quiet.connections.reading() as connection:
+        start = replace(newest_place(connection), cursor=0, alert=0)
+        due = next_step(connection, webhook, Scope(frozenset({WARD})), start, quiet.now_ms() + 400_000).notice
+    assert due is not None
+    notice = notice_of(due, Names(), URL, ZoneInfo("Asia/Ho_Chi_Minh"), "duty", 0.0)
+    assert notice.site_name == "Chợ mới"
+    assert "Chợ mới · cam-1 · Ward de-tham" in notice.text.en.splitlines()
 
 
 def test_an_alarm_that_nobody_acknowledges_is_escalated(quiet: House) -> None:
