@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that the tests use as real parts, if they are missing:
 # a broker (mosquitto), an RTSP server (gst-rtsp-server), ffmpeg to make clips, PostgreSQL,
-# promtool, systemd-analyze, D-Bus with mmcli and nmcli, chrony, and SNMP.
+# promtool, systemd-analyze, D-Bus with mmcli and nmcli, chrony, SNMP, and what signs a package repository.
 # With "deploy": also what `make test-deploy` boots boxes with; "image" and "packages": only what `make image` and
 # `make apt-repository` need; "images": also what boots an image for arm64; "arm64": what emulates one;
 # "browser": Chromium; "rabbitmq": RabbitMQ with Erlang.
@@ -29,6 +29,8 @@ need snmpd
 need nftables
 need postgresql
 need promtool
+need apt-utils
+need gpg
 if [ "${1:-}" = deploy ]; then
     need systemd-container
     need qemu-system-x86
@@ -38,7 +40,7 @@ if [ "${1:-}" = deploy ]; then
 fi
 case "${1:-}" in packages | image | images) want="" ;; esac
 case "${1:-}" in
-packages | deploy)
+packages)
     need apt-utils
     need gpg
     ;;
