@@ -66,6 +66,10 @@ def first_day_of(day: date, reset_day: int) -> date:
 
 
 def next_first_day(first_day: date, reset_day: int) -> date:
+    """Return the first reset after ``first_day``: in the same month if ``reset_day`` was changed."""
+    this = _reset_in(first_day.year, first_day.month, reset_day)
+    if this > first_day:
+        return this
     after = first_day.replace(day=1) + timedelta(days=31)
     return _reset_in(after.year, after.month, reset_day)
 

@@ -72,6 +72,12 @@ def test_one_newline_does_not_belong_to_the_password(tmp_path: Path, ending: str
     assert camera.credentials == Credentials("viewer", Secret(" pass "))
 
 
+def test_a_byte_order_mark_does_not_belong_to_the_password(tmp_path: Path) -> None:
+    (tmp_path / "cam.pass").write_bytes(b"\xef\xbb\xbfpass\r\n")
+    camera = camera_of(tmp_path, f"url: rtsp://h/s\n{LOGIN}")
+    assert camera.credentials == Credentials("viewer", Secret("pass"))
+
+
 def test_a_password_file_that_everybody_can_read_is_doubtful(tmp_path: Path) -> None:
     secret = write(tmp_path, "pass\n", "cam.pass")
     text = with_camera(f"url: rtsp://h/s\n{LOGIN}")

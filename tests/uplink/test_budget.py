@@ -151,6 +151,10 @@ def test_a_period_begins_on_its_day_or_the_last(day: str, reset_day: int, first:
     assert (begin.isoformat(), next_first_day(begin, reset_day).isoformat()) == (first, following)
 
 
+def test_a_period_ends_on_a_day_that_was_changed_within_it() -> None:
+    assert next_first_day(date(2026, 12, 1), 20) == date(2026, 12, 20)
+
+
 def test_periods_follow_each_other_without_a_gap_whatever_the_day() -> None:
     for reset_day in range(1, 32):
         day = first_day_of(date(2026, 1, 1), reset_day)

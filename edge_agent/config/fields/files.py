@@ -77,7 +77,7 @@ class ConfigFiles:
         if len(data) > MAX_SECRET_BYTES:
             raise FileRefused(message("no-password-file", path=path, bytes=MAX_SECRET_BYTES))
         try:
-            text = data.decode("utf-8")
+            text = data.decode("utf-8-sig")  # editors of Windows begin a file with a byte order mark
         except UnicodeDecodeError:
             raise FileRefused(
                 message("file-not-utf-8", path=path)

@@ -55,7 +55,7 @@ def _line_of(path: Path) -> str:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_PASSWORD_BYTES + 1)
-        lines = data.decode("utf-8").splitlines()
+        lines = data.decode("utf-8-sig").splitlines()
     except OSError as error:
         raise setup_error("cannot-read", path=str(path), reason=os_reason(error)) from error
     except UnicodeDecodeError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from edge_agent.tools.cameras.discovered import MAIN, SUB, DiscoveredCamera
 from edge_agent.tools.cameras.messages import setup_error
 
 CREDENTIALS = "credentials"
+_NUMBERED = re.compile(r"cam-[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +48,20 @@ def select(found: Sequence[DiscoveredCamera], words: str) -> list[DiscoveredCame
 def assign_ids(
     cameras: Sequence[DiscoveredCamera], taken: set[str], earlier: dict[str, str]
 ) -> list[DropInEntry]:
-    """Assign ids ``cam-1``, … except ``taken``. A host in ``earlier``, the old drop-in, keeps its id."""
-    entries, used, number = [], taken | set(earlier.values()), 0
+    """Assign ids ``cam-1``, …; a host in ``earlier``, the old drop-in, keeps its id.
+
+    New numbers are above the greatest of ``taken``: what is stored of a removed camera must not become
+    another's.
+    """
+    entries = []
+    number = max(
+        (int(id_[4:]) for id_ in taken | set(earlier.values()) if _NUMBERED.fullmatch(id_)), default=0
+    )
     for camera in cameras:
         id_ = earlier.get(camera.host)
-        while id_ is None:
+        if id_ is None:
             number += 1
-            id_ = None if f"cam-{number}" in used else f"cam-{number}"
-        used.add(id_)
+            id_ = f"cam-{number}"
         entries.append(DropInEntry(id_, camera))
     return entries
 
