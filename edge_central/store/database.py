@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
+import pwd
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -36,6 +39,7 @@ from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from edge_agent.core.errors import CentralError
 from edge_agent.core.problems.problem import encode_json
+from edge_agent.core.state_file import create_file
 from edge_central.settings import Database
 from edge_central.store import tables
 from edge_central.store.open_alarms import list_recent_alarms
@@ -84,6 +88,8 @@ def open_engine(database: Database, *, read_only: bool = False, connections: int
         )
         engine.dialect.statement_compiler = _IndexHints
         _explicit_transactions(engine, read_only)
+        if not read_only:
+            _check_owner(engine)
         return engine
     pool: dict[str, Any] = {"poolclass": NullPool}
     if connections:
@@ -103,6 +109,32 @@ def open_engine(database: Database, *, read_only: bool = False, connections: int
         },
         **pool,
     )
+
+
+def _check_owner(engine: Engine) -> None:
+    """Before each connection, create the missing file for the owner of its folder, also as root, and raise
+    OSError for a file of another user that cannot be written. SQLite gives the owner of the database to the
+    files beside it."""
+    database = Path(engine.url.database or "")
+
+    @event.listens_for(engine, "do_connect")
+    def connecting(*_: object) -> None:
+        with suppress(OSError):  # otherwise SQLite says what is wrong
+            os.close(create_file(database, os.O_WRONLY, 0o644))
+        for file in (database, Path(f"{database}-wal"), Path(f"{database}-shm")):
+            with suppress(FileNotFoundError):
+                owner, own = file.stat().st_uid, os.geteuid()
+                if owner != own and not os.access(file, os.W_OK):
+                    user, other = _user_name(own), _user_name(owner)
+                    why = f"{file} belongs to {other}, and {user} cannot write it: chown {user} {database}*"
+                    raise OSError(errno.EACCES, why)
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 class _IndexHints(SQLiteCompiler):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import sqlite3
 import threading
 from collections import Counter
@@ -42,6 +43,7 @@ from edge_central.store.media_folder import MediaFolder
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from tests.edge_central.ingest_harness import NOW_MS, IngestHarness, writer_in
 from tests.edge_central.parts import OURS, Centre, FakeGateway, FakeGateways
+from tests.edge_central.prepared import make_sqlite
 from tests.testbed.mosquitto import Mosquitto, wait_until
 from tests.testbed.postgresql import PostgreSQL
 
@@ -74,6 +76,27 @@ def test_a_new_database_is_logged_and_an_existing_one_is_not(
             pass
     assert caplog.text.count("created a new database") == 1
     assert f"{tmp_path}/central.db" in caplog.text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can create files for another user")
+def test_a_database_that_root_creates_belongs_to_the_owner_of_its_folder(tmp_path: Path) -> None:
+    os.chown(tmp_path, 4711, 4712)
+    with prepared(Database(f"sqlite:///{tmp_path}/central.db")):
+        found = {file.name: (file.stat().st_uid, file.stat().st_gid) for file in tmp_path.iterdir()}
+    assert found == dict.fromkeys(("central.db", "central.db-wal", "central.db-shm"), (4711, 4712))
+
+
+def test_a_database_file_of_another_user_is_named_with_its_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "central.db"
+    store = Store(make_sqlite(file))
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    monkeypatch.setattr(os, "access", lambda path, _: path != file)
+    says = rf"{file} belongs to \w+, and 4711 cannot write it: chown 4711 {file}\*"
+    with pytest.raises(DatabaseUnavailable, match=says), store.batch():
+        pass
+    store.close()
 
 
 @contextlib.contextmanager
