@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DEFAULT_CONFIG = Path("/etc/edge-central/edge-central.yaml")
 ROLES = ("admin", "officer", "viewer")
-NOTHING = {1: "failed, or there is no such event, hold or waiting deletion"}
+NOTHING = {1: "failed, or there is no such event, gateway, camera, hold or waiting deletion"}
 
 
 def add_command_to(commands: Commands) -> None:

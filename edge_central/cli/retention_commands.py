@@ -10,11 +10,12 @@ from datetime import datetime
 from typing import Any, TextIO
 
 import msgspec
-from sqlalchemy import Row, select
+from sqlalchemy import Connection, Row, select
 
 from edge_agent.core.clock import SystemClock, wall_ms
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.wire.topics import DEFAULT_ID
+from edge_central.console.documents import parse_birth
 from edge_central.retention.deletion_plans import BlockedDeletions, DeletionRelease, blocked_key, release_key
 from edge_central.retention.holds import (
     RetentionHold,
@@ -67,13 +68,34 @@ def run_holds(
         print(f"edge-agent central hold: {error}; nothing is held", file=stderr)
         return 2
     with write_transaction(database) as connection:
-        if hold.event_id is not None and not is_stored(connection, hold.event_id):
-            print(f"no event {hold.event_id} is stored here; nothing is held", file=stderr)
+        mistake = _mistake(connection, hold)
+        if mistake is not None:
+            print(f"{mistake}; nothing is held", file=stderr)
             return 1
         id_, count = place_hold(connection, hold), count_covered(connection, hold)
     events = "1 event" if count == 1 else f"{count} events"
     print(f"hold {id_}: {_what(hold)} is kept until the hold is released: {events} now", file=stdout)
     return 0
+
+
+def _mistake(connection: Connection, hold: RetentionHold) -> str | None:
+    """Return what the hold names that is not known here: it would keep nothing, unnoticed. None: nothing."""
+    if hold.event_id is not None:
+        known = is_stored(connection, hold.event_id)
+        return None if known else f"no event {hold.event_id} is stored here"
+    rows = tuple(select(each).where(each.c.gateway == hold.gateway) for each in (tables.media, tables.event))
+    births = connection.scalars(
+        select(tables.gateway.c.birth).where(tables.gateway.c.id == hold.gateway)
+    ).all()
+    if not births and not any(connection.execute(each.limit(1)).first() for each in rows):
+        return f"no gateway {hold.gateway} is known here"
+    cameras = {camera.id for birth in births for camera in parse_birth(birth).cameras}
+    if hold.camera is None or hold.camera in cameras:
+        return None
+    of_camera = (each.where(each.selected_columns.camera == hold.camera) for each in rows)
+    if any(connection.execute(each.limit(1)).first() for each in of_camera):
+        return None
+    return f"no camera {hold.camera} of {hold.gateway} is known here"
 
 
 def _released(args: argparse.Namespace, database: Database, who: str, central_id: str) -> tuple[bool, str]:

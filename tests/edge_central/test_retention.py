@@ -34,7 +34,7 @@ from edge_central.retention.holds import RetentionHold, place_hold, release_hold
 from edge_central.retention.sweep import MAX_MEDIA, MAX_ROWS, RetentionSweep
 from edge_central.settings import Database, Retention
 from edge_central.store import tables
-from edge_central.store.database import DatabaseUnavailable, insert_row, read_transaction
+from edge_central.store.database import DatabaseUnavailable, insert_row, read_transaction, write_transaction
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.open_alarms import list_event
 from edge_central.store.scope import Scope
@@ -508,6 +508,24 @@ def test_an_event_that_is_not_stored_is_not_held(archive: Archive) -> None:
     assert archive.command("holds")[1] == "nothing is held\n"
 
 
+def test_a_hold_of_an_unknown_gateway_or_camera_is_refused(archive: Archive) -> None:
+    archive.event(50)
+    birth = b'{"cameras": [{"id": "cam-7"}]}'
+    heard = {"ward": "de-tham", "first_ms": 0, "last_ms": 0}
+    archive.ingest.insert(tables.gateway, {"id": "dt-002", "birth": birth, **heard})
+    period = ("--from", "2026-11-24T20:15+07:00", "--to", "2026-11-24T21:00+07:00", "--why", "theft")
+
+    def result(gateway: str, *camera: str) -> tuple[int, str]:
+        return archive.command("hold", "--gateway", gateway, *camera, *period)
+
+    assert result("dt-404") == (1, "no gateway dt-404 is known here; nothing is held\n")
+    unknown = (1, "no camera cam-9 of dt-001 is known here; nothing is held\n")
+    assert result("dt-001", "--camera", "cam-9") == unknown
+    assert archive.command("holds")[1] == "nothing is held\n"
+    known = ("dt-001",), ("dt-001", "--camera", "cam-1"), ("dt-002",), ("dt-002", "--camera", "cam-7")
+    assert [result(*each)[0] for each in known] == [0, 0, 0, 0]
+
+
 def test_commands_about_stored_events_need_no_secret_of_the_service(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -517,7 +535,9 @@ def test_commands_about_stored_events_need_no_secret_of_the_service(
     config.write_text(
         f"wards: [de-tham]\nmqtt: {{brokers: ['mqtt://127.0.0.1']}}\nstate_dir: {tmp_path}\n{secret}"
     )
-    make_sqlite(tmp_path / "central.db")
+    heard = "INSERT INTO gateway (id, ward, first_ms, last_ms) VALUES ('dt-001', 'de-tham', 0, 0)"
+    with write_transaction(make_sqlite(tmp_path / "central.db")) as connection:
+        connection.exec_driver_sql(heard)
     given = ("--config", str(config))
     period = ("--from", "2026-11-24T20:15+07:00", "--to", "2026-11-24T21:00+07:00", "--why", "theft")
     assert cli.main(["central", "hold", "--gateway", "dt-001", *period, *given]) == 0
