@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from edge_agent.core.clock import Clock, SystemClock, read_boot_id
 from edge_agent.core.errors import CentralError, ConfigError
-from edge_agent.core.state_file import create_file
+from edge_agent.core.state_file import replace_file
 from edge_central.claims.boxes_file import BoxesFile
 from edge_central.console.site_names import FleetSheet
 from edge_central.metrics.request_metrics import RequestMetrics
@@ -199,17 +199,21 @@ def stop_with_parent(stop: threading.Event) -> None:
 def console_key(folder: Path) -> bytes:
     """Return the key for device cookies, secrets of second factors and ONVIF passwords; it is made at the
     first start. If the file is lost, the console forgets which browsers have logged in before, second factors
-    have to be reset, and ONVIF passwords change. Raises CentralError."""
+    have to be reset, and ONVIF passwords change. Raises CentralError, also for a key of another length."""
     path = folder / KEY_FILE
     try:
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        if path.exists() and len(key := path.read_bytes()) == KEY_BYTES:
-            return key
-        path.unlink(missing_ok=True)
-        with os.fdopen(create_file(path, os.O_WRONLY, 0o600), "wb") as file:
-            file.write(key := secrets.token_bytes(KEY_BYTES))
+        if path.exists():
+            key = path.read_bytes()
+        else:
+            replace_file(path, key := secrets.token_bytes(KEY_BYTES), 0o600)
     except OSError as error:
         raise CentralError(
             f"state_dir {folder} cannot be used: {error.strerror}; nothing was started"
         ) from error
+    if len(key) != KEY_BYTES:
+        raise CentralError(
+            f"{path} has {len(key)} bytes, {KEY_BYTES} expected: restore it from a backup, or remove it and "
+            "reset all second factors; nothing was started"
+        )
     return key

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from sqlalchemy import Connection, select, update
 
+from edge_agent.core.errors import CentralError
 from edge_central.store import tables
 from edge_central.web.auth.accounts import Account, Role, add_account, find_account
 from edge_central.web.auth.pending_login import PENDING_S, PendingLogins
 from edge_central.web.auth.qr_code import qr_code
 from edge_central.web.auth.second_factor import (
+    KEY_FILE,
     OFFER_S,
     RECOVERY_CODES,
     FactorUsed,
@@ -24,6 +28,7 @@ from edge_central.web.auth.second_factor import (
     remove_second_factor,
     replace_recovery_codes,
 )
+from edge_central.web.service import console_key
 from tests.edge_central.web.authenticator import code_at
 
 SECRET = b"12345678901234567890"
@@ -165,3 +170,13 @@ def has_second_factor(connection: Connection) -> bool:
     account = find_account(connection, "lan")
     assert account is not None
     return account.has_second_factor
+
+
+def test_a_key_of_another_length_is_refused_and_stays(tmp_path: Path) -> None:
+    file = tmp_path / KEY_FILE
+    assert console_key(tmp_path) == console_key(tmp_path) == file.read_bytes()
+    longer = b"k" * 32 + b"\n"
+    file.write_bytes(longer)
+    with pytest.raises(CentralError, match=rf"{file} has 33 bytes, 32 expected: restore it"):
+        console_key(tmp_path)
+    assert file.read_bytes() == longer
