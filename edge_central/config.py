@@ -7,11 +7,13 @@ file, line, column and the nearest valid name.
 from __future__ import annotations
 
 import os
+import ssl
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
+from edge_agent.commands.signature import KeyUnusable, read_private
 from edge_agent.config.check import json_facts
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.declare import section
@@ -30,7 +32,7 @@ from edge_central.alert_settings import reference
 from edge_central.appearance.card import CardRefused, usable_card
 from edge_central.config_types import SQLITE
 from edge_central.journey_settings import JourneySettings
-from edge_central.settings import CentralSettings, Console, OnvifPublishing, RequestsUser
+from edge_central.settings import CentralSettings, Console, OnvifPublishing, RequestsUser, SearchSettings
 
 
 def _check(values: SectionValues) -> None:
@@ -43,6 +45,7 @@ def _check(values: SectionValues) -> None:
     _check_onvif(values)
     _warn_of_model(values)
     _check_learning(values)
+    _check_search_key(values)
     _warn_of_wards(values)
     if values.valid("wards") == ():
         values.warn("wards", "the list is empty: messages of no gateway are accepted")
@@ -100,6 +103,16 @@ def _check_learning(values: SectionValues) -> None:
         values.reading.refuse(values.place("journeys"), why)
 
 
+def _check_search_key(values: SectionValues) -> None:
+    search: SearchSettings | None = values.valid("search")
+    if search is not None and values.reading.files.required:
+        try:
+            read_private(search.key_file)
+        except (OSError, KeyUnusable) as error:
+            why = str(error).removesuffix("; nothing was sent")
+            values.reading.refuse(values.place("search"), f"key_file: {why}")
+
+
 ROOT = section(
     CentralSettings,
     "the configuration",
@@ -111,10 +124,23 @@ ROOT = section(
 )
 
 
-def load(path: Path, *, no_secrets: bool = False) -> CentralSettings:
+def load(path: Path, *, no_secrets: bool = False, for_console: bool = False) -> CentralSettings:
     """Read the configuration. Raises ConfigError with every problem found. ``no_secrets``: do not require the
-    password and key files, so that a copy of the configuration can be checked on another machine."""
-    return _read(path, required=not no_secrets)[0]
+    password and key files, so that a copy of the configuration can be checked on another machine.
+    ``for_console``: the certificate of the console must be usable; the ingest also runs without it."""
+    settings, node = _read(path, required=not no_secrets)
+    tls = None if settings.console is None else settings.console.tls
+    if for_console and not no_secrets and tls is not None:
+        try:
+            # An encrypted key would make OpenSSL ask on the terminal: answer with an empty password.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.cert_file, tls.key_file, password="")
+        except OSError as error:
+            files = (
+                f"{tls.cert_file} and {tls.key_file} are not a usable pair of certificate and unencrypted key"
+            )
+            why = f"console: {files}: {getattr(error, 'reason', None) or error.strerror}"
+            raise _error(path, [node.entries["console"].value.place.problem(why)]) from error
+    return settings
 
 
 def load_for_database(path: Path) -> CentralSettings:
@@ -157,7 +183,7 @@ def run_check(path: Path, no_secrets: bool, stdout: TextIO, stderr: TextIO, as_j
     problems: tuple[ConfigProblem, ...] = ()
     settings = None
     try:
-        settings = load(path, no_secrets=no_secrets)
+        settings = load(path, no_secrets=no_secrets, for_console=True)
     except ConfigError as error:
         problems = error.problems
     warnings = () if settings is None else settings.warnings

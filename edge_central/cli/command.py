@@ -468,7 +468,7 @@ def _prepare(args: argparse.Namespace) -> tuple[threading.Event, CentralSettings
     from edge_central.config import load
 
     masker = logs.setup_logging(args.log_format, args.log_level)
-    settings = load(args.config)
+    settings = load(args.config, for_console=args.action == "console")
     if settings.database.password is not None:
         masker.register(settings.database.password)
     if settings.mqtt.credentials is not None:

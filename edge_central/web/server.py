@@ -17,7 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from edge_agent.core.errors import CentralError
+from edge_agent.core.errors import CentralError, ConfigError
 from edge_central.settings import Console, ListenAddress, Tls
 from edge_central.web.live.hub import LiveHub
 
@@ -98,7 +98,8 @@ class TimeLimitedProtocol(H11Protocol):
 
 
 class WebServer(uvicorn.Server):
-    """The web server. ``run`` blocks until ``stop``; it opens and closes ``hub``: streams must end first."""
+    """The web server. ``run`` blocks until ``stop``; it opens and closes ``hub``: streams must end first.
+    Raises ConfigError for a certificate that cannot be used."""
 
     def __init__(self, app: ASGIApp, console: Console, hub: LiveHub) -> None:
         super().__init__(
@@ -121,6 +122,12 @@ class WebServer(uvicorn.Server):
                 ssl_keyfile=None if console.tls is None else console.tls.key_file,
             )
         )
+        try:
+            self.config.load()
+        except OSError as error:  # also ssl.SSLError
+            assert console.tls is not None
+            files = f"{console.tls.cert_file} with {console.tls.key_file}"
+            raise ConfigError(f"{files} cannot be used: {error}; nothing was started") from error
         # It logs a warning for every malformed request, so anybody could fill the log.
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         self._tls = console.tls

@@ -8,13 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
 
+from edge_agent.cli.main import main
 from edge_agent.core.errors import ConfigError, ConfigProblem
 from edge_agent.core.model import Severity
 from edge_central.alert_settings import ABOUT, default_rules
 from edge_central.config import ROOT, load, load_for_database, markdown, run_check
 from edge_central.measures import Measure
+from edge_central.web.live.hub import LiveHub
+from edge_central.web.server import WebServer
 from tests.config.annotations import keys_of, misfits
+from tests.testbed.mosquitto import Authority
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "central.md"
 GOOD = "wards: [de-tham, bo-xuyen]\nmqtt:\n  brokers: [mqtt://localhost]\n"
@@ -252,6 +257,26 @@ def test_a_command_of_the_database_reads_no_other_secret(
     assert password is not None
     assert password.reveal() == "hunter2"
     assert load_for_database(written(tmp_path, GOOD + "database_password_file: ~\n")).database.embedded
+
+
+def test_keys_that_cannot_be_used_are_refused_by_check(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    authority = Authority(tmp_path / "ca")
+    first, second = authority.issue("first"), authority.issue("second")
+    tls = f"console: {{cert_file: {first.cert}, key_file: %s}}\n"
+    for key, code in ((first.key, 0), (second.key, 78), (first.cert, 78)):
+        path = written(tmp_path, GOOD + tls % key)
+        assert main(["central", "check", str(path)]) == code
+        assert code == 0 or f"{path}:4:10: console: {first.cert} and {key}" in capsys.readouterr().err
+        console = load(path).console
+        assert console is not None, "the ingest also runs without the console"
+        if code:
+            with pytest.raises(ConfigError, match=f"{first.cert} with {key} cannot be used"):
+                WebServer(Starlette(), console, LiveHub())
+    path = written(tmp_path, GOOD + f"search: {{key_file: {first.key}}}\n")
+    assert main(["central", "check", str(path)]) == 78
+    assert f"key_file: {first.key} holds no Ed25519 private key" in capsys.readouterr().err
 
 
 def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
