@@ -134,14 +134,6 @@ def _passwd(args: Namespace, settings: CentralSettings, connections: DatabaseCon
     yield f"{args.name}: the new password holds, all sessions have ended"
 
 
-def _remove(args: Namespace, settings: CentralSettings, connections: DatabaseConnections) -> Iterable[str]:
-    with connections.writing() as connection:
-        if not accounts.remove_account(connection, args.name):
-            raise CentralError(f"there is no user or program {args.name}; nothing was changed")
-        record_change(connection, AccessKind.USER_REMOVED, _author(), args.name)
-    yield f"{args.name}: removed; its access log stays"
-
-
 def _role(args: Namespace, settings: CentralSettings, connections: DatabaseConnections) -> Iterable[str]:
     role = Role(args.role)
     wards = _wards(args.ward, settings, needed=role is not Role.ADMIN)
@@ -158,6 +150,7 @@ _CHANGES: dict[str, tuple[Callable[[Connection, AccountAuthor, str], None], str]
         account_changes.reset_second_factor,
         "no second factor any more, all sessions have ended",
     ),
+    "remove": (account_changes.remove, "removed; its access log stays"),
 }
 """Changes that need only the account's name, each with the text that is printed afterwards."""
 
@@ -217,7 +210,6 @@ _TODO = {
     "passwd": _passwd,
     "role": _role,
     **dict.fromkeys(_CHANGES, _change),
-    "remove": _remove,
     "token": _token,
     "onvif-password": _onvif_password,
 }

@@ -124,6 +124,13 @@ def disable(
     record_change(connection, AccessKind.USER_DISABLED, author, name)
 
 
+def remove(connection: Connection, author: AccountAuthor, name: str) -> None:
+    """Remove an account; its access log stays. Raises AccountChangeRefused."""
+    _require_other_admin(connection, _account(connection, name), author.now_ms, None)
+    accounts.remove_account(connection, name)
+    record_change(connection, AccessKind.USER_REMOVED, author, name)
+
+
 def enable(connection: Connection, author: AccountAuthor, name: str) -> None:
     """Enable an account again. Raises AccountChangeRefused."""
     if _account(connection, name).disabled:

@@ -360,12 +360,13 @@ def test_the_command_line_makes_the_same_changes(
             f"end-sessions {lan}",
             f"reset-second-factor {lan}",
             "disable minh",
+            "remove minh",
             "role minh --role viewer --ward de-tham",
             "enable nobody",
             "list",
         )
     ]
-    assert codes == [0, 0, 0, 0, 0, 1, 1, 1, 0]
+    assert codes == [0, 0, 0, 0, 0, 1, 1, 1, 1, 0]
     captured = capsys.readouterr()
     assert "the last admin" in captured.err
     assert re.search(rf"^{lan} +viewer +bo-xuyen", captured.out, re.MULTILINE)
