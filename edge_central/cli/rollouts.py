@@ -30,7 +30,7 @@ from edge_central.store.scope import EVERYWHERE
 
 def run_rollout_records(args: Namespace, stdout: TextIO) -> int:
     """Run one of the actions. Raises RolloutRefused, CentralError, ConfigError."""
-    connections = DatabaseConnections(load_for_database(args.config).database)
+    connections = DatabaseConnections(load_for_database(args.config).database, upgrade=False)
     try:
         for line in _TODO[args.todo](args, connections, wall_ms(SystemClock())):
             print(printable(line), file=stdout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from typing import TextIO
 
@@ -20,7 +21,14 @@ from edge_central.retention.deletion_plans import BlockedDeletions, blocked_key
 from edge_central.retention.undeleted_files import UndeletedFiles, undeleted_key
 from edge_central.settings import Database
 from edge_central.store import tables
-from edge_central.store.database import newest_cursor, read_meta, read_record, read_transaction, size_bytes
+from edge_central.store.database import (
+    DatabaseMissing,
+    newest_cursor,
+    read_meta,
+    read_record,
+    read_transaction,
+    size_bytes,
+)
 from edge_central.store.fleet_state import GapReason
 from edge_central.store.presence_reports import (
     GatewayReport,
@@ -116,9 +124,13 @@ class CentralStatus(msgspec.Struct, kw_only=True):
 
 
 def run_status(database: Database, as_json: bool, stdout: TextIO, central_id: str = DEFAULT_ID) -> int:
-    """Print the status. Return 0, or 3 when no ingest runs. Raises CentralError when the database cannot
-    be read."""
-    status = read_status(database, None, central_id)
+    """Print the status. Return 0, or 3 when no ingest runs or has ever run. Raises CentralError when the
+    database cannot be read."""
+    try:
+        status = read_status(database, None, central_id)
+    except DatabaseMissing as error:
+        print(f"edge-agent central: {error}", file=sys.stderr)
+        return EX_NOT_RUNNING
     if as_json:
         print(msgspec.json.format(encode_json(status), indent=2).decode(), file=stdout)
     else:

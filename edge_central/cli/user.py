@@ -26,7 +26,7 @@ from edge_agent.core.errors import CentralError
 from edge_central.config import load_for_database
 from edge_central.settings import CentralSettings
 from edge_central.store.accesses import AccessKind
-from edge_central.store.database import DatabaseConnections
+from edge_central.store.database import DatabaseConnections, read_transaction
 from edge_central.web.auth import account_changes, accounts
 from edge_central.web.auth.account_changes import AccountAuthor, AccountChangeRefused, record_change, rights
 from edge_central.web.auth.accounts import (
@@ -51,7 +51,7 @@ def run_user(args: Namespace, stdout: TextIO) -> int:
     settings = load_for_database(args.config)
     if args.todo != "list" and not re.fullmatch(NAME, args.name):
         raise CentralError(f"a name is {NAME_RULE}, not {args.name!r}; nothing was changed")
-    connections = DatabaseConnections(settings.database)
+    connections = DatabaseConnections(settings.database, upgrade=False)
     try:
         for line in _TODO[args.todo](args, settings, connections):
             print(line, file=stdout)
@@ -85,7 +85,7 @@ def _add(args: Namespace, settings: CentralSettings, connections: DatabaseConnec
 
 
 def _list(args: Namespace, settings: CentralSettings, connections: DatabaseConnections) -> Iterable[str]:
-    with connections.reading() as connection:
+    with read_transaction(settings.database) as connection:
         found = accounts.all_accounts(connection)
     if args.json:
         yield json.dumps(

@@ -62,9 +62,16 @@ WRITERS_LOCK = 7_415_001
 """Id of PostgreSQL's advisory lock: writers commit in turn, so that cursors become visible in order."""
 
 
+_NEVER_RUN = "the centre has never run with this configuration"
+
+
 class DatabaseUnavailable(CentralError):
     """The disk is full or read-only, or the server is away: the transaction is not stored. A later attempt
     may succeed."""
+
+
+class DatabaseMissing(DatabaseUnavailable):
+    """There is no database, or it has no tables: no centre has run with this configuration."""
 
 
 class DatabaseRejected(CentralError):
@@ -207,29 +214,47 @@ def _first_line(error: exc.DBAPIError) -> str:
     return lines[0] if lines else type(error.orig).__name__
 
 
-def prepare_schema(connection: Connection) -> None:
+def prepare_schema(connection: Connection, *, upgrade: bool = True) -> None:
     """Create missing tables and check the version, in one transaction. Raises DatabaseUnavailable for a
-    database of a newer version."""
+    database of a newer version. ``upgrade`` False: also for one of an older version."""
     with connection.begin():
         if connection.dialect.name == "postgresql":
             lock_writers(connection)
+        version = _stored_version(connection)
+        if version is not None:
+            _check_version(version, upgrade=upgrade)
         _create_missing_tables(connection)
         if read_meta(connection, REBUILD_KEY) is None:  # before the first batch, which counts its own events
             write_meta(connection, REBUILD_KEY, str(newest_cursor(connection)))
-        version = read_meta(connection, "schema")
         if version is None:
             write_meta(connection, "schema", str(SCHEMA_VERSION))
             # A database on a disk that is not mounted looks like a first start: the log shows that users and
             # history are missing.
             where = connection.engine.url.render_as_string()  # has no password in it
             log.info("created a new database, without users and history: %s", where)
-        elif int(version) > SCHEMA_VERSION:
-            raise DatabaseUnavailable(
-                f"the database was written by a newer version (schema {version}, known is {SCHEMA_VERSION}): "
-                "install that version, or name another database"
-            )
-        elif int(version) < SCHEMA_VERSION:
-            _upgrade(connection, int(version))
+        elif version < SCHEMA_VERSION:
+            _upgrade(connection, version)
+
+
+def _stored_version(connection: Connection) -> int | None:
+    """Return the version of the schema; None: the database has no tables yet."""
+    version = read_meta(connection, "schema") if inspect(connection).has_table(meta.name) else None
+    return None if version is None else int(version)
+
+
+def _check_version(version: int, *, upgrade: bool) -> None:
+    """Refuse a database of a newer version, and one of an older version if it may not be upgraded: a centre
+    of that version may use it. Raises DatabaseUnavailable."""
+    if version > SCHEMA_VERSION:
+        raise DatabaseUnavailable(
+            f"the database was written by a newer version (schema {version}, known is {SCHEMA_VERSION}): "
+            "install that version, or name another database"
+        )
+    if version < SCHEMA_VERSION and not upgrade:
+        raise DatabaseUnavailable(
+            f"the database was written by an older version (schema {version}, needed is {SCHEMA_VERSION}): "
+            "start the new centre first, which upgrades it"
+        )
 
 
 def _create_missing_tables(connection: Connection) -> None:
@@ -266,12 +291,18 @@ def _upgrade(connection: Connection, version: int) -> None:
 
 @contextmanager
 def read_transaction(database: Database) -> Iterator[Connection]:
-    """Run a read transaction for a command: all its queries see the same state of the database. Raises
-    DatabaseUnavailable or DatabaseRejected."""
+    """Run a read transaction for a command: all its queries see the same state of the database, which is
+    neither created nor upgraded. Raises DatabaseMissing, DatabaseUnavailable or DatabaseRejected."""
     with translate_errors("the database cannot be read"):
+        _require_file(database)
         engine = open_engine(database, read_only=True)
         try:
             with engine.connect() as connection, connection.begin():
+                version = _stored_version(connection)
+                if version is None:
+                    where = engine.url.set(query={}).render_as_string()
+                    raise DatabaseMissing(f"{where} has no tables: {_NEVER_RUN}")
+                _check_version(version, upgrade=False)
                 yield connection
         finally:
             engine.dispose()
@@ -290,17 +321,13 @@ def _add_missing_columns(connection: Connection, table: Table) -> None:
 
 @contextmanager
 def write_transaction(database: Database) -> Iterator[Connection]:
-    """Run one transaction outside the ingest thread, in an existing database. Raises DatabaseUnavailable or
-    DatabaseRejected."""
-    file = make_url(database.url).database or ""
-    if database.embedded and not Path(file).exists():
-        raise DatabaseUnavailable(
-            f"there is no database {file}: the centre has never run with this configuration"
-        )
+    """Run one transaction outside the ingest thread, in an existing database, which is not upgraded. Raises
+    DatabaseMissing, DatabaseUnavailable or DatabaseRejected."""
+    _require_file(database)
     engine = open_engine(database)
     try:
         with translate_errors("the database cannot be written"), engine.connect() as connection:
-            prepare_schema(connection)
+            prepare_schema(connection, upgrade=False)
             with connection.begin():
                 if not database.embedded:
                     lock_writers(connection)
@@ -309,13 +336,22 @@ def write_transaction(database: Database) -> Iterator[Connection]:
         engine.dispose()
 
 
+def _require_file(database: Database) -> None:
+    """Raises DatabaseMissing if SQLite's file does not exist."""
+    file = make_url(database.url).database or ""
+    if database.embedded and not Path(file).exists():
+        raise DatabaseMissing(f"there is no database {file}: {_NEVER_RUN}")
+
+
 class DatabaseConnections:
     """The connections of the console: for many short reads at once, and for few short writes. Thread-safe.
 
     A read does not delay a write. A write waits until the ingest has committed its batch.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, upgrade: bool = True) -> None:
+        """``upgrade`` False: a database of an older version is refused, since its centre may run."""
+        self._upgrade = upgrade
         self._reads = open_engine(database, read_only=True, connections=MAX_READS)
         self._writes = open_engine(database, connections=2)
         self._prepared = False
@@ -352,7 +388,7 @@ class DatabaseConnections:
         """Create missing tables once: the console may start before the ingest, or before its database."""
         if not self._prepared:
             with translate_errors("the database cannot be used"), self._writes.connect() as connection:
-                prepare_schema(connection)
+                prepare_schema(connection, upgrade=self._upgrade)
             self._prepared = True
 
 

@@ -19,6 +19,7 @@ import pytest
 from sqlalchemy import Connection, inspect, select, text
 
 from edge_agent import wire
+from edge_agent.cli.main import main
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.problems import CodedProblem, problem_of, problem_text
 from edge_agent.mqtt.session.signal_queue import MessageReceived
@@ -48,6 +49,7 @@ from tests.testbed.mosquitto import Mosquitto, wait_until
 from tests.testbed.postgresql import PostgreSQL
 
 OFFLINE = GatewayReport("dt-001", "de-tham", PresenceState.OFFLINE, "connection lost", NOW_MS)
+OLDER, NEWER = tables.SCHEMA_VERSION - 1, tables.SCHEMA_VERSION + 1
 RESET = FakeGateway(epoch="3f2a0002")
 """The same gateway after a reset of its outbox."""
 
@@ -76,6 +78,45 @@ def test_a_new_database_is_logged_and_an_existing_one_is_not(
             pass
     assert caplog.text.count("created a new database") == 1
     assert f"{tmp_path}/central.db" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("version", "says"), [(OLDER, "start the new centre first"), (NEWER, "a newer version")]
+)
+def test_commands_leave_a_database_of_another_version_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], version: int, says: str
+) -> None:
+    config, password = tmp_path / "central.yaml", tmp_path / "password"
+    config.write_text(f"wards: [de-tham]\nmqtt: {{brokers: ['mqtt://127.0.0.1']}}\nstate_dir: {tmp_path}\n")
+    password.write_text("lúa vàng 1234\n")
+    make_sqlite(tmp_path / "central.db")
+    with contextlib.closing(sqlite3.connect(tmp_path / "central.db")) as raw:
+        raw.execute("UPDATE meta SET value=? WHERE key='schema'", (str(version),))
+        raw.execute("DROP TABLE paper")
+        raw.commit()
+        before = list(raw.iterdump())
+    add = f"user add minh --role admin --new-password-file {password}"
+    for command in (
+        "user list",
+        add,
+        "status",
+        "holds",
+        "deletions",
+        "hold --event e --why w",
+        "rollout list",
+    ):
+        assert main(["central", *command.split(), "--config", str(config)]) == 1, command
+        assert says in capsys.readouterr().err, command
+    with contextlib.closing(sqlite3.connect(tmp_path / "central.db")) as raw:
+        assert list(raw.iterdump()) == before
+
+
+def test_status_of_a_centre_that_has_never_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "central.db"
+    for says in (f"there is no database {file}: ", "has no tables: "):
+        assert run_status(Database(f"sqlite:///{file}"), False, io.StringIO()) == 3
+        assert says in capsys.readouterr().err
+        file.touch()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can create files for another user")
