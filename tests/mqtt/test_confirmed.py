@@ -342,7 +342,7 @@ def test_pictures_the_broker_lost_delay_no_others(broker: Mosquitto, centre: Sub
 
 
 def test_a_centre_that_is_back_gets_a_picture_at_its_word(centre: Subscriber, make_box: MakeBox) -> None:
-    with make_box(unanswered_pictures=2) as box:
+    with make_box(unanswered_pictures=1) as box:
         stamps = [box.outbox.append(draft(media=picture(f"p{number}", 9000))) for number in range(3)]
         centre.wait_for(lambda: len(centre.events()) == 3)
         confirm(centre, stamps[0], 2)

@@ -52,7 +52,7 @@ class ResendLimits:
 class _Awaited:
     """A picture that the broker has and the centre has not confirmed."""
 
-    until_mono: float  # counted as unanswered from then on
+    sent_mono: float  # when the broker had it
     size_bytes: int
     breaker: CircuitBreaker
 
@@ -116,8 +116,10 @@ class DeliveryConfirmation:
 
     def picture_allowed(self) -> bool:
         now = self._clock.monotonic()
-        for media_id in [each for each, awaited in self._awaited.items() if awaited.until_mono <= now]:
-            self._awaited.pop(media_id).breaker.failed(now)
+        sent_mono = now - self._limits.first_s
+        for media_id in [each for each, awaited in self._awaited.items() if awaited.sent_mono <= sent_mono]:
+            awaited = self._awaited.pop(media_id)
+            awaited.breaker.failed(now, awaited.sent_mono)
             self._pictures_answered = False
         if self._media_breaker.allowed(self._limits.pictures, 0, now) > len(self._awaited):
             return True
@@ -165,7 +167,7 @@ class DeliveryConfirmation:
         if (times := self._pictures.get(media.media_id, 0)) == 0:
             return  # confirmed already
         breaker = self._media_breaker if media.part is None else self._parts.breaker
-        self._awaited[media.media_id] = _Awaited(now + first_s, len(media.payload), breaker)
+        self._awaited[media.media_id] = _Awaited(now, len(media.payload), breaker)
         self._parts.media_deferred(media.media_id, now + deferral_s(times - 1, first_s))
 
     def begin_session(self) -> None:
@@ -206,8 +208,13 @@ class DeliveryConfirmation:
             self._parts.media_delivered(media_id)
         # The centre does not name the parts of a stored file.
         done = {each for each in self._awaited if each in confirmed or each.rpartition(".")[0] in confirmed}
-        for media_id in done:
-            del self._awaited[media_id]
+        for answered in [self._awaited[each] for each in done]:
+            # What was sent earlier was lost, or its confirmation was: it does not count against the centre.
+            self._awaited = {
+                each: awaited
+                for each, awaited in self._awaited.items()
+                if awaited.breaker is not answered.breaker or awaited.sent_mono > answered.sent_mono
+            }
         if confirmed:
             self._pictures_answered = True
             self._media_breaker.succeeded()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -157,15 +158,18 @@ class CircuitBreaker:
         self._pause_s = pause_s
         self._failures = 0
         self._next_try_mono = 0.0
+        self._failed_mono = -math.inf  # the last failure that counted
 
     @property
     def is_open(self) -> bool:
         """Whether only single messages are tried."""
         return self._failures >= self._after
 
-    def failed(self, now_mono: float) -> None:
-        if not self.is_open and now_mono < self._next_try_mono:
+    def failed(self, now_mono: float, sent_mono: float = math.inf) -> None:
+        """Count a failure, unless the message was sent before the last one: then it has the same cause."""
+        if sent_mono < self._failed_mono or (not self.is_open and now_mono < self._next_try_mono):
             return
+        self._failed_mono = now_mono
         self._failures += 1
         self._next_try_mono = now_mono + (self._every_s if self.is_open else self._pause_s)
 
