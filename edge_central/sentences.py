@@ -187,6 +187,10 @@ SEARCHES: Sentences = {
         "{place}: its time must be within that of the search",
         "{place}: thời gian riêng phải nằm trong thời gian của yêu cầu tìm",
     ),
+    "search-window-not-asked": (
+        "{place}: a site that this search does not ask has no time of its own",
+        "{place}: không thuộc yêu cầu tìm này nên không đặt được thời gian riêng",
+    ),
     "search-needs-colour": ("a part needs a colour", "chọn bộ phận thì phải chọn màu"),
     "search-range": (
         "{field}: the least is above the most",

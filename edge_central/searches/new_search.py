@@ -62,6 +62,9 @@ def start_search(
     asked = list(_concerned(connection, author.scope, question, now_ms, names or Names()))
     if not any(place == FIRST for _, _, place in asked):
         raise InvalidQuestion("wards", problem_text("search-nowhere"))
+    for window in question.windows or ():
+        if (window.gateway, FIRST) not in {(gateway, place) for gateway, _, place in asked}:
+            raise InvalidQuestion("windows", problem_text("search-window-not-asked", place=window.gateway))
     served = searchable_wards(connection)
     if not any(ward in served for _, ward, _ in asked):
         raise SearchesUnavailable(problem_text("search-no-key"))

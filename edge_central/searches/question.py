@@ -24,6 +24,9 @@ DEFAULT_HOURS, MAX_HOURS = 24.0, 168.0
 MAX_PLACES = 500
 MAX_BODY_BYTES = 65_536
 
+PLACES = Meta(max_length=MAX_PLACES, extra_json_schema={"minItems": 1})
+"""Not ``min_length``: the questions of searches that were stored earlier can have an empty list."""
+
 Degrees = Annotated[float, Meta(ge=-180, le=180, description="WGS 84")]
 CameraName = Annotated[
     str, Meta(pattern=r"^[a-z0-9-]{1,63}/[a-z0-9-]{1,63}$(?!\n)", description="gateway/camera")
@@ -86,9 +89,9 @@ class SearchQuestion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     case: Case
     from_at: Annotated[str, Meta(max_length=40, description="RFC 3339, with Z or an offset")]
     to_at: Annotated[str, Meta(max_length=40, description="RFC 3339; at most 31 days after from_at")]
-    wards: Annotated[list[Id], Meta(max_length=MAX_PLACES)] | None = None
-    gateways: Annotated[list[Id], Meta(max_length=MAX_PLACES)] | None = None
-    cameras: Annotated[list[CameraName], Meta(max_length=MAX_PLACES)] | None = None
+    wards: Annotated[list[Id], PLACES] | None = None
+    gateways: Annotated[list[Id], PLACES] | None = None
+    cameras: Annotated[list[CameraName], PLACES] | None = None
     circle: SearchCircle | None = None
     group: Group | None = None
     colour: Annotated[ColourTerm | None, Meta(description="of any part, unless part names one")] = None
@@ -263,6 +266,9 @@ def _mistakes(question: SearchQuestion) -> Iterator[tuple[str, str]]:
         yield "to_at", problem_text("search-order")
     if question.to_ms - question.from_ms > MAX_SPAN / timedelta(milliseconds=1):
         yield "to_at", problem_text("search-span", days=MAX_SPAN.days)
+    for name in FORM_LISTS:
+        if getattr(question, name) == []:
+            yield name, problem_text("search-field", field=name)
     if question.part is not None and question.colour is None:
         yield "part", problem_text("search-needs-colour")
     for low, high in RANGES:

@@ -34,6 +34,9 @@ ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
         ({"min_speed": 2, "max_speed": 1}, "min_speed", "search-range"),
         ({"hours": 169}, "hours", "search-field"),
         ({"cameras": ["dt-001"]}, "cameras", "search-field"),
+        ({"cameras": []}, "cameras", "search-field"),
+        ({"gateways": []}, "gateways", "search-field"),
+        ({"wards": []}, "wards", "search-field"),
         ({"second": {"gateway": "dt-001"}}, "second", "search-second"),
         ({"circle": {"latitude": 91, "longitude": 1, "radius_m": 100}}, "circle.latitude", "search-field"),
         (

@@ -142,6 +142,15 @@ def test_places_narrow_each_other(connection: Connection) -> None:
     assert asked_gateways(connection, search) == ["bx-001"], "the sheet of the fleet counts first"
 
 
+@pytest.mark.parametrize("gateway", ["bx-001", "no-such", "dt-002"])
+def test_a_time_for_a_gateway_that_is_not_asked_is_refused(connection: Connection, gateway: str) -> None:
+    window = {"gateway": gateway, "from_at": "2026-11-27T11:10:00Z", "to_at": "2026-11-27T11:20:00Z"}
+    with pytest.raises(InvalidQuestion, match="does not ask") as refused:
+        ask(connection, LAN, gateways=["dt-001"], windows=[window])
+    assert refused.value.field == "windows"
+    ask(connection, LAN, gateways=["dt-001"], windows=[window | {"gateway": "dt-001"}])
+
+
 def test_without_a_key_nothing_is_asked(connection: Connection) -> None:
     write_record(connection, "search-key central", None)
     with pytest.raises(SearchesUnavailable):
