@@ -15,7 +15,7 @@ WayName = Annotated[
 ]
 GatewayName = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,63}$(?!\n)")]
 PassageNumber = Annotated[int, Meta(ge=0, le=2**53)]
-SearchName = Annotated[str, Meta(max_length=64, description="that found the passage")]
+SearchName = Annotated[str, Meta(pattern=r"^[0-9a-f]{1,64}$(?!\n)", description="that found the passage")]
 
 
 class BeginJourney(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -126,3 +126,6 @@ def test_what_makes_no_sense_is_refused(city: House) -> None:
     assert client.post("/api/journeys", json=missing).status_code == 404
     deciding = missing | {"step": step, "decision": "confirmed"}
     assert client.post(f"{path}/decisions", json=deciding).status_code == 404
+    for name in ("a\0", "A", "", "0" * 65):
+        assert client.post("/api/journeys", json=missing | {"search": name}).status_code == 400, name
+        assert client.post(f"{path}/decisions", json=deciding | {"search": name}).status_code == 400, name
