@@ -9,6 +9,7 @@ HttpError
   NotFound        404: also for what exists but belongs to another ward
   Conflict        409
   TooLarge        413
+  BadRange        416: the file has no such range
   TooMany         429, with the seconds to wait
   Unavailable     503, with the seconds to wait
 """
@@ -67,6 +68,10 @@ class Conflict(HttpError):
 
 class TooLarge(HttpError):
     status, code = 413, "too-large"
+
+
+class BadRange(HttpError):
+    status, code = 416, "range-not-satisfiable"
 
 
 class TooMany(HttpError):

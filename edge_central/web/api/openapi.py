@@ -43,6 +43,7 @@ class Problem(ApiDocument, frozen=True, kw_only=True):
         "method-not-allowed",
         "conflict",
         "too-large",
+        "range-not-satisfiable",
         "too-many",
         "internal",
         "unavailable",
@@ -170,7 +171,7 @@ def _media(problem: Document) -> Document:
                 },
             },
             "206": {"description": "The range that was asked for"},
-            **problems(problem),
+            **problems(problem, "416"),
         },
     }
 

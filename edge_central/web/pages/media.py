@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 from starlette.responses import FileResponse, Response
+from starlette.types import Message, Receive, Scope, Send
 
 from edge_agent.core.delivery import content_type_of
 from edge_central.console import events
@@ -19,7 +21,7 @@ from edge_central.store.accesses import AccessKind, record_access
 from edge_central.store.media_folder import MediaFolder
 from edge_central.web.auth.access_log import SAME_ACCESS_S
 from edge_central.web.auth.accounts import ALL_ROLES
-from edge_central.web.http_errors import NotFound
+from edge_central.web.http_errors import BadRange, BadRequest, NotFound, error_response
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
@@ -29,6 +31,34 @@ SEALED = "application/octet-stream"
 HEAD_BYTES = 64
 """Number of bytes that is enough to recognise the content type of a file."""
 ACCESS_OF_TYPE = {"image/jpeg": AccessKind.SNAPSHOT, "video/mp4": AccessKind.CLIP}
+
+
+class _MediaResponse(FileResponse):
+    """A file, or an error of the console where Starlette refuses the header Range with a plain text."""
+
+    def __init__(self, visit: UserRequestContext, path: Path, **options: Any) -> None:
+        super().__init__(path, **options)
+        self._visit = visit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused: list[Message] = []
+
+        async def send_file(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in (400, 416):
+                refused.append(message)
+            if not refused:
+                await send(message)
+
+        await super().__call__(scope, receive, send_file)
+        for message in refused:
+            kind = BadRange if message["status"] == BadRange.status else BadRequest
+            refusal = kind("the header Range names no part of this file")
+            visit = self._visit
+            response = error_response(visit.request, refusal, visit.services.templates, visit.lang)
+            for name, value in message["headers"]:
+                if name == b"content-range":
+                    response.headers["Content-Range"] = value.decode("latin-1")
+            await response(scope, receive, send)
 
 
 def media_file(visit: UserRequestContext) -> Response:
@@ -41,7 +71,8 @@ def media_file(visit: UserRequestContext) -> Response:
     if what is AccessKind.SNAPSHOT and _is_thumbnail(visit):
         what = AccessKind.THUMBNAIL
     record_opened(visit, found, what)
-    response = FileResponse(
+    response = _MediaResponse(
+        visit,
         path,
         media_type=kind,
         stat_result=status,

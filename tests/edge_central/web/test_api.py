@@ -19,6 +19,7 @@ from edge_central.web.auth.access_log import delete_old_accesses
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.parts import JPEG, OURS, THEIRS, WARD
 from tests.edge_central.web.house import House
+from tests.edge_central.web.test_contract import valid
 
 MP4 = b"\0\0\0\x18ftypisom" + bytes(5_000)
 
@@ -174,6 +175,11 @@ def test_a_picture_is_sent_after_its_access_is_logged(house: House) -> None:
     clip = client.get("/api/media/dt-001/clip", headers={"Range": "bytes=4-7"})
     assert (clip.status_code, clip.content, clip.headers["content-type"]) == (206, b"ftyp", "video/mp4")
     assert client.get("/api/media/dt-001/clip").content == MP4
+    for text, status in (("bytes=999999999-", 416), ("x", 400)):
+        refused = client.get("/api/media/dt-001/clip", headers={"Range": text})
+        assert (refused.status_code, valid(refused, "Problem")["status"]) == (status, status)
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert refused.headers.get("content-range") == (f"bytes */{len(MP4)}" if status == 416 else None)
     assert stranger.get("/api/media/dt-001/m1").status_code == 404
     assert stranger.get("/api/media/dt-001/m1").json() == stranger.get("/api/media/dt-001/none").json()
     assert house.login("lan", Role.VIEWER, WARD).get("/media/dt-001/m1").content == JPEG

@@ -48,6 +48,7 @@ def problems(problem: Document, *more: str) -> Document:
         "404": "Not there, or not yours",
         "409": "The cursor is of another history: begin again; the decision is not possible: `detail`",
         "413": "The body has more than 64 kB",
+        "416": "The file has no such range; `Content-Range` has its length",
         "429": "Too many searches, pictures or waiting requests of this account; `Retry-After`",
         "503": "The database does not answer, or too many ask at once; `Retry-After`",
     }
