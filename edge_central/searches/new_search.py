@@ -159,7 +159,9 @@ def _concerned(
         wanted, named = (wanted or of_line) & of_line, named | of_line
     for gateway in (*sorted(named), *(() if second is None else (second.gateway,))):
         if gateway not in known:
-            raise InvalidQuestion("gateways", problem_text("search-not-yours", place=gateway))
+            raise InvalidQuestion(
+                _field_of(question, gateway), problem_text("search-not-yours", place=gateway)
+            )
     for gateway, row in known.items():
         within = question.circle is None or _is_within(question, row, names)
         in_ward = not question.wards or row.ward in question.wards
@@ -167,6 +169,15 @@ def _concerned(
             yield gateway, row.ward, FIRST
     if second is not None:
         yield second.gateway, known[second.gateway].ward, SECOND
+
+
+def _field_of(question: SearchQuestion, gateway: str) -> str:
+    """Return the field of the question that names this gateway."""
+    if gateway in (question.gateways or ()):
+        return "gateways"
+    if any(each.partition("/")[0] == gateway for each in question.cameras or ()):
+        return "cameras"
+    return "line" if question.line is not None and question.line.gateway == gateway else "second"
 
 
 def _is_within(question: SearchQuestion, row: Any, names: Names) -> bool:

@@ -71,8 +71,9 @@ def test_a_wards_account_reaches_its_ward_only(connection: Connection) -> None:
         {"gateways": ["dt-001"], "second": {"gateway": "bx-001"}},
         {"line": {"gateway": "bx-001", "camera": "cam-1", "from": [0, 0], "to": [1, 1]}},
     ):
-        with pytest.raises(InvalidQuestion, match="you may not see it"):
+        with pytest.raises(InvalidQuestion, match="you may not see it") as refused:
             ask(connection, LAN, **filters)
+        assert refused.value.field == list(filters)[-1]
     citywide = ask(connection, ADMIN)
     assert asked_gateways(connection, citywide, LAN.scope) == ["dt-001", "dt-002"]
     record_answers(connection, [answer("bx-001", command_of(connection, citywide, "bx-001"), passage())], 1)
