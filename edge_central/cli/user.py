@@ -175,7 +175,9 @@ def _token(args: Namespace, settings: CentralSettings, connections: DatabaseConn
                 )
             accounts.set_token(connection, args.name, token)
         elif account is not None:
-            raise CentralError(f"{args.name} exists already: --renew replaces its token; nothing was changed")
+            is_program = account.role in PROGRAM_ROLES
+            hint = "--renew replaces its token" if is_program else "people have no tokens"
+            raise CentralError(f"{args.name} exists already: {hint}; nothing was changed")
         else:
             role = Role.API_OFFICER if args.may_act else Role.API
             account = Account(args.name, role, _wards(args.ward, settings, needed=True), author.now_ms)

@@ -163,6 +163,8 @@ def count_covered(connection: Connection, hold: RetentionHold) -> int:
 
 def release_hold(connection: Connection, id: int, who: str, now_ms: int) -> bool:
     """Release a hold. Returns False if no hold with this id is in force."""
+    if id >= 2**63:  # no database has such a number
+        return False
     which = (tables.hold.c.id == id) & tables.hold.c.released_ms.is_(None)
     done = connection.execute(update(tables.hold).where(which).values(released_by=who, released_ms=now_ms))
     return done.rowcount == 1

@@ -495,6 +495,8 @@ def test_holds_are_placed_listed_and_released_by_command(archive: Archive) -> No
     released = (0, "hold 1 is released: what it kept is deleted when its time is over\n")
     assert archive.command("release", "1") == released
     assert archive.command("release", "1") == (1, "hold 1 is not in force\n")
+    many = "99999999999999999999999"
+    assert archive.command("release", many) == (1, f"hold {many} is not in force\n")
     assert archive.command("holds")[1].count("hold ") == 1
     assert "released" in archive.command("holds", "--all")[1]
     archive.run()

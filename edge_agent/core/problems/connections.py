@@ -185,10 +185,10 @@ REASONS: Sentences = {
         "đã quá lâu máy chủ nhận tin không nhận được gì từ thiết bị",
     ),
     "mqtt-id-in-use": (
-        "another client has connected with our client id and the broker dropped us; two gateways with the "
-        "same gateway.id? Next attempt at the slowest pace",
-        "có thiết bị khác kết nối bằng cùng một mã nên máy chủ nhận tin ngắt kết nối của thiết bị này; có "
-        "thể hai thiết bị trùng gateway.id. Sẽ thử lại sau khoảng thời gian chờ dài nhất",
+        "another client has connected with our client id and the broker dropped us; two centres with the "
+        "same id, or two gateways with the same gateway.id? Next attempt at the slowest pace",
+        "có nơi khác kết nối bằng cùng một mã nên máy chủ nhận tin đã ngắt kết nối này; có thể hai trung tâm "
+        "trùng mã (id) hoặc hai thiết bị trùng gateway.id. Sẽ thử lại sau khoảng thời gian chờ dài nhất",
     ),
     "mqtt-topic-refused": (
         "the broker refuses a topic name",
