@@ -19,7 +19,7 @@ import msgspec
 
 from edge_agent import wire
 from edge_agent.config.model.settings import Gateway
-from edge_agent.core.clock import Clock, rfc3339, wall_time_of
+from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.delivery import Draft, Media, OpenEvent, Stamp
 from edge_agent.core.model import Severity
 from edge_agent.core.problems import problem_text
@@ -94,6 +94,24 @@ class Moment:
     mono: float
 
 
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Gives wall times by one reading of the clocks, so that one instant has one time in an event."""
+
+    now: Moment
+
+    def moment(self, mono: float) -> Moment:
+        """Return the moment of ``mono``, with the wall time by the clock as it is set now.
+
+        The event's ``clock`` flag describes the clock now. After a jump, the wall time taken with the frame
+        would not match that flag.
+        """
+        return Moment(self.now.at - timedelta(seconds=self.now.mono - mono), mono)
+
+    def at(self, mono: float) -> str:
+        return rfc3339(self.moment(mono).at)
+
+
 class UnfinishedEvent(msgspec.Struct, frozen=True):
     """What the outbox stores of an event that has not ended. Version 0.1.0 stored only ``object`` events."""
 
@@ -164,16 +182,15 @@ class Envelope:
     def now(self) -> Moment:
         return Moment(self._clock.now(), self._clock.monotonic())
 
-    def moment(self, mono: float) -> Moment:
-        """Return the moment of ``mono``, with the wall time by the clock as it is set now.
+    def times(self) -> Times:
+        """Read the clocks, for all times of one event."""
+        return Times(self.now())
 
-        The event's ``clock`` flag describes the clock now. After a jump, the wall time taken with the frame
-        would not match that flag.
-        """
-        return Moment(wall_time_of(self._clock, mono), mono)
+    def moment(self, mono: float) -> Moment:
+        return self.times().moment(mono)
 
     def at(self, mono: float) -> str:
-        return rfc3339(self.moment(mono).at)
+        return self.times().at(mono)
 
     def draft(
         self,

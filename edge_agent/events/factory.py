@@ -75,28 +75,27 @@ class EventFactory:
         self, camera_id: str, observation: ObjectObservation, frame: Frame, media: Media | None
     ) -> Draft:
         """Return an ``object`` event: start, update or end of one object, with its picture."""
-        track, at = observation.track, self._envelope.at
-        ended = observation.phase is Phase.END
+        track, times, ended = observation.track, self._envelope.times(), observation.phase is Phase.END
         data = wire.ObjectData(
             phase=observation.phase.value,  # type: ignore[arg-type]  # objects have no moments
             event_id=object_event_id(track),
             box=track.box.rounded(),
             frame=frame_size(frame),
-            started_at=at(observation.started_mono),
-            ended_at=at(track.last_seen_mono) if ended else None,
+            started_at=times.at(observation.started_mono),
+            ended_at=times.at(track.last_seen_mono) if ended else None,
             end_reason=observation.end_reason if ended else None,  # type: ignore[arg-type]
             model=self.model,
             snapshot=snapshot_ref(media),
             **track_fields(track),
         )
-        moment = self._envelope.moment(happened_mono(observation, observation.track.last_seen_mono, frame))
+        moment = times.moment(happened_mono(observation, observation.track.last_seen_mono, frame))
         return self._envelope.phased(camera_id, Severity.INFO, moment, data, media)
 
     def rule_event(
         self, camera_id: str, observation: RuleObservation, frame: Frame, media: Media | None
     ) -> Draft:
         """Return an event of a rule; the fields of ``observation.facts`` are named as on the wire."""
-        at, ended = self._envelope.at, observation.phase is Phase.END
+        times, ended = self._envelope.times(), observation.phase is Phase.END
         facts = {
             key: round(value, 3) if isinstance(value, float) else value
             for key, value in dataclasses.asdict(observation.facts).items()
@@ -108,8 +107,8 @@ class EventFactory:
             **why_fields(observation.why),
             box=observation.box.rounded(),
             frame=frame_size(frame),
-            started_at=at(observation.started_mono),
-            ended_at=at(observation.last_mono) if ended or observation.phase is Phase.MOMENT else None,
+            started_at=times.at(observation.started_mono),
+            ended_at=times.at(observation.last_mono) if ended or observation.phase is Phase.MOMENT else None,
             end_reason=observation.end_reason if ended else None,
             model=self.model,
             snapshot=snapshot_ref(media),
@@ -117,14 +116,15 @@ class EventFactory:
             **facts,
             **({} if observation.track is None else track_fields(observation.track)),
         )
-        moment = self._envelope.moment(happened_mono(observation, observation.last_mono, frame))
+        moment = times.moment(happened_mono(observation, observation.last_mono, frame))
         return self._envelope.phased(camera_id, observation.rule.severity, moment, data, media)
 
     def counts(self, camera_id: str, observation: CountsObservation, frame: Frame) -> Draft:
         """Return a ``counts`` event: new objects and traffic of an interval."""
-        to, flow = self._envelope.moment(observation.to_mono), observation.flow
+        times, flow = self._envelope.times(), observation.flow
+        to = times.moment(observation.to_mono)
         data = wire.CountsData(
-            from_at=self._envelope.at(observation.from_mono),
+            from_at=times.at(observation.from_mono),
             to_at=rfc3339(to.at),
             interval_s=round(observation.to_mono - observation.from_mono, 3),
             new=observation.new,
@@ -134,12 +134,13 @@ class EventFactory:
 
     def line_counts(self, camera_id: str, observation: LineCountsObservation) -> Draft:
         """Return a ``line-counts`` event: crossings of a line since midnight, in each direction."""
-        to = self._envelope.moment(observation.to_mono)
+        times = self._envelope.times()
+        to = times.moment(observation.to_mono)
         data = wire.LineCountsData(
             rule_id=observation.rule.id,
             line=observation.line,
             day=observation.day,
-            from_at=self._envelope.at(observation.from_mono),
+            from_at=times.at(observation.from_mono),
             to_at=rfc3339(to.at),
             a_to_b=observation.a_to_b,
             b_to_a=observation.b_to_a,
@@ -153,7 +154,7 @@ class EventFactory:
         self, camera_id: str, observation: ViewObservation, frame: Frame, media: Media | None
     ) -> Draft:
         """Return a ``camera-view`` event: a change of the camera's view, such as a covered lens."""
-        at, ended = self._envelope.at, observation.phase is Phase.END
+        times, ended = self._envelope.times(), observation.phase is Phase.END
         data = wire.CameraViewData(
             phase=observation.phase.value,
             event_id=observation.event_id,
@@ -161,12 +162,12 @@ class EventFactory:
             tamper=observation.state in TAMPER,
             **why_fields(observation.why),
             features=observation.features,
-            started_at=at(observation.started_mono),
-            ended_at=at(observation.last_mono) if ended or observation.phase is Phase.MOMENT else None,
+            started_at=times.at(observation.started_mono),
+            ended_at=times.at(observation.last_mono) if ended or observation.phase is Phase.MOMENT else None,
             end_reason=observation.end_reason if ended else None,  # type: ignore[arg-type]
             snapshot=snapshot_ref(media),
         )
-        moment = self._envelope.moment(happened_mono(observation, observation.last_mono, frame))
+        moment = times.moment(happened_mono(observation, observation.last_mono, frame))
         return self._envelope.phased(camera_id, observation.severity, moment, data, media)
 
     def camera_state(self, change: CameraChange) -> Draft:
@@ -279,14 +280,15 @@ class EventFactory:
         """Return a ``thermal`` or ``uplink`` event: the agent limits its work or its sending in steps.
         ``facts``: the fields of this kind. A stricter limit is a warning."""
         change, ended = report.change, report.phase is Phase.END
-        moment = self._envelope.moment(report.at_mono)
+        times = self._envelope.times()
+        moment = times.moment(report.at_mono)
         data = kind(
             phase=report.phase.value,  # type: ignore[arg-type]  # steps have no moments
             event_id=report.event_id,
             from_step=change.from_step,
             to_step=change.to_step,
             **why_fields(change.why),
-            started_at=self._envelope.at(report.started_mono),
+            started_at=times.at(report.started_mono),
             ended_at=rfc3339(moment.at) if ended else None,
             end_reason=report.end_reason if ended else None,  # type: ignore[arg-type]
             **facts,

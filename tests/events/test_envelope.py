@@ -16,6 +16,7 @@ from edge_agent import wire
 from edge_agent.core.delivery import Loss, Stamp
 from edge_agent.core.facts import (
     CountsObservation,
+    Crossing,
     LineCountsObservation,
     ObjectObservation,
     Phase,
@@ -34,7 +35,7 @@ from edge_agent.core.model import (
 )
 from edge_agent.events import restamped
 from edge_agent.events.envelope import ALIVE_EVERY_S, LastAlive, LastAliveFile
-from tests.events.parts import encoded, frame, maker, track, valid
+from tests.events.parts import encoded, frame, maker, rule_hit, track, valid
 from tests.outbox.parts import HandClock, picture
 
 STARTED = ObjectObservation(Phase.START, track(), started_mono=998.0)
@@ -52,6 +53,22 @@ boxes = st.tuples(st.floats(-0.5, 1.5), st.floats(-0.5, 1.5), unit, unit).map(
     lambda b: Box(b[0], b[1], b[0] + b[2], b[1] + b[3])
 )
 stamps = st.builds(Stamp, st.integers(1, 10**15), st.text("0123456789abcdef", min_size=8, max_size=8))
+
+
+class SlowClock(HandClock):
+    """Passes 2 ms between one reading of the two clocks and the next."""
+
+    def monotonic(self) -> float:
+        self.mono += 0.002
+        return self.mono
+
+
+def test_one_instant_has_one_time_in_an_event() -> None:
+    crossed = rule_hit(COUNT, Crossing("north", "a-to-b"), "car over north", mono=999.0)
+    event = encoded(maker(SlowClock()).rule_event("cam-1", crossed, frame(), None))
+    assert event["time"] == event["data"]["started_at"] == event["data"]["ended_at"]
+    event = encoded(maker(SlowClock()).object_event("cam-1", STARTED, frame(), None))
+    assert event["time"] == event["data"]["started_at"]
 
 
 def test_an_object_event_reads_as_the_protocol_says() -> None:
