@@ -16,6 +16,10 @@ from training.network import STRIDES, Detector
 from training.predict import METADATA
 from training.train import as_input, checkpoint
 
+HIGHEST_LOGIT = np.float32(4)
+"""Each score can reach sigmoid(4) = 0.98. The range of scores must not depend on the light of the calibration
+pictures: with those of dark streets the largest logit was 0.14, and no score of the int8 file passed 0.53."""
+
 
 class Exported(nn.Module):
     """The exported computation: for each stride scores 0..1 and distances in strides.
@@ -76,7 +80,23 @@ def _ranges(floating: Path, calibration: Sequence[Image]) -> dict[str, Any]:
     inputs = [{"args_0": image[None].astype(np.float32) / 127.5 - 1} for image in calibration]
     calibrating.calibrate({"serving_default": inputs}, how)
     found: dict[str, Any] = calibrating.get_model_qsvs()
-    return found
+    return _widened(found, _logits(floating))
+
+
+def _logits(model: Path) -> list[str]:
+    """Return the names of the tensors of a TFLite file that become scores."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(model))
+    names = {tensor["index"]: tensor["name"] for tensor in interpreter.get_tensor_details()}
+    operators = interpreter._get_ops_details()  # there is no public list of the operators
+    return [names[one["inputs"][0]] for one in operators if one["op_name"] == "LOGISTIC"]
+
+
+def _widened(found: dict[str, Any], logits: Sequence[str]) -> dict[str, Any]:
+    """Return the ranges, of ``logits`` up to ``HIGHEST_LOGIT`` at least."""
+    wide = {name: {**found[name], "max": np.maximum(found[name]["max"], HIGHEST_LOGIT)} for name in logits}
+    return {**found, **wide}
 
 
 def _describe(path: Path, size: tuple[int, int]) -> None:

@@ -1,0 +1,19 @@
+"""The int8 ranges of the scores."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from training.export import _logits, _widened
+from training.learn import SHIPPED
+
+
+def test_scores_keep_their_range_with_dark_calibration_pictures() -> None:
+    logits = _logits(SHIPPED)
+    assert len(logits) == 3
+    narrow = {"min": np.float32([[-9]]), "max": np.float32([[0.137]])}
+    wide = {"min": np.float32([[-9]]), "max": np.float32([[5]])}
+    found = {logits[0]: narrow, logits[1]: wide, logits[2]: wide, "edges": narrow}
+    widened = _widened(found, logits)
+    assert widened.pop(logits[0]) == {"min": -9, "max": 4}
+    assert widened == {name: found[name] for name in widened}
