@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_agent.cli.learn import within
+from edge_agent.core.errors import EdgeAgentError
 from training.dataset import (
     CLASSES,
     DataError,
@@ -30,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
         args.run(args)
-    except (DataError, OSError) as error:
+    except (DataError, EdgeAgentError, OSError) as error:
         print(f"training: {error}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
@@ -69,7 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     draw.add_argument("folder", type=Path, help="where the drawings go; those that exist are kept")
     for option, count in (("--persons", 3000), ("--two-wheelers", 1500), ("--things", 800)):
         draw.add_argument(option, type=int, default=count, help="default: %(default)s")
-    draw.add_argument("--processes", type=int, default=1, help="one for each core (default: %(default)s)")
+    draw.add_argument(
+        "--processes", type=within(int, 1, 256), default=1, help="one for each core (default: %(default)s)"
+    )
     runs = {
         prepare: _prepare,
         teach: _teach,
@@ -92,13 +96,22 @@ def _parser() -> argparse.ArgumentParser:
             "--weights", type=Path, default=Path("weights.pt"), help="checkpoint (default: %(default)s)"
         )
     train.add_argument(
-        "--steps", type=int, default=6000, help="default: %(default)s, about 0.5 s each on one core"
+        "--steps",
+        type=within(int, 1, 10**8),
+        default=6000,
+        help="default: %(default)s, about 0.5 s each on one core",
     )
     train.add_argument(
-        "--minutes", type=float, default=0.0, help="end after so many minutes of training, whatever the steps"
+        "--minutes",
+        type=within(float, 0, 1e5),
+        default=0.0,
+        help="end after so many minutes of training, whatever the steps",
     )
     train.add_argument(
-        "--width", type=int, default=16, help="of the network (default: %(default)s: 0.58 million parameters)"
+        "--width",
+        type=within(int, 1, 256),
+        default=16,
+        help="of the network (default: %(default)s: 0.58 million parameters)",
     )
     train.add_argument(
         "--from", dest="start", type=Path, metavar="FILE", help="checkpoint to begin with; default: none"
@@ -108,7 +121,10 @@ def _parser() -> argparse.ArgumentParser:
         "--all", action="store_true", help="hold out nothing: the result cannot be measured on these data"
     )
     train.add_argument(
-        "--processes", type=int, default=1, help="one for each core, 700 MB each (default: %(default)s)"
+        "--processes",
+        type=within(int, 1, 256),
+        default=1,
+        help="one for each core, 700 MB each (default: %(default)s)",
     )
     for command in (export, evaluate, card):
         command.add_argument("--model", type=Path, default=Path("model.tflite"), help="default: %(default)s")

@@ -156,8 +156,11 @@ def fingerprint(items: Iterable[Item], start: Path | None = None, drawn: Path | 
 def split(items: Sequence[Item], held_out: Sequence[str] = ()) -> tuple[list[Item], list[Item]]:
     """Training and held-out pictures. A place is in one of the two: the manifest's, or those of ``held_out``.
 
-    Without ``held_out`` a place with any picture in ``dev`` is held out as a whole.
+    Without ``held_out`` a place with any picture in ``dev`` is held out as a whole. Raises DataError for a
+    place in ``held_out`` that has no picture.
     """
+    if strangers := sorted(set(held_out) - {item.place for item in items}):
+        raise DataError(f"no labelled picture is of {', '.join(strangers)}: it cannot be held out")
     places = set(held_out) or {item.place for item in items if item.split == "dev"}
     train = [item for item in items if item.place not in places]
     return train, [item for item in items if item.place in places]

@@ -90,23 +90,23 @@ def _add_training(learn: CommandParser) -> None:
         dest="start",
     )
     learn.rename("--from", checkpoint)
-    learn.add_argument("--minutes", type=_within(float, 0.1, 1e5), default=20.0, help="minutes of training")
+    learn.add_argument("--minutes", type=within(float, 0.1, 1e5), default=20.0, help="minutes of training")
     learn.add_value(
         "--steps",
         "N",
         "train for this number of optimiser steps instead; default: --minutes decides",
-        type=_within(int, 1, 10**8),
+        type=within(int, 1, 10**8),
         default=0,
     )
     learn.add_argument(
         "--width",
-        type=_within(int, 1, 256),
+        type=within(int, 1, 256),
         default=16,
         help="channels of the first layer, for a network from random weights",
     )
     learn.add_argument(
         "--processes",
-        type=_within(int, 1, 256),
+        type=within(int, 1, 256),
         default=1,
         help="processes that train: one for each core",
     )
@@ -126,19 +126,19 @@ def _add_release(learn: CommandParser) -> None:
     learn.add_path("--out", "DIR", "where to write the result; the release; default: releases in --work")
     learn.add_argument(
         "--margin",
-        type=_within(float, 0, 1),
+        type=within(float, 0, 1),
         default=0.03,
         help="how much lower, at any place, the F1 of the new model may be than that of the model in force",
     )
     learn.add_argument(
         "--threshold",
-        type=_within(float, 0.01, 1),
+        type=within(float, 0.01, 1),
         default=0.3,
         help="lowest score of a detection that counts",
     )
 
 
-def _within(kind: type[Number], least: Number, most: Number) -> Callable[[str], Number]:
+def within(kind: type[Number], least: Number, most: Number) -> Callable[[str], Number]:
     """Return a converter for argparse that accepts a number from ``least`` to ``most``."""
 
     def number(text: str) -> Number:

@@ -156,3 +156,25 @@ def test_no_place_is_on_both_sides(data: Path) -> None:
     assert {item.place for item in train_items} == {"drawn-1"}
     assert {item.place for item in held} == {"drawn-2"}
     assert len(CLASSES) == 3
+
+
+def test_a_place_that_is_not_there_cannot_be_held_out(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prepare", str(data), "--hold-out", "drawn-1", "drwan-2"]) == 1
+    assert "no labelled picture is of drwan-2" in capsys.readouterr().err
+
+
+def test_a_teacher_that_is_not_there_is_named(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    teacher = str(tmp_path / "no-such-teacher.tflite")
+    assert main(["teach", str(data), "--taught", str(tmp_path / "taught"), "--teacher", teacher]) == 1
+    assert teacher in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", [("--minutes", "-1"), ("--minutes", "nan"), ("--steps", "0")])
+def test_a_training_without_an_end_is_refused(
+    data: Path, tmp_path: Path, option: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["train", str(data), "--weights", str(tmp_path / "weights.pt"), *option])
+    assert "is not between" in capsys.readouterr().err
