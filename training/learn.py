@@ -105,10 +105,8 @@ class Job:
         wanted = (args.step,) if args.step else STEPS
         if not self._in_force.is_file():
             raise UsageError(f"--in-force: there is no file {self._in_force}")
-        if "label" in wanted and len(self._voices) < 2:
-            raise UsageError(
-                "labels need two models: give --teacher FILE, beside the model in force or twice"
-            )
+        if "label" in wanted:
+            self._check_voices()
         if "release" in wanted:
             if args.key is None:
                 raise UsageError("a release is signed: give --key, or one --step before it")
@@ -149,6 +147,16 @@ class Job:
         """Return the two voters: two teachers, or one teacher and the model in force."""
         teachers: list[Path] = self._args.teacher
         return teachers if len(teachers) > 1 else [*teachers, self._in_force]
+
+    def _check_voices(self) -> None:
+        """Raises UsageError; also for one model in two files, which would always agree with itself."""
+        for path in self._voices:
+            if not path.is_file():
+                raise UsageError(f"--teacher: there is no file {path}")
+        if len({sha256(path) for path in self._voices}) < max(2, len(self._voices)):
+            raise UsageError(
+                "labels need two models: give --teacher FILE, beside the model in force or twice"
+            )
 
     @cached_property
     def _frames(self) -> list[Frame]:

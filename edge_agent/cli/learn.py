@@ -23,7 +23,7 @@ from edge_agent.model_release.manifest import SIGNED, BadManifest, check_files, 
 CARD = "model-card.md"
 STEPS = ("check", "label", "review", "train", "evaluate", "release")
 TRAINS = {"train"}
-"""Steps that need PyTorch."""
+"""Steps that need PyTorch; with --checkpoint every step does, to read it."""
 MAX_PIXELS = 50_000_000
 """Pixels of the largest picture that is decoded. Anyone can seal a picture to the centre's public key, and 1
 MB of JPEG may unpack to gigabytes."""
@@ -164,7 +164,8 @@ def run_learn(args: argparse.Namespace) -> int:
         return EX_UNAVAILABLE
     if not args.folder.is_dir():
         raise UsageError(f"there is no folder {args.folder}")
-    if find_spec("torch") is None and (args.step is None or args.step in TRAINS):
+    needs_torch = args.step is None or args.step in TRAINS or args.start is not None
+    if needs_torch and find_spec("torch") is None:
         print("edge-agent learn: PyTorch is missing: pip install -e '.[training]'", file=sys.stderr)
         return EX_UNAVAILABLE
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))  # read when OpenCV is loaded

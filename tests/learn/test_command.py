@@ -19,7 +19,7 @@ from edge_agent.commands.signature import make_key
 from tests.learn.cities import FLAT, PERSON, TWO_WHEELER, collect, teacher
 from tests.learn.test_review import Person
 from training.agreement import Voice
-from training.learn import alone, run
+from training.learn import SHIPPED, alone, run
 from training.review import ReviewServer
 
 CAMERAS = ["dt-001-cam-1", "dt-001-cam-2", "dt-002-cam-1"]
@@ -95,6 +95,9 @@ def test_a_step_before_its_time_names_the_one_that_is_missing(
     ("options", "reason"),
     [
         (["--step", "label"], "labels need two models"),
+        (["--step", "label", "--teacher", str(SHIPPED)], "labels need two models"),
+        (["--step", "label", *["--teacher", "{folder}/../good.tflite"] * 2], "labels need two models"),
+        (["--step", "label", "--teacher", "nowhere.tflite"], "there is no file nowhere.tflite"),
         (["--step", "release"], "a release is signed: give --key"),
         (["--step", "check", "--size", "400x300"], "two multiples of 32"),
         (["--step", "check", "--size", "0x0"], "two multiples of 32"),
@@ -223,10 +226,11 @@ def test_without_a_checkout_it_says_where_the_code_is(
     assert "get a checkout of the repository, pip install -e '.[training]' there" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("options", [[], ["--step", "check", "--checkpoint", "street.pt"]])
 def test_without_pytorch_it_says_how_to_get_it_before_the_first_step(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    assert main(["learn", str(folder)]) == 69
+    assert main(["learn", str(folder), *options]) == 69
     assert "PyTorch is missing: pip install -e '.[training]'" in capsys.readouterr().err
     assert not (folder / "learn").exists()
