@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import math
 import pickle
@@ -169,8 +170,8 @@ class Training:
         return min(1.0, self.spent_s / (60 * plan.minutes) if plan.minutes else self.step / plan.steps)
 
     def save(self, path: Path) -> None:
-        """Save in one step: after a kill the previous file still exists."""
-        fresh = path.with_suffix(".new")
+        """Save in one step: after a kill the previous file is there. Raises DataError for a full disk."""
+        fresh, content = path.with_suffix(".new"), io.BytesIO()
         torch.save(
             {
                 "plan": self.plan.__dict__,
@@ -182,9 +183,14 @@ class Training:
                 "step": self.step,
                 "spent_s": self.spent_s,
             },
-            fresh,
+            content,  # no file, because of a full disk PyTorch says neither the name nor the reason
         )
-        fresh.replace(path)
+        try:
+            fresh.write_bytes(content.getbuffer())
+            fresh.replace(path)
+        except OSError as error:
+            fresh.unlink(missing_ok=True)
+            raise DataError(f"{path} cannot be written: {error.strerror}") from error
 
     def load(self, path: Path) -> None:
         """Load a state. Raises DataError for another plan or material, or a file that is not a checkpoint."""

@@ -11,7 +11,7 @@ import pytest
 
 from tests.training.steps import SMALL, train
 from training.__main__ import main
-from training.dataset import CLASSES, read_manifest, read_sources, split
+from training.dataset import CLASSES, DataError, read_manifest, read_sources, split
 from training.evaluate import evaluate
 from training.predict import Model
 
@@ -178,3 +178,12 @@ def test_a_training_without_an_end_is_refused(
     with pytest.raises(SystemExit, match="2"):
         main(["train", str(data), "--weights", str(tmp_path / "weights.pt"), *option])
     assert "is not between" in capsys.readouterr().err
+
+
+def test_a_checkpoint_on_a_full_disk_is_named_with_the_reason(tmp_path: Path) -> None:
+    from training.train import Plan, Training
+
+    (tmp_path / "weights.new").symlink_to("/dev/full")
+    with pytest.raises(DataError, match="cannot be written: No space left"):
+        Training(Plan(1, 8)).save(tmp_path / "weights.pt")
+    assert not list(tmp_path.iterdir())
