@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_agent.cli.learn import CARD
 from edge_agent.commands.signature import read_private, sign
@@ -49,6 +50,16 @@ def write_release(candidate: Candidate, name: str, key: Path, folder: Path) -> P
         raise DataError(f"{target} is there already: give the release another --name")
     fresh = folder / f".{name}.new"
     shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        _fill(fresh, candidate, name, private)
+        fresh.rename(target)
+    except OSError as error:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise DataError(f"{target} cannot be written: {error.strerror}") from error
+    return target
+
+
+def _fill(fresh: Path, candidate: Candidate, name: str, private: Ed25519PrivateKey) -> None:
     fresh.mkdir(parents=True)
     shutil.copyfile(candidate.model, fresh / f"{name}.tflite")
     shutil.copyfile(candidate.weights, fresh / f"{name}.pt")
@@ -59,8 +70,6 @@ def write_release(candidate: Candidate, name: str, key: Path, folder: Path) -> P
     document = msgspec.json.format(msgspec.json.encode(_manifest(candidate, name, fresh)), indent=2)
     (fresh / MANIFEST).write_bytes(document + b"\n")
     (fresh / SIGNED).write_bytes(sign(document + b"\n", private))
-    fresh.rename(target)
-    return target
 
 
 def _manifest(candidate: Candidate, name: str, folder: Path) -> ModelManifest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -126,14 +127,31 @@ def figures(held: list[Frame]) -> list[Figure]:
 
 
 @pytest.fixture
-def release(held: list[Frame], figures: list[Figure], tmp_path: Path) -> Path:
+def candidate(held: list[Frame], figures: list[Figure], tmp_path: Path) -> Candidate:
     make_key(tmp_path / "operator.pem")
     model, weights, in_force = (tmp_path / name for name in ("model.tflite", "weights.pt", "old.tflite"))
     model.write_bytes(b"a model")
     weights.write_bytes(b"a checkpoint")
     in_force.write_bytes(b"the model before")
-    candidate = Candidate(model, weights, in_force, None, held[:12], held[12:], [], {}, 7, figures, 0.03, 0.3)
+    return Candidate(model, weights, in_force, None, held[:12], held[12:], [], {}, 7, figures, 0.03, 0.3)
+
+
+@pytest.fixture
+def release(candidate: Candidate, tmp_path: Path) -> Path:
     return write_release(candidate, "street-x", tmp_path / "operator.pem", tmp_path / "releases")
+
+
+def test_a_release_on_a_full_disk_leaves_nothing(
+    candidate: Candidate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(path: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    target = tmp_path / "releases/street-x"
+    with pytest.raises(DataError, match=f"{target} cannot be written: No space left"):
+        write_release(candidate, target.name, tmp_path / "operator.pem", target.parent)
+    assert not list(target.parent.iterdir())
 
 
 def verify(release: Path, *options: str) -> int:
