@@ -79,7 +79,7 @@ def _row(row: dict[str, str | None], where: str) -> Row:
 def check(folder: Path, rows: Sequence[Row], kept: Path, progress: Progress) -> dict[str, str]:
     """Each picture that cannot be used, by file, with the reason.
 
-    ``kept`` is the file of what was good before: only other pictures are read.
+    ``kept`` is the file of what was good before: only other pictures, and those that changed, are read.
     """
     try:
         good = set(msgspec.json.decode(kept.read_bytes(), type=list[str]))
@@ -88,7 +88,7 @@ def check(folder: Path, rows: Sequence[Row], kept: Path, progress: Progress) -> 
     faults = {}
     try:
         for row in progress.over(rows):
-            key = f"{row.file} {row.sha256}"
+            key = f"{row.file} {row.sha256} {_state(folder / row.file)}"
             if key in good:
                 continue
             if fault := _fault(folder, row):
@@ -98,6 +98,15 @@ def check(folder: Path, rows: Sequence[Row], kept: Path, progress: Progress) -> 
     finally:
         kept.write_text(json.dumps(sorted(good), indent=0), encoding="utf-8")
     return faults
+
+
+def _state(path: Path) -> str:
+    """Return size and time of the last change of a file; empty without a file."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):  # ValueError: a NUL in the name
+        return ""
+    return f"{found.st_size} {found.st_mtime_ns}"
 
 
 def _fault(folder: Path, row: Row) -> str:

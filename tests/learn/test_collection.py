@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -49,8 +50,20 @@ def test_what_the_manifest_names_truly_may_still_be_no_picture(tmp_path: Path, c
 def test_a_picture_that_was_checked_is_not_read_again(tmp_path: Path) -> None:
     collect(tmp_path, FLAT, ["dt-001-cam-1"], 1)
     assert faults(tmp_path) == {}
-    (tmp_path / read_rows(tmp_path)[0].file).write_bytes(b"")
+    path = tmp_path / read_rows(tmp_path)[0].file
+    before = path.stat()
+    path.write_bytes(bytes(before.st_size))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert faults(tmp_path) == {}
+
+
+def test_a_picture_that_was_changed_or_deleted_after_the_check_is_left_out(tmp_path: Path) -> None:
+    collect(tmp_path, FLAT, ["dt-001-cam-1"], 2)
+    assert faults(tmp_path) == {}
+    changed, deleted = (row.file for row in read_rows(tmp_path))
+    (tmp_path / changed).write_bytes(b"")
+    (tmp_path / deleted).unlink()
+    assert set(faults(tmp_path)) == {changed, deleted}
 
 
 def test_a_picture_that_was_repaired_is_used(tmp_path: Path) -> None:
