@@ -11,8 +11,8 @@ from training.learn import SHIPPED
 def test_scores_keep_their_range_with_dark_calibration_pictures() -> None:
     logits = _logits(SHIPPED)
     assert len(logits) == 3
-    narrow = {"min": np.float32([[-9]]), "max": np.float32([[0.137]])}
-    wide = {"min": np.float32([[-9]]), "max": np.float32([[5]])}
+    narrow = {"min": np.array([[-9]], np.float32), "max": np.array([[0.137]], np.float32)}
+    wide = {"min": np.array([[-9]], np.float32), "max": np.array([[5]], np.float32)}
     found = {logits[0]: narrow, logits[1]: wide, logits[2]: wide, "edges": narrow}
     widened = _widened(found, logits)
     assert widened.pop(logits[0]) == {"min": -9, "max": 4}
