@@ -15,5 +15,5 @@ def test_scores_keep_their_range_with_dark_calibration_pictures() -> None:
     wide = {"min": np.array([[-9]], np.float32), "max": np.array([[5]], np.float32)}
     found = {logits[0]: narrow, logits[1]: wide, logits[2]: wide, "edges": narrow}
     widened = _widened(found, logits)
-    assert widened.pop(logits[0]) == {"min": -9, "max": 4}
+    assert widened.pop(logits[0]) == {"min": -9, "max": 2}
     assert widened == {name: found[name] for name in widened}
