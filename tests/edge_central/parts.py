@@ -8,7 +8,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any, Self
 import msgspec
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from edge_agent import wire
 from edge_agent.core.clock import Clock, SystemClock, rfc3339
@@ -27,7 +28,7 @@ from edge_central.presence.presence import PresenceThresholds
 from edge_central.service import CentralService
 from edge_central.settings import Database
 from edge_central.store import tables
-from edge_central.store.database import read_transaction
+from edge_central.store.database import open_engine
 from tests.testbed.mosquitto import LIFE_SIGN_S, Mosquitto, Subscriber
 
 WARD = "de-tham"
@@ -231,7 +232,7 @@ class Centre:
 
     def payloads(self) -> list[bytes]:
         """Payloads of all stored events."""
-        with read_transaction(self.database) as connection:
+        with self._connection() as connection:
             return list(connection.scalars(select(tables.event.c.payload)))
 
     def numbers_by_epoch(self, gateway: FakeGateway) -> list[tuple[str, int]]:
@@ -242,8 +243,18 @@ class Centre:
             .where(event.gateway == gateway.id)
             .order_by(event.cursor)
         )
-        with read_transaction(self.database) as connection:
+        with self._connection() as connection:
             return [tuple(row) for row in connection.execute(wanted)]
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """Of a database of any version, as an older centre has."""
+        engine = open_engine(self.database, read_only=True)
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()
 
 
 class FakeGateways(Subscriber):
