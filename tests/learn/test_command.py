@@ -103,7 +103,6 @@ def test_a_step_before_its_time_names_the_one_that_is_missing(
         (["--step", "check", "--size", "0x0"], "two multiples of 32"),
         (["--step", "check", "--name", "../../x"], "--name ../../x: letters, digits"),
         (["--step", "check", "--in-force", "nowhere.tflite"], "there is no file nowhere.tflite"),
-        (["--step", "check", "--checkpoint", "{folder}/learn/weights.pt"], "give the .pt of a release"),
     ],
 )
 def test_options_that_do_not_fit_are_refused_before_anything_is_done(
@@ -112,6 +111,16 @@ def test_options_that_do_not_fit_are_refused_before_anything_is_done(
     options = [option.format(folder=folder) for option in options]
     assert main(["learn", str(folder), *options]) == 2
     assert reason in capsys.readouterr().err
+    assert not (folder / "learn").exists()
+
+
+def test_a_checkpoint_that_this_command_will_replace_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # PyTorch need not be installed: the option is refused before it is used.
+    monkeypatch.setattr("edge_agent.cli.learn.find_spec", lambda name: True)
+    assert main(["learn", str(folder), "--step", "check", "--checkpoint", f"{folder}/learn/weights.pt"]) == 2
+    assert "give the .pt of a release" in capsys.readouterr().err
     assert not (folder / "learn").exists()
 
 
