@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import av
+import cv2
 import numpy as np
 import pytest
+from av.packet import Packet
 from numpy.typing import NDArray
 
 from edge_agent.capture.decode.decode_mode import FALSE_ALARM_S
 from edge_agent.capture.decode.decoding import StreamDecoder
 from edge_agent.capture.decode.picture import YuvPicture
+from edge_agent.capture.ring import RingPacket
 from edge_agent.capture.source import StreamTimeouts
 from edge_agent.config.model.settings import Camera, GearChoice
 from edge_agent.core.model import DecodeMode, Frame
 from tests.capture.viewer import ModeRig, Viewer, auto
 from tests.testbed.clips import make_clip
 from tests.testbed.ring_feed import RingFeed
+
+if TYPE_CHECKING:
+    from av.video.stream import VideoStream
 
 SLOW = ("-preset", "medium", "-tune", "film", "-bf", "3")
 KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -198,3 +206,19 @@ def test_only_b_frames_are_reordered_not_repeated_packets(extra: tuple[str, ...]
         for packet in packets:
             decoding.decode(packet)
     assert decoding.reordered == (extra != ("-bf", "0"))
+
+
+def test_a_size_that_changes_with_each_picture_is_logged_once_a_minute(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    pictures = [cv2.imencode(".jpg", np.zeros((48 + 16 * (n % 2), 64, 3), np.uint8))[1] for n in range(2)]
+    site = RingFeed(auto(), make_clip(tmp_path / "clip.mkv", codec="mjpeg", seconds=1))
+    next(site.arrive())
+    numbers = itertools.count(1)
+    decoding = StreamDecoder("gate1", site.connection, site.health, StreamTimeouts(), numbers, 0.0)
+    for second in range(150):
+        packet = cast("Packet[VideoStream]", Packet(pictures[second % 2].tobytes()))
+        packet.pts = second
+        decoding.decode(RingPacket(second, packet, True, float(second), float(second)))
+    assert len([text for text in caplog.messages if "the picture is now" in text]) == 3

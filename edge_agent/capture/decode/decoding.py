@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ DEGRADED_ABOVE, HEALTHY_BELOW = 0.2, 0.05
 """Limits of the shares of damaged frames and of skipped packets. A camera becomes degraded when a share
 exceeds ``DEGRADED_ABOVE``, and healthy when neither exceeds ``HEALTHY_BELOW``."""
 JUDGE_EVERY_S = 1.0
+SIZE_LOGGED_EVERY_S = 60.0
+"""A camera may change the size with each picture."""
 MAX_REORDERED = 32  # pictures that a decoder holds back at most: 16 frames, or their fields
 
 
@@ -71,6 +74,7 @@ class StreamDecoder:
         self._last_pts: int | None = None
         self._last_mono = 0.0  # stamp of the last picture
         self._size: tuple[int, int] | None = None
+        self._size_logged_mono = -math.inf
         self._picture_mono = self._clean_mono = self._judged_mono = begun_mono
         self._corrupt = 0
 
@@ -164,7 +168,8 @@ class StreamDecoder:
             check_size(self._camera_id, *size)
             old, self._size = self._size, size
             self._health.size(*size)
-            if old is not None:
+            if old is not None and mono - self._size_logged_mono >= SIZE_LOGGED_EVERY_S:
+                self._size_logged_mono = mono
                 log.info("%s: the picture is now %dx%d, was %dx%d", self._camera_id, *size, *old)
         if self.connection.online_mono is None:
             self.connection.online_mono = mono
