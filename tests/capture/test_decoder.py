@@ -123,6 +123,18 @@ def test_a_missing_h265_picture_never_shows(tmp_path: Path) -> None:
     assert all(item.clean for item in frames)
 
 
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_a_picture_with_a_piece_missing_spoils_what_follows(tmp_path: Path, codec: str) -> None:
+    """The RTP numbers show the gap; libavcodec may decode such a picture and report nothing."""
+    packets, decoder = packets_of(make_clip(tmp_path / "clip.ts", codec=codec))
+    keyframes = [index for index, p in enumerate(packets) if p.is_keyframe]
+    for at in (13, keyframes[2]):
+        packets[at].is_corrupt = True
+    damaged = {*range(13, keyframes[2] + 10)} & {*range(len(packets))}
+    flags = clean_flags(packets, decoder)
+    assert [index for index, clean in enumerate(flags) if not clean] == sorted(damaged)
+
+
 def test_a_jpeg_without_its_end_is_marked_and_spoils_no_other(tmp_path: Path) -> None:
     packets, decoder = packets_of(make_clip(tmp_path / "clip.mkv", codec="mjpeg", seconds=1))
     content = bytes(packets[4])

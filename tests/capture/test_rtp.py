@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.capture.failures import CameraFault, Fault
-from edge_agent.capture.network.rtp import AccessUnit, AccessUnitAssembler
+from edge_agent.capture.network.rtp import TRUSTED_AFTER, AccessUnit, AccessUnitAssembler
 from edge_agent.capture.network.sdp import SdpMedia, joined, video_of
 from edge_agent.capture.network.streams import FORMATS
 from tests.testbed.scripted_rtsp import interleaved
@@ -23,6 +23,8 @@ IDR, SLICE, SEI, SPS = (
     b"\x06\x05\x01\x00",
     b"\x67\x42\x00\x1f",
 )
+LOWER_SLICE = b"\x41\x5a" + bytes(20)  # its first macroblock is not the picture's first
+PPS = b"\x68\xce\x3c"
 START = b"\0\0\0\1"
 
 
@@ -52,11 +54,83 @@ def test_a_picture_of_several_units_ends_at_the_marker() -> None:
 
 def test_a_camera_that_marks_each_slice_is_understood_from_the_second_picture_on() -> None:
     pictures = [
-        interleaved(SLICE, timestamp=9_000 * n, marker=True) for n in range(4) for _ in ("top", "bottom")
+        interleaved(part, timestamp=9_000 * n, marker=True) for n in range(4) for part in (SLICE, LOWER_SLICE)
     ]
     assert [(u.timestamp, u.content.count(START)) for u in fed(*pictures)] == [
         (0, 1), (0, 1), (9_000, 2), (18_000, 2)
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+@pytest.mark.parametrize("times", [(0, 0, 0, 0), (0, 0, 9_000, 9_000)])
+def test_pictures_whose_times_repeat_stay_apart(codec: str, times: tuple[int, ...]) -> None:
+    piece = SLICE if codec == "h264" else b"\x02\x01\x80picture"
+    units = fed(*[interleaved(piece, timestamp=at, marker=True) for at in times], codec=codec)
+    assert [(unit.timestamp, unit.content.count(START)) for unit in units] == [(at, 1) for at in times]
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_a_keyframe_gets_the_parameter_sets_that_came_before(codec: str) -> None:
+    """Clips, stills and idle mode begin at any keyframe; some cameras send the sets once."""
+    if codec == "h264":
+        sets, keyframe, other = [SPS, PPS], IDR, SLICE
+    else:
+        sets, keyframe, other = (
+            [b"\x40\x01vps", b"\x42\x01sps", b"\x44\x01pps"],
+            b"\x26\x01\x80k",
+            b"\x02\x01\x80",
+        )
+    first = [*map(interleaved, sets), interleaved(keyframe, marker=True)]
+    later = [interleaved(unit, timestamp=n, marker=True) for n, unit in ((1, other), (2, keyframe))]
+    units = fed(*first, *later, codec=codec)
+    whole = b"".join(START + each for each in (*sets, keyframe))
+    assert [unit.content for unit in units] == [whole, START + other, whole]
+
+
+def numbered(*packets: bytes, begin: int = 65_500) -> list[AccessUnit]:
+    """``packets``, of which None is lost, after enough others that the numbers are trusted."""
+    made = assembler()
+    before = [interleaved(SLICE, marker=True, timestamp=n) for n in range(TRUSTED_AFTER + 1)]
+    units = []
+    for n, packet in enumerate([*before, *packets]):
+        if packet:
+            number = ((begin + n) % 65_536).to_bytes(2, "big")
+            units += made.feed(packet[4:6] + number + packet[8:])
+    return units[len(before) :]
+
+
+def test_a_picture_with_a_packet_missing_is_damaged() -> None:
+    middle = interleaved(LOWER_SLICE, timestamp=100)
+    end = interleaved(LOWER_SLICE, timestamp=100, marker=True)
+    begin, key = interleaved(SLICE, timestamp=100), interleaved(IDR, timestamp=100)
+    after = interleaved(SLICE, timestamp=200, marker=True)
+    assert [unit.damaged for unit in numbered(begin, middle, end, after)] == [False, False]
+    assert [unit.damaged for unit in numbered(begin, b"", end, after)] == [True, False]
+    assert [unit.damaged for unit in numbered(key, b"", end, after)] == [True, False]
+    assert [unit.damaged for unit in numbered(begin, middle, b"", after)] == [True, True]
+    assert [unit.damaged for unit in numbered(b"", after, after)] == [True, False], (
+        "what it refers to is missing"
+    )
+    whole = interleaved(IDR, timestamp=200, marker=True)
+    assert [unit.damaged for unit in numbered(b"", whole)] == [False]
+
+
+def test_a_camera_that_does_not_number_its_packets_loses_none() -> None:
+    rng = np.random.default_rng(1)
+    packets = [
+        interleaved(SLICE, sequence=int(rng.integers(65_536)), timestamp=n, marker=True) for n in range(200)
+    ]
+    assert not any(unit.damaged for unit in fed(*packets))
+
+
+def test_packets_of_another_kind_share_the_numbers_or_have_their_own() -> None:
+    made = assembler()
+    for n in range(400):
+        kind = 97 if n % 100 == 99 else 96
+        packet = interleaved(SLICE, sequence=n, timestamp=n, marker=True)[4:]
+        of_other_source = packet[:1] + bytes((97,)) + bytes(2) + packet[4:8] + b"else" + packet[12:]
+        units = made.feed(packet[:1] + bytes((kind | 128,)) + packet[2:]) + made.feed(of_other_source)
+        assert not any(unit.damaged for unit in units)
 
 
 def test_a_camera_that_marks_nothing_is_understood_by_its_times() -> None:

@@ -97,7 +97,7 @@ class VideoDecoder:
 
     def _incomplete(self, packet: Packet[VideoStream]) -> bool:
         if self._watch is not None:
-            return self._watch.gap_before(memoryview(packet))
+            return self._watch.gap_before(memoryview(packet)) or packet.is_corrupt
         if self._jpeg:  # libavcodec fills the missing part with grey and says nothing
             return JPEG_END not in memoryview(packet)[-JPEG_TAIL_BYTES:].tobytes()
         return bool(packet.is_corrupt)
@@ -105,6 +105,8 @@ class VideoDecoder:
     def _break(self, packet: Packet[VideoStream]) -> None:
         self._clean = False
         self._broken_pts = packet.pts
+        if packet.is_corrupt and packet.pts is not None:
+            self._broken_pts = packet.pts + 1  # a keyframe too: data of its own picture are missing
 
     def _checked(self, frame: VideoFrame) -> DecodedFrame:
         self.decoded += 1

@@ -1,11 +1,12 @@
 """Assembles RTP packets to access units: whole pictures as the decoder expects them.
 
-H.264: RFC 6184; H.265: RFC 7798; JPEG: RFC 2435 (``rtp_jpeg.py``). Packets come over TCP, in order.
+H.264: RFC 6184; H.265: RFC 7798; JPEG: RFC 2435 (``rtp_jpeg.py``). Packets come over TCP, in order. Those
+that a camera drops, because the network is too slow for it, leave a gap in the sequence numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +18,10 @@ MAX_UNIT_BYTES = 4_194_304
 1 to 2 MB."""
 _START_CODE = b"\0\0\0\1"
 _WRAP = 1 << 32
+TRUSTED_AFTER = 50
+"""Packets in a row whose sequence numbers rise by one. Then a gap is a loss; some cameras count otherwise."""
+MAX_SETS, MAX_SET_BYTES = 16, 4096
+"""Limits of the parameter sets of one kind that are kept. Cameras have 1 or 2, with 10 to 100 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class AccessUnit:
     content: bytes  # with start codes, or a JPEG file
     timestamp: int  # ticks of the stream's clock since the first unit; does not wrap
     keyframe: bool
+    damaged: bool = False  # packets of it are missing, or packets before it, and it is no keyframe
 
 
 class PayloadFormat(Protocol):
@@ -40,6 +46,14 @@ class PayloadFormat(Protocol):
     """Whether decoding can start at this picture."""
 
     @property
+    def complete_start(self) -> bool:
+        """Whether the first piece of the picture is the picture's first: the part at the top left."""
+
+    @property
+    def head(self) -> bytes:
+        """Bytes that a decoder needs before a keyframe but that are not in its packets."""
+
+    @property
     def tail(self) -> bytes:
         """Bytes that end a picture but are not in its packets; they are appended to the picture."""
 
@@ -49,7 +63,8 @@ class PayloadFormat(Protocol):
 
 class AccessUnitAssembler:
     """Assembles the packets of one stream. A picture ends at the marker bit, or where the timestamp changes.
-    If a camera sets the marker within pictures, only the timestamp counts from then on."""
+    If a camera sets the marker within pictures, only the timestamp counts from then on. Its timestamps may
+    repeat."""
 
     def __init__(self, media: SdpMedia, format_: PayloadFormat) -> None:
         self._payload_type = media.payload_type
@@ -59,20 +74,31 @@ class AccessUnitAssembler:
         self._timestamp: int | None = None  # RTP timestamp of the pieces
         self._ended: int | None = None  # RTP timestamp of the unit that the marker ended
         self._marker_ends = True
+        self._losses = _LossDetector()
+        self._lost = False  # packets before the next one are missing
+        self._damaged = False  # packets of the picture in progress are missing
+        self._follows_loss = False  # packets before the picture in progress are missing
         self._first: int | None = None  # timestamp of the first unit
         self._last = 0  # timestamp of the last unit, counted from the first
 
     def feed(self, packet: bytes) -> list[AccessUnit]:
         """Return the units that ``packet`` completes. Raises ``CameraFault`` for a picture without an end."""
-        payload, timestamp, marker = self._parsed(packet)
-        if not payload:
+        if len(packet) < 12 or packet[0] >> 6 != 2:
             return []
+        is_video = packet[1] & 127 == self._payload_type
+        self._lost = self._losses.lost_before(packet, is_video=is_video) or self._lost
+        payload, timestamp, marker = self._parsed(packet)
+        if not is_video or not payload:
+            return []
+        lost, self._lost = self._lost, False
+        self._damaged = self._damaged or (lost and bool(self._pieces))
         units = []
         if self._timestamp is not None and timestamp != self._timestamp and self._format.picture:
             units.append(self._whole())
+        self._follows_loss = self._follows_loss or (lost and not self._pieces)
         self._timestamp = timestamp
         self._append(payload)
-        if timestamp == self._ended and self._format.picture:
+        if timestamp == self._ended and self._format.picture and not self._format.complete_start:
             self._marker_ends = False
         if marker and self._marker_ends and self._format.picture:
             self._pieces.append(self._format.tail)
@@ -88,10 +114,9 @@ class AccessUnitAssembler:
         if self._size_bytes > MAX_UNIT_BYTES or len(self._pieces) > MAX_UNIT_BYTES // 64:
             raise CameraFault(Fault.TOO_LARGE_UNIT)
 
-    def _parsed(self, packet: bytes) -> tuple[bytes, int, bool]:
-        """Return payload, timestamp and marker; an empty payload for packets that are not of this stream."""
-        if len(packet) < 12 or packet[0] >> 6 != 2 or packet[1] & 127 != self._payload_type:
-            return b"", 0, False
+    @staticmethod
+    def _parsed(packet: bytes) -> tuple[bytes, int, bool]:
+        """Return payload, timestamp and marker."""
         begin, end = 12 + 4 * (packet[0] & 15), len(packet)
         if packet[0] & 16:  # an extension
             begin += 4 + 4 * int.from_bytes(packet[begin + 2 : begin + 4], "big")
@@ -101,15 +126,71 @@ class AccessUnitAssembler:
 
     def _whole(self) -> AccessUnit:
         assert self._timestamp is not None
-        content, keyframe = b"".join(self._pieces), self._format.keyframe
+        keyframe = self._format.keyframe
+        content = b"".join((self._format.head, *self._pieces) if keyframe else self._pieces)
+        damaged = self._damaged or (self._follows_loss and not keyframe)
         if self._first is None:
             self._first = self._timestamp
         step = (self._timestamp - self._first - self._last) % _WRAP
         self._last += step if step < _WRAP // 2 else step - _WRAP
         self._pieces.clear()
         self._size_bytes = 0
+        self._damaged = self._follows_loss = False
         self._format.begin()
-        return AccessUnit(content, self._last, keyframe)
+        return AccessUnit(content, self._last, keyframe, damaged)
+
+
+class _LossDetector:
+    """Finds gaps in the sequence numbers of one stream."""
+
+    def __init__(self) -> None:
+        self._source = b""
+        self._last = 0
+        self._in_order = 0  # packets in a row; counted up to ``TRUSTED_AFTER``, then no longer reset
+
+    def lost_before(self, packet: bytes, *, is_video: bool) -> bool:
+        """Return whether packets of this source (SSRC) are missing before ``packet``. A number that comes
+        again, or late, is no loss. Other packets of the same source share the numbers of the video."""
+        source, sequence = packet[8:12], int.from_bytes(packet[2:4], "big")
+        if source != self._source:
+            if is_video:
+                self._source, self._last = source, sequence
+            return False
+        step, self._last = (sequence - self._last) % 65_536, sequence
+        if self._in_order < TRUSTED_AFTER:
+            self._in_order = self._in_order + 1 if step == 1 else 0
+            return False
+        return 1 < step < 32_768
+
+
+class _ParameterSets:
+    """Keeps the newest parameter sets that came in a stream. A camera may send them once, at its start."""
+
+    def __init__(self, kinds: Sequence[int]) -> None:
+        """``kinds``: types of NAL units, in the order in which cameras send them."""
+        self._units: dict[int, list[bytes]] = {kind: [] for kind in kinds}
+        self._came: set[int] = set()  # kinds that came with this picture
+
+    def begin(self) -> None:
+        """Begin the next picture."""
+        self._came.clear()
+
+    def note(self, kind: int, unit: bytes) -> None:
+        units = self._units.get(kind)
+        if units is None or len(unit) > MAX_SET_BYTES:
+            return
+        if kind not in self._came:
+            units.clear()
+            self._came.add(kind)
+        if len(units) < MAX_SETS:
+            units.append(_START_CODE + unit)
+
+    @property
+    def missing(self) -> bytes:
+        """The sets of the kinds that did not come with this picture, with start codes."""
+        return b"".join(
+            unit for kind, units in self._units.items() if kind not in self._came for unit in units
+        )
 
 
 class H264Payload:
@@ -119,10 +200,16 @@ class H264Payload:
 
     def __init__(self) -> None:
         self._inside = False  # the beginning of a fragmented unit has come
+        self._sets = _ParameterSets((7, 8))
         self.begin()
 
+    @property
+    def head(self) -> bytes:
+        return self._sets.missing
+
     def begin(self) -> None:
-        self.picture = self.keyframe = False
+        self.picture = self.keyframe = self.complete_start = False
+        self._sets.begin()
 
     def read(self, payload: bytes) -> Iterator[bytes]:
         kind = payload[0] & 31
@@ -135,7 +222,9 @@ class H264Payload:
             yield from self._unit(payload)
 
     def _unit(self, unit: bytes) -> Iterator[bytes]:
-        self._note(unit[0] & 31, unit)
+        kind = unit[0] & 31
+        self._note(kind, unit)
+        self._sets.note(kind, unit)
         yield _START_CODE
         yield unit
 
@@ -152,7 +241,9 @@ class H264Payload:
         self._inside = self._inside and not payload[1] & 64
 
     def _note(self, kind: int, unit: bytes) -> None:
-        self.picture = self.picture or 1 <= kind <= 5
+        if 1 <= kind <= 5 and not self.picture:
+            self.picture = True
+            self.complete_start = len(unit) > 1 and unit[1] >= 128  # first_mb_in_slice is 0
         self.keyframe = self.keyframe or kind == 5 or (kind == 6 and _is_recovery_point(unit))
 
 
@@ -163,10 +254,16 @@ class H265Payload:
 
     def __init__(self) -> None:
         self._inside = False
+        self._sets = _ParameterSets((32, 33, 34))
         self.begin()
 
+    @property
+    def head(self) -> bytes:
+        return self._sets.missing
+
     def begin(self) -> None:
-        self.picture = self.keyframe = False
+        self.picture = self.keyframe = self.complete_start = False
+        self._sets.begin()
 
     def read(self, payload: bytes) -> Iterator[bytes]:
         kind = payload[0] >> 1 & 63
@@ -179,14 +276,16 @@ class H265Payload:
             yield from self._unit(payload)
 
     def _unit(self, unit: bytes) -> Iterator[bytes]:
-        self._note(unit[0] >> 1 & 63)
+        kind = unit[0] >> 1 & 63
+        self._note(kind, unit[2:3])
+        self._sets.note(kind, unit)
         yield _START_CODE
         yield unit
 
     def _fragment(self, payload: bytes) -> Iterator[bytes]:
         begins, kind = payload[2] & 128, payload[2] & 63
         if begins:
-            self._note(kind)
+            self._note(kind, payload[3:4])
             yield _START_CODE
             yield bytes((payload[0] & 0x81 | kind << 1, payload[1]))
         self._inside = bool(begins) or self._inside
@@ -194,8 +293,11 @@ class H265Payload:
             yield payload[3:]
         self._inside = self._inside and not payload[2] & 64
 
-    def _note(self, kind: int) -> None:
-        self.picture = self.picture or kind < 32
+    def _note(self, kind: int, begin: bytes) -> None:
+        """``begin``: the first byte after the unit's header."""
+        if kind < 32 and not self.picture:
+            self.picture = True
+            self.complete_start = begin >= b"\x80"  # first_slice_segment_in_pic_flag
         self.keyframe = self.keyframe or 16 <= kind <= 23  # random access pictures
 
 

@@ -37,6 +37,7 @@ class JpegPayload:
     """Reads JPEG pictures. Every picture is a keyframe."""
 
     keyframe = True
+    head = b""
 
     def __init__(self) -> None:
         self._tables: dict[int, bytes] = {}  # by Q from 128 on, which a camera may send only once
@@ -45,6 +46,10 @@ class JpegPayload:
     def begin(self) -> None:
         self.picture = False
         self._next_offset = 0
+
+    @property
+    def complete_start(self) -> bool:
+        return self.picture
 
     @property
     def tail(self) -> bytes:

@@ -113,7 +113,7 @@ class RtspStream(_NetworkStream):
                 self._limiter.spend(pictures=1)
                 packet = _packet(unit.content)
                 packet.pts, packet.time_base = unit.timestamp, time_base
-                packet.is_keyframe = unit.keyframe
+                packet.is_keyframe, packet.is_corrupt = unit.keyframe, unit.damaged
                 yield packet
                 connection.wait_at_most(self._limits.stall_s)
 
