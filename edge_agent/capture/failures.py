@@ -52,12 +52,14 @@ class Fault(Enum):
     TOO_LARGE_UNIT = (Cause.UNSUPPORTED, problem_text("picture-too-many-bytes"))
     REDIRECTED = (Cause.NOT_FOUND, problem_text("camera-redirects"))
     NOT_FOUND = (Cause.NOT_FOUND, problem_text("path-not-found"))
+    NO_TCP = (Cause.UNSUPPORTED, problem_text("camera-no-tcp"))
     TOO_MANY = (Cause.REFUSED, problem_text("camera-refuses-stream"))
     SERVER_ERROR = (Cause.UNREACHABLE, problem_text("camera-server-error"))
     UNDESCRIBED = (Cause.NO_VIDEO, problem_text("camera-no-description"))
     NO_VIDEO = (Cause.NO_VIDEO, problem_text("stream-no-video"))
     NO_DECODER = (Cause.UNSUPPORTED, problem_text("stream-no-decoder"))
     WRONG_LOGIN = (Cause.UNAUTHORIZED, problem_text("login-wrong"))
+    NOT_PERMITTED = (Cause.UNAUTHORIZED, problem_text("stream-not-permitted"))
     NO_LOGIN = (Cause.UNAUTHORIZED, problem_text("login-wanted"))
     UNKNOWN_LOGIN = (Cause.UNAUTHORIZED, problem_text("login-unknown"))
     BASIC_ONLY = (Cause.UNAUTHORIZED, problem_text("login-basic-only"))
@@ -81,10 +83,14 @@ class CameraFault(Exception):
 
 def fault_of_status(status: int, *, has_credentials: bool) -> Fault:
     """Return the fault for an RTSP or HTTP answer that is not a success."""
-    if status in (401, 403):
+    if status == 401:
         return Fault.WRONG_LOGIN if has_credentials else Fault.NO_LOGIN
+    if status == 403:
+        return Fault.NOT_PERMITTED if has_credentials else Fault.NO_LOGIN
     if status == 404:
         return Fault.NOT_FOUND
+    if status == 461:  # unsupported transport
+        return Fault.NO_TCP
     if 300 <= status < 400:
         return Fault.REDIRECTED
     if 400 <= status < 500:

@@ -155,8 +155,9 @@ def try_passwords(settings: Settings, reachable: frozenset[str], state: Path) ->
             if error.cause is not Cause.UNAUTHORIZED:
                 return None
             problem = problem_of(error.detail)
-            untried = problem is not None and problem.code == "login-of-user-waits"
-            return "password-untried" if untried else "password-wrong"
+            if problem is None or problem.code == "stream-not-permitted":
+                return None
+            return "password-untried" if problem.code == "login-of-user-waits" else "password-wrong"
         source.close()
         return None
 

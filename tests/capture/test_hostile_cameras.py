@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import random
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -239,6 +240,28 @@ def test_a_session_is_kept_alive_and_the_answers_disturb_no_packet() -> None:
     assert {packet.size for packet in packets} == {35}
 
 
+def test_a_packet_that_the_camera_cut_off_costs_no_connection() -> None:
+    """The next packets come within it. What follows may contain upper-case letters and dollar signs."""
+    rng = random.Random(1)
+    junk = b"A$\0\0$" + rng.randbytes(20_000) + b"\x91A\x02\x80$\1"
+
+    def pictures() -> Iterator[bytes]:
+        for n in range(400):
+            picture = interleaved(b"\x65" + rng.randbytes(900), sequence=n, timestamp=3_000 * n, marker=True)
+            yield picture[:500] + junk if n % 40 == 20 else picture
+
+    with (
+        ScriptedRtsp(stream=pictures()) as server,
+        closing(open_source(camera(server.url), SystemClock(), lambda _: False, QUICK)) as source,
+    ):
+        whole = 0
+        with suppress(CaptureError):  # the end of the stream
+            for packet in source.packets():
+                whole += packet.size == 905
+    assert whole >= 380, "the cut ones cost no other pictures"
+    assert server.methods.count("SETUP") == 1
+
+
 def test_a_camera_that_floods_the_agent_is_made_to_wait() -> None:
     waits: list[float] = []
 
@@ -268,17 +291,26 @@ def test_a_camera_that_floods_the_agent_is_made_to_wait() -> None:
         ("RTSP/1.0 100 Continue", Cause.STALLED),
         ([b"junk\r\n\r\n"], Cause.NO_VIDEO),
         ("RTSP/1.0 453 Not Enough Bandwidth", Cause.REFUSED),
+        ("RTSP/1.0 461 Unsupported Transport", Cause.UNSUPPORTED),
         ("RTSP/1.0 500 Internal Server Error", Cause.UNREACHABLE),
         ("RTSP/1.0 401 Unauthorized", Cause.UNAUTHORIZED),
         ("RTSP/1.0 403 Forbidden", Cause.UNAUTHORIZED),
     ],
-    ids=["unanswered", "closed", "302", "100", "junk", "453", "500", "401", "403"],
+    ids=["unanswered", "closed", "302", "100", "junk", "453", "461", "500", "401", "403"],
 )
 def test_only_401_and_403_to_play_are_unauthorized(answer: Answer, cause: Cause) -> None:
     with ScriptedRtsp({"PLAY": answer}) as server:
         error = refusal(server.url, user=USER, password=PASSWORD)
     assert error.cause is cause
     assert isinstance(error, SourceRejected) == (cause is Cause.UNAUTHORIZED)
+
+
+def test_a_camera_that_answers_with_udp_is_named() -> None:
+    transport = "Transport: RTP/AVP;unicast;client_port=0-1;server_port=6000-6001"
+    for answer in ("RTSP/1.0 461 Unsupported Transport", f"RTSP/1.0 200 OK\r\nSession: 7\r\n{transport}/UDP"):
+        with ScriptedRtsp({"SETUP": answer}) as server:
+            assert refusal(server.url).detail == Fault.NO_TCP.detail
+            assert "PLAY" not in server.methods
 
 
 # --- the password

@@ -21,7 +21,7 @@ from edge_agent.core.errors import CaptureError
 from edge_agent.core.secrets import Credentials, Secret
 from tests.host.fakes import FakeClock
 from tests.testbed.agent import write_config
-from tests.testbed.scripted_rtsp import ScriptedRtsp
+from tests.testbed.scripted_rtsp import USUAL, ScriptedRtsp
 from tests.tools.doctor.conftest import StrictCamera
 from tests.tools.doctor.conftest import camera as written
 
@@ -87,6 +87,28 @@ def test_a_camera_that_gets_no_password_is_asked_again_and_says_why(tmp_path: Pa
         details = {refused(logins, camera, FakeClock()) for _ in range(3)}
     assert details == {Fault.BASIC_ONLY.detail}
     assert len(server.requests) == 3
+
+
+DIGEST = 'RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Digest realm="x", nonce="1"'
+
+
+@pytest.mark.parametrize("denial", ["RTSP/1.0 403 Forbidden", DIGEST])
+@pytest.mark.parametrize("method", ["DESCRIBE", "SETUP", "PLAY"])
+def test_a_stream_that_a_user_may_not_see_costs_no_login(tmp_path: Path, denial: str, method: str) -> None:
+    """The other channels of a recorder have the same login."""
+
+    def protected(request: str) -> str:
+        return str(USUAL["OPTIONS"]) if "Authorization" in request else DIGEST
+
+    logins, clock = LimitedLogins(tmp_path, FakeClock()), FakeClock()
+    with ScriptedRtsp({"OPTIONS": protected, method: denial}) as server:
+        camera = camera_at(server.url, tmp_path)
+        details = {refused(logins, camera, clock) for _ in range(3)}
+        assert details == {Fault.NOT_PERMITTED.detail}
+        assert server.methods.count("OPTIONS") == 6
+    with ScriptedRtsp({"OPTIONS": protected}) as other:
+        seen = dataclasses.replace(camera_at(other.url, tmp_path), id="other")
+        logins.open(seen, clock, Event().wait, StreamTimeouts(open_s=5.0)).close()
 
 
 def test_cameras_of_one_recorder_make_two_logins_together(tmp_path: Path) -> None:

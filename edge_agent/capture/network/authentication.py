@@ -30,11 +30,22 @@ class Authenticator:
         self._before_login = before_login
         self._digest: dict[str, str] | None = None
         self._basic = False
+        self._accepted = False
         self._count = 0  # of requests with this nonce
 
     @property
     def has_credentials(self) -> bool:
         return self._credentials is not None
+
+    def accepted(self) -> None:
+        """Note an answer other than 401. If the request had a login, the password is right: a later 401 on
+        this connection denies what was asked for."""
+        self._accepted = self._digest is not None or self._basic
+
+    @property
+    def refusal(self) -> Fault:
+        """The fault of a login that was refused once more."""
+        return Fault.NOT_PERMITTED if self._accepted else Fault.WRONG_LOGIN
 
     def challenged(self, headers: Sequence[str]) -> None:
         """Store the challenge of a 401 answer. Raises ``CameraFault`` if a repeated request cannot help, and
@@ -55,7 +66,7 @@ class Authenticator:
         elif not self._allow_basic:
             raise CameraFault(Fault.BASIC_ONLY)
         elif self._basic:
-            raise CameraFault(Fault.WRONG_LOGIN)
+            raise CameraFault(self.refusal)
         else:
             self._basic = True
 
@@ -73,10 +84,10 @@ class Authenticator:
     def _accept(self, challenge: dict[str, str]) -> None:
         stale = challenge.get("stale", "").lower() == "true"
         if self._digest is not None and not stale and challenge.get("nonce") == self._digest.get("nonce"):
-            raise CameraFault(Fault.WRONG_LOGIN)
+            raise CameraFault(self.refusal)
         # Some cameras send a new nonce for each request without ``stale``: accept such a nonce once.
         if self._digest is not None and not stale and self._count == 1:
-            raise CameraFault(Fault.WRONG_LOGIN)
+            raise CameraFault(self.refusal)
         self._digest, self._count = challenge, 0
 
     def _digest_answer(

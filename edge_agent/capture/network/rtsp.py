@@ -26,8 +26,12 @@ SESSION_TIMEOUT_S = 60.0
 MIN_KEEP_ALIVE_S = 1.0
 MAX_LOGINS = 3
 """Attempts of one request: the first, one with a login, and one more with a new nonce."""
+RTCP_TYPES = range(72, 77)
+"""Types of RTCP packets (200 to 204) without their highest bit, where RTP has the marker (RFC 5761, 4)."""
 _INTERLEAVED = 0x24
 _CHANNELS = re.compile(r"interleaved=(\d{1,3})")
+_MESSAGE = re.compile(rb"RTSP/|[A-Z]{3}[A-Z_ ]{2}")
+"""How an answer or a request of the camera begins."""
 _REQUEST = re.compile(r"[A-Z_]+ \S+ RTSP/1\.\d$")
 
 
@@ -75,7 +79,10 @@ class RtspConnection:
         transport = "RTP/AVP/TCP;unicast;interleaved=0-1"
         answer = self._succeed("SETUP", self.media.url, f"Transport: {transport}\r\n")
         self._note_session(answer)
-        channels = _CHANNELS.search(answer.header("transport"))
+        chosen = answer.header("transport")
+        if "UDP" in chosen.upper() and "TCP" not in chosen.upper():
+            raise CameraFault(Fault.NO_TCP)
+        channels = _CHANNELS.search(chosen)
         self._channel = int(channels[1]) if channels else 0
         try:
             self._succeed("PLAY", self._url, "Range: npt=0.000-\r\n")
@@ -142,9 +149,10 @@ class RtspConnection:
             self._send(method, url, headers)
             answer = self._answer()
             if answer.status != 401:
+                self._authenticator.accepted()
                 return answer
             self._authenticator.challenged(answer.headers.get("www-authenticate", []))
-        raise CameraFault(Fault.WRONG_LOGIN)
+        raise CameraFault(self._authenticator.refusal)
 
     def _send(self, method: str, url: str, headers: str = "") -> None:
         self._sequence += 1
@@ -172,7 +180,7 @@ class RtspConnection:
         while (start := connection.peek(5))[0] == _INTERLEAVED:
             connection.take(4)
             connection.take(start[2] << 8 | start[3])
-        if start != b"RTSP/" and (not start.isupper() or not self._answered):
+        if _MESSAGE.match(start) is None or (start != b"RTSP/" and not self._answered):
             raise CameraFault(Fault.FOREIGN)
         head = connection.take_until(b"\r\n\r\n", MAX_HEAD_BYTES).decode("utf-8", errors="replace")
         first, *lines = head.split("\r\n")
@@ -191,10 +199,8 @@ class RtspConnection:
 
     def _between_packets(self) -> None:
         """Handle an answer to a keep-alive or a request of the camera; skip anything else."""
-        connection = self._socket
-        if not connection.peek(5).isupper() and connection.peek(5) != b"RTSP/":
-            found = connection.buffer.find(b"$", connection.at)
-            connection.at = found if found >= 0 else len(connection.buffer)
+        if _MESSAGE.match(self._socket.peek(5)) is None:
+            self._skip_to_packet()
             return
         message = self._message()
         if message.status == 0:
@@ -202,6 +208,27 @@ class RtspConnection:
         elif message.status == 401:  # the nonce has expired
             self._authenticator.challenged(message.headers.get("www-authenticate", []))
             self._send(self._keep_alive_method, self._url)
+
+    def _skip_to_packet(self) -> None:
+        """Skip what is no packet, such as the rest of one that the camera cut off. The data of a picture
+        contain ``$``, too: search for one that a packet of this stream follows."""
+        connection = self._socket
+        buffer, at = connection.buffer, connection.at
+        while (at := buffer.find(b"$", at)) >= 0 and not self._may_begin_packet(buffer[at : at + 6]):
+            at += 1
+        connection.at = at if at >= 0 else len(buffer)
+
+    def _may_begin_packet(self, head: bytes) -> bool:
+        """``head``: the next 6 bytes, or fewer while the rest has not come."""
+        if len(head) < 6:
+            return True
+        is_ours = head[1] in (self._channel, self._channel ^ 1) and head[4] >> 6 == 2
+        kind = head[5] & 127
+        return (
+            is_ours
+            and (kind == self.media.payload_type or kind in RTCP_TYPES)
+            and head[2] << 8 | head[3] >= 8
+        )
 
     def _reply(self, request: RtspMessage) -> None:
         status = "200 OK" if request.method in ("OPTIONS", "GET_PARAMETER") else "501 Not Implemented"

@@ -130,6 +130,10 @@ NETWORK: Sentences = {
         "the camera does not know this path (404)",
         "camera không có đường dẫn này (404)",
     ),
+    "camera-no-tcp": (
+        "the camera sends this stream over UDP only (461), the agent reads RTP over TCP",
+        "camera chỉ gửi luồng này qua UDP (461), còn phần mềm chỉ đọc RTP qua TCP",
+    ),
     "camera-refuses-stream": (
         "the camera refuses the stream (4xx): too many viewers?",
         "camera từ chối gửi luồng (4xx): có thể do quá nhiều kết nối xem",
@@ -145,6 +149,10 @@ NETWORK: Sentences = {
     "stream-no-video": ("there is no video in the stream", "luồng không có hình"),
     "stream-no-decoder": ("there is no decoder for its codec", "không giải mã được kiểu nén này"),
     "login-wrong": ("wrong user name or password", "sai tên đăng nhập hoặc mật khẩu"),
+    "stream-not-permitted": (
+        "the camera denies this stream (401 or 403): the user has no right to it, or is locked",
+        "camera không cho xem luồng này (401 hoặc 403): tài khoản không có quyền xem hoặc đang bị khóa",
+    ),
     "login-waits": (
         "wrong user name or password; tried again after {at}, or at once with another password",
         "sai tên đăng nhập hoặc mật khẩu; sau {at} mới thử lại mật khẩu này; mật khẩu mới sẽ được thử ngay",

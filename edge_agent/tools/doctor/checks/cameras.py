@@ -44,6 +44,8 @@ DEFAULT_CAPACITY = Capacity(8, 640, 360, 10, ("h264",), 80)  # for a board witho
 
 _BY_PROBLEM = {
     "login-basic-only": "camera-basic-only",
+    "stream-not-permitted": "camera-not-permitted",
+    "camera-no-tcp": "camera-no-tcp",
     "host-no-name": "camera-no-name",
     "url-no-file": "camera-no-file",
 }

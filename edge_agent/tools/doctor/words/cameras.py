@@ -84,6 +84,20 @@ CAMERAS: dict[str, Wording] = {
         "thiết bị, vì sai nhiều lần thì camera khóa tài khoản. Nếu đổi mật khẩu trên camera chứ không sửa "
         "tệp thì chạy: sudo rm {logins}",
     ),
+    "camera-not-permitted": red(
+        "{detail}",
+        "{detail}",
+        "let this user see this stream, on the page of the camera or recorder; if the user is locked, wait "
+        "half an hour or restart the camera",
+        "trên trang cấu hình của camera hoặc đầu ghi, cho phép tài khoản này xem luồng này; nếu tài khoản bị "
+        "khóa thì chờ nửa giờ hoặc khởi động lại camera",
+    ),
+    "camera-no-tcp": red(
+        "{detail}",
+        "{detail}",
+        "switch RTP over TCP (RTSP interleaved) on in the camera, or use another stream of it",
+        "bật RTP qua TCP (RTSP interleaved) trên camera, hoặc dùng luồng khác của camera",
+    ),
     "camera-basic-only": red(
         "it offers Basic login only, which sends user and password readable; the agent did not log in",
         "camera chỉ cho đăng nhập kiểu Basic, tức là gửi mật khẩu không mã hóa; phần mềm không đăng nhập "
