@@ -28,6 +28,8 @@ UNSURE = 0.2
 """Score from which a voter supports another."""
 SAME_OBJECT = 0.45
 """Overlap from which boxes of two voters are one object. Lower: fewer questions and less exact boxes."""
+SAME_BOX = 0.7
+"""Overlap from which boxes of one frame are one object, whatever their classes; an answer is for both."""
 STANDING = 0.8
 """Overlap from which boxes in following frames of a camera are one standing object."""
 GAP = 6
@@ -78,11 +80,11 @@ class Question(msgspec.Struct):
 
 
 def agree(voices: Sequence[Floats], width: int, height: int) -> list[Found]:
-    """Return each object that at least one voter detects."""
+    """Return each object that at least one voter detects; no two overlap by ``SAME_BOX``."""
     boxes = np.concatenate([_of_voice(found, number) for number, found in enumerate(voices)])
     boxes = boxes[boxes[:, 4].argsort(kind="stable")[::-1]]
     free = np.ones(len(boxes), bool)
-    out = []
+    out: list[Found] = []
     for n, box in enumerate(boxes):
         if not free[n]:
             continue
@@ -93,8 +95,24 @@ def agree(voices: Sequence[Floats], width: int, height: int) -> list[Found]:
                 same.append(int(near.argmax()))
         free[same] = False
         if len(same) > 1 or box[4] >= DOUBTFUL:
-            out.append(_judged(boxes[same], width, height))
+            _add(_judged(boxes[same], width, height), out)
     return out
+
+
+def _add(one: Found, objects: list[Found]) -> None:
+    """Add an object, or its sure votes to the object that has this box already. Voters may find one rider as
+    a two-wheeler and as a vehicle: then a person decides."""
+    own = np.array(one.box, np.float32)
+    others = np.array([each.box for each in objects], np.float32).reshape(-1, 4)
+    near = overlaps(own, others)
+    if not len(near) or near.max() < SAME_BOX:
+        objects.append(one)
+        return
+    twin = objects[int(near.argmax())]
+    sure = [(kind, score) for kind, score in one.votes if score >= SURE[kind]]
+    if any(kind != twin.votes[0][0] for kind, _ in sure):
+        twin.votes = sorted([*twin.votes, *sure], key=lambda vote: -vote[1])
+        twin.kind = None
 
 
 def _of_voice(found: Floats, number: int) -> Floats:

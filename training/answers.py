@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from training.agreement import Member, Question, overlaps
+from training.agreement import SAME_BOX, Member, Question, overlaps
 from training.dataset import CLASSES, IGNORE
 from training.predict import Floats
 
@@ -20,8 +20,6 @@ KEYS: dict[str, int | None] = {
     "n": None,  # nothing is there: the picture teaches that
     "w": IGNORE,  # something is there and the box is wrong: nothing is learnt there
 }
-SAME_BOX = 0.7
-"""Overlap from which an answer about a box is for another one, too: other models find other edges."""
 
 
 class Answer(msgspec.Struct):

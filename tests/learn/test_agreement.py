@@ -36,6 +36,14 @@ def saw(*rows: tuple[tuple[float, ...], float, int]) -> Floats:
         (saw((BOX, 0.29, VEHICLE)), saw(), []),
         (saw((BOX, 0.9, PERSON)), saw((FAR, 0.9, PERSON)), [ASKED, ASKED]),  # two objects
         (saw((BOX, 0.9, PERSON), (FAR, 0.8, VEHICLE)), saw((NEAR, 0.7, PERSON)), [PERSON, ASKED]),
+        # Both see two classes in one box: a person decides if both classes are sure.
+        (saw((BOX, 0.9, TWO_WHEELER), (NEAR, 0.6, VEHICLE)), saw((NEAR, 0.8, TWO_WHEELER)), [ASKED]),
+        (saw((BOX, 0.9, TWO_WHEELER), (NEAR, 0.4, VEHICLE)), saw((NEAR, 0.8, TWO_WHEELER)), [TWO_WHEELER]),
+        (
+            saw((BOX, 0.9, TWO_WHEELER), (NEAR, 0.7, VEHICLE)),
+            saw((BOX, 0.8, TWO_WHEELER), (NEAR, 0.6, VEHICLE)),
+            [ASKED],
+        ),
     ],
 )
 def test_two_voices(one: Floats, two: Floats, kinds: list[int | None]) -> None:
