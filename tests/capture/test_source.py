@@ -61,6 +61,21 @@ def test_an_address_of_a_family_that_the_kernel_lacks_is_skipped(monkeypatch: py
         CameraSocket("cam.example", address[1], tls=False, until_mono=time.monotonic() + 5).close()
 
 
+def test_an_address_that_does_not_answer_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_server(("127.0.0.1", 0), backlog=0) as silent,
+        socket.create_connection(silent.getsockname()),  # its queue is full: it answers no other
+    ):
+        addresses = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", each.getsockname()) for each in (silent, server)
+        ]
+        monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: addresses)
+        until_mono = time.monotonic() + 3
+        CameraSocket("cam.example", 554, tls=False, until_mono=until_mono).close()
+        assert until_mono - time.monotonic() > 0.5, "no time is left to describe the stream"
+
+
 def test_a_pipe_without_a_writer_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path):

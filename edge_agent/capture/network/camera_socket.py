@@ -170,13 +170,15 @@ def _connected(host: str, port: int, *, tls: bool, until_mono: float) -> socket.
     except (OSError, UnicodeError):
         raise CameraFault(Fault.NO_ADDRESS) from None
     fault = Fault.NO_CONNECTION
-    for family, kind, protocol, _, address in addresses:
+    for tried, (family, kind, protocol, _, address) in enumerate(addresses):
         try:
             connection = socket.socket(family, kind, protocol)
         except OSError:  # a kernel without IPv6, although the name has such an address
             continue
         try:
-            connection.settimeout(max(0.001, until_mono - time.monotonic()))
+            # An address that does not answer leaves the others their share of the time.
+            left_s = (until_mono - time.monotonic()) / (len(addresses) - tried)
+            connection.settimeout(max(0.001, left_s))
             connection.connect(address)
         except OSError as error:
             connection.close()
