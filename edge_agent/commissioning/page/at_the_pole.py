@@ -10,6 +10,10 @@ _RESTART = (
     "tắt rồi bật lại thiết bị, chờ hai phút, chạm Kiểm tra lại; nếu vẫn vậy thì gọi xưởng",
 )
 _WORKSHOP = ("call the workshop and read this line to it", "gọi xưởng và đọc cho xưởng nghe dòng này")
+_LARGER_CARD = (
+    "the card is too small or full: call the workshop, which prepares a larger one",
+    "thẻ nhớ quá nhỏ hoặc đã đầy: gọi xưởng để chuẩn bị thẻ nhớ lớn hơn",
+)
 _CENTRE = ("call the centre and read this line to it", "gọi trung tâm và đọc cho trung tâm nghe dòng này")
 _UPLINK = (
     "check the uplink (SIM active? cable?); if it is good, call the centre",
@@ -84,10 +88,9 @@ AT_THE_POLE: Sentences = {
     "rights-unread": _WORKSHOP,
     "secrets-unread": _WORKSHOP,
     "still-not-asked": _WORKSHOP,
-    "disk-no-room": (
-        "the card is too small or full: call the workshop, which prepares a larger one",
-        "thẻ nhớ quá nhỏ hoặc đã đầy: gọi xưởng để chuẩn bị thẻ nhớ lớn hơn",
-    ),
+    "disk-no-room": _LARGER_CARD,
+    "disk-short": _LARGER_CARD,
+    "evidence-degraded": _WORKSHOP,
     "broker-dns": (
         "check the uplink (SIM active? cable?); if it is good, call the centre: the broker's name may be "
         "wrong",

@@ -105,6 +105,7 @@ def examine(
         Check("board", SHORT_S, lambda: box.check_board(settings, sysroot)),
         Check("clock", SHORT_S, lambda: box.check_clock(now, clock, settings)),
         Check("disk", SHORT_S, lambda: first or box.check_disk(settings, sysroot, agent)),
+        Check("disk/evidence", SHORT_S, lambda: box.check_evidence(heartbeat)),
         Check("temperature", SHORT_S, lambda: box.check_temperature(settings.profile.thermal, sysroot, step)),
         Check("power", SHORT_S, lambda: box.check_power(settings.profile, sysroot, clock)),
         Check("modem", network.MODEM_LIMIT_S, lambda: network.check_modem(uplink_kind, sysroot, modem)),

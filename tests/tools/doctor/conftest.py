@@ -12,7 +12,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge_agent import wire
 from edge_agent.cli.arguments import parser
+from edge_agent.core.problems import ProblemText, problem_of
 from edge_agent.host.health.clock_sync import KernelSync
 from edge_agent.tools.doctor.command import run_doctor
 from edge_agent.tools.doctor.run import DoctorEnvironment
@@ -69,6 +71,26 @@ def examined(config: Path, *options: str, environment: DoctorEnvironment | None 
     code, text = call(config, "--json", *options, environment=environment)
     check_message(json.loads(text), "doctor")
     return Told(code, msgspec.json.decode(text, type=Doctor))
+
+
+def heartbeat_with(*lines: ProblemText, **parts: Any) -> wire.Heartbeat:
+    """A heartbeat of a healthy agent. ``lines``: its problems; ``parts`` replace fields of it."""
+    document: dict[str, Any] = {
+        "time": "2026-11-30T08:00:00.000Z",
+        "session": "0" * 16,
+        "uptime_s": 60.0,
+        "clock": wire.ClockHealth(synced=True, source="chrony", offset_ms=0.4),
+        "box": wire.BoxHealth(uptime_s=90.0),
+        "outbox": wire.OutboxHealth(depth=0, bytes=0, oldest_s=0.0, sequence=1, epoch="e1"),
+        "mqtt": wire.MqttHealth(reconnects=0),
+        "detector": wire.DetectorHealth(name="none", queue=0, latency_ms=0.0),
+        "config_hash": "0" * 64,
+        "version": "0.1.0",
+        "cameras": {},
+        "degraded": [str(line) for line in lines],
+        "problems": [problem_of(line) for line in lines],
+    }
+    return wire.Heartbeat(**{**document, **parts})
 
 
 CHALLENGE = 'RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Digest realm="camera", nonce="0123456789abcdef"'

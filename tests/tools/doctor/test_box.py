@@ -14,6 +14,7 @@ import pytest
 from edge_agent.config import load
 from edge_agent.config.board import BoardIdentity
 from edge_agent.config.model.settings import Settings
+from edge_agent.core.problems import ProblemText, problem_text
 from edge_agent.host.local_api.status import StatusResult
 from edge_agent.outbox import EventOutbox
 from edge_agent.tools.doctor.check import Check, CheckResult, run_checks
@@ -21,10 +22,12 @@ from edge_agent.tools.doctor.checks import box
 from edge_agent.tools.doctor.checks.box import BULK_BYTES, COMMIT_BYTES, COMMITS, check_disk
 from edge_agent.tools.doctor.checks.delivery import check_outbox
 from edge_agent.tools.doctor.words import said_of
+from edge_agent.wire import EvidenceHealth
 from tests.host.fakes import PI_4, PI_5, FakeClock, on_disk, plant
 from tests.outbox.parts import draft, outbox_in
 from tests.testbed import small_disk as mounted
 from tests.testbed.agent import write_config
+from tests.tools.doctor.conftest import heartbeat_with
 
 
 @pytest.fixture
@@ -152,6 +155,7 @@ def fill(folder: Path, share: float = 1.0) -> None:
     [
         (lambda folder: None, "disk-good"),
         (lambda folder: fill(folder, 0.91), "disk-full"),
+        (lambda folder: fill(folder, 0.87), "disk-short"),
         (fill, "disk-no-room"),
         (read_only, "disk-unwritable"),
     ],
@@ -160,7 +164,36 @@ def test_a_disk(
     pi: Settings, tmp_path: Path, small_disk: Path, spoil: Callable[[Path], object], finding: str
 ) -> None:
     spoil(small_disk)
-    assert findings(check_disk(replace(pi, state_dir=small_disk), tmp_path)) == [finding]
+    keep_free = 200_000_000 if finding == "disk-short" else 10_000_000
+    settings = replace(pi, state_dir=small_disk, storage=replace(pi.storage, keep_free=keep_free))
+    assert findings(check_disk(settings, tmp_path)) == [finding]
+
+
+SHORT = problem_text("evidence-disk-short", free_mb=150)
+USED_UP = problem_text("evidence-used-up", bytes=2_000_000_000)
+NO_WRITES = problem_text("journal-failed", why=problem_text("journal-disk-silent"))
+
+
+@pytest.mark.parametrize(
+    ("why", "finding"),
+    [
+        (SHORT, "evidence-not-stored"),
+        (problem_text("two-reasons", first=SHORT, second=NO_WRITES), "evidence-not-stored"),
+        (USED_UP, "evidence-degraded"),
+        (NO_WRITES, "evidence-degraded"),
+    ],
+)
+def test_a_disk_on_which_the_running_agent_stores_no_evidence_is_a_fault(
+    why: ProblemText, finding: str
+) -> None:
+    degraded = EvidenceHealth(degraded=str(why))
+    (result,) = box.check_evidence(heartbeat_with(problem_text("evidence", why=why), evidence=degraded))
+    assert result.finding == finding
+    assert any(letter >= "À" for letter in said_of(result, "vi").partition(": ")[2]), "it is translated"
+    (uncoded,) = box.check_evidence(heartbeat_with(evidence=degraded))
+    assert uncoded.finding == "evidence-degraded"
+    assert not box.check_evidence(heartbeat_with())
+    assert not box.check_evidence(None)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,8 @@ from edge_agent.host.health.birth import os_name
 from edge_agent.host.health.clock_sync import ClockState
 from edge_agent.host.health.degraded import DISK_FULL_PERCENT
 from edge_agent.tools.doctor.check import CheckResult, Figure
+from edge_agent.tools.doctor.checks.reported import codes_of, reported_reason
+from edge_agent.wire import Heartbeat
 
 
 def check_config(settings: Settings, unread: str | None) -> Sequence[CheckResult]:
@@ -197,6 +199,7 @@ def check_disk(settings: Settings, sysroot: Path, agent: str | None = None) -> S
     try:
         usage = shutil.disk_usage(folder)
         figures |= {"free_gb": usage.free / 1e9, "percent": 100 * usage.used / (usage.used + usage.free)}
+        figures |= {"free_mb": usage.free / 1e6, "keep_mb": settings.storage.keep_free / 1e6}
         if usage.free < MIN_FREE_BYTES:
             return [CheckResult("disk", "disk-no-room", figures)]
         speed = measure_disk(folder)
@@ -213,7 +216,9 @@ def check_disk(settings: Settings, sysroot: Path, agent: str | None = None) -> S
         ]
     figures |= {"sync_ms": speed.sync_ms, "write_mb_s": speed.write_mb_s}
     results = []
-    if usage.used / (usage.used + usage.free) * 100 >= DISK_FULL_PERCENT:
+    if usage.free < settings.storage.keep_free:
+        results.append(CheckResult("disk", "disk-short", figures))
+    elif usage.used / (usage.used + usage.free) * 100 >= DISK_FULL_PERCENT:
         results.append(CheckResult("disk", "disk-full", figures))
     if speed.sync_ms > SLOW_SYNC_MS or speed.write_mb_s < SLOW_MB_S:
         results.append(CheckResult("disk", "disk-slow", figures))
@@ -221,6 +226,16 @@ def check_disk(settings: Settings, sysroot: Path, agent: str | None = None) -> S
         *(results or [CheckResult("disk", "disk-good", figures)]),
         *_disk_kind(settings.profile, folder, sysroot),
     ]
+
+
+def check_evidence(heartbeat: Heartbeat | None) -> Sequence[CheckResult]:
+    """Return why the running agent stores no clips and pictures, or what else is wrong with them."""
+    if heartbeat is None or not heartbeat.evidence.degraded:
+        return []
+    reason = reported_reason(heartbeat, "evidence", heartbeat.evidence.degraded)
+    of_disk = any(code.startswith("evidence-disk-") for code in codes_of(reason))
+    finding = "evidence-not-stored" if of_disk else "evidence-degraded"
+    return [CheckResult("disk/evidence", finding, {"reason": reason})]
 
 
 def _disk_kind(profile: Profile, folder: Path, sysroot: Path) -> Iterator[CheckResult]:

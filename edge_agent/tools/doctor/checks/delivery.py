@@ -12,12 +12,12 @@ from edge_agent.config.model.settings import Settings
 from edge_agent.core.delivery import SelfTestReport
 from edge_agent.core.errors import OutboxError
 from edge_agent.core.languages import Bilingual
-from edge_agent.core.problems import CodedProblem, ProblemText
 from edge_agent.host.health.degraded import WAITING_TOO_LONG_S
 from edge_agent.host.local_api.control import ask_self_test
 from edge_agent.host.local_api.status import StatusDocument, StatusResult
 from edge_agent.outbox.sqlite.database import waiting_count
 from edge_agent.tools.doctor.check import CheckResult, Figure
+from edge_agent.tools.doctor.checks.reported import reported_reason
 from edge_agent.wire import OutboxHealth
 
 RIGHTS, DELIVERY = "broker/rights", "broker/delivery"
@@ -77,11 +77,7 @@ def _session(status: StatusDocument) -> CheckResult:
     heartbeat = status.heartbeat
     if heartbeat.mqtt.last_error is None:
         return CheckResult(RIGHTS, "session-waits")
-    line = next((each for each in heartbeat.problems if each and each.code == "broker-not-connected"), None)
-    why = None if line is None else line.params.get("why")
-    reason: str = heartbeat.mqtt.last_error
-    if isinstance(why, CodedProblem):
-        reason = ProblemText(reason, why)
+    reason = reported_reason(heartbeat, "broker-not-connected", heartbeat.mqtt.last_error)
     return CheckResult(RIGHTS, "session-refused", {"reason": reason})
 
 

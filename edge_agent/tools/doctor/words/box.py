@@ -128,6 +128,27 @@ BOX: dict[str, Wording] = {
         "make room (sudo du -xh / | sort -h | tail) or put in a larger card",
         "xóa bớt dữ liệu (tìm bằng lệnh: sudo du -xh / | sort -h | tail) hoặc thay bằng thẻ nhớ lớn hơn",
     ),
+    "disk-short": red(
+        "only {free_mb:.0f} MB free in {folder}, and storage.keep_free keeps {keep_mb:.0f} MB free: new "
+        "clips and pictures replace older ones or are not stored",
+        "{folder} chỉ còn trống {free_mb:.0f} MB, phải chừa trống {keep_mb:.0f} MB (storage.keep_free): "
+        "video và ảnh mới phải ghi đè lên cái cũ hoặc không lưu được",
+        "make room (sudo du -xh / | sort -h | tail), lower storage.max_bytes or put in a larger card",
+        "xóa bớt dữ liệu (tìm bằng lệnh: sudo du -xh / | sort -h | tail), giảm storage.max_bytes hoặc thay "
+        "bằng thẻ nhớ lớn hơn",
+    ),
+    "evidence-not-stored": red(
+        "the agent stores no clips and pictures: {reason}",
+        "phần mềm không lưu được video và ảnh: {reason}",
+        "see disk: make room on the card or replace it",
+        "xem dòng disk (ổ đĩa): xóa bớt dữ liệu trên thẻ nhớ hoặc thay thẻ nhớ",
+    ),
+    "evidence-degraded": yellow(
+        "the agent reports: {reason}",
+        "phần mềm báo: {reason}",
+        "see disk; if it is good, see journalctl -u edge-agent -n 50",
+        "xem dòng disk (ổ đĩa); nếu ổ đĩa tốt thì xem: journalctl -u edge-agent -n 50",
+    ),
     "disk-unwritable": red(
         "{folder} cannot be written: {reason}",
         "không ghi được vào {folder}: {reason}",

@@ -102,6 +102,7 @@ _VI_PARTS = {
     "watchdog": "tự khởi động lại khi treo",
     "decode": "giải mã",
     "kind": "loại ổ đĩa",
+    "evidence": "video và ảnh",
     "supply": "bộ nguồn",
     "ladder": "giảm tải khi nóng",
     "picture": "chất lượng hình",
