@@ -14,15 +14,15 @@ import pytest
 from edge_agent.config import load
 from edge_agent.config.board import BoardIdentity
 from edge_agent.config.model.settings import Settings
-from edge_agent.core.problems import ProblemText, problem_text
-from edge_agent.host.local_api.status import StatusResult
+from edge_agent.core.problems import CATALOGUE, ProblemText, problem_text
+from edge_agent.host.local_api.status import StatusResult, status_document
 from edge_agent.outbox import EventOutbox
 from edge_agent.tools.doctor.check import Check, CheckResult, run_checks
 from edge_agent.tools.doctor.checks import box
 from edge_agent.tools.doctor.checks.box import BULK_BYTES, COMMIT_BYTES, COMMITS, check_disk
 from edge_agent.tools.doctor.checks.delivery import check_outbox
 from edge_agent.tools.doctor.words import said_of
-from edge_agent.wire import EvidenceHealth
+from edge_agent.wire import EvidenceHealth, OutboxHealth
 from tests.host.fakes import PI_4, PI_5, FakeClock, on_disk, plant
 from tests.outbox.parts import draft, outbox_in
 from tests.testbed import small_disk as mounted
@@ -189,7 +189,7 @@ def test_a_disk_on_which_the_running_agent_stores_no_evidence_is_a_fault(
     degraded = EvidenceHealth(degraded=str(why))
     (result,) = box.check_evidence(heartbeat_with(problem_text("evidence", why=why), evidence=degraded))
     assert result.finding == finding
-    assert any(letter >= "À" for letter in said_of(result, "vi").partition(": ")[2]), "it is translated"
+    assert str(CATALOGUE.say(why.problem, "vi")) in said_of(result, "vi")
     (uncoded,) = box.check_evidence(heartbeat_with(evidence=degraded))
     assert uncoded.finding == "evidence-degraded"
     assert not box.check_evidence(heartbeat_with())
@@ -228,6 +228,29 @@ def test_what_waits_in_the_outbox_of_a_stopped_agent_is_counted(pi: Settings) ->
         outbox.append(draft())
     (waiting,) = check_outbox(StatusResult(), pi)
     assert (waiting.finding, waiting.figures["depth"]) == ("outbox-waiting", 2)
+
+
+LARGE = problem_text("outbox-log-large", file="outbox.db", megabytes=80)
+SILENT = problem_text("outbox-disk-silent", file="outbox.db")
+
+
+@pytest.mark.parametrize(
+    ("why", "finding"),
+    [
+        (problem_text("outbox-disk-failed", why="disk I/O error", seconds=30), "outbox-memory"),
+        (problem_text("outbox-in-memory", why=SILENT, seconds=30), "outbox-memory"),
+        (problem_text("outbox-rewritten", why="outbox.db was removed"), "outbox-noted"),
+        (LARGE, "outbox-noted"),
+    ],
+)
+def test_events_are_only_in_memory_if_the_running_agent_says_so(
+    pi: Settings, why: ProblemText, finding: str
+) -> None:
+    outbox = OutboxHealth(depth=0, bytes=0, oldest_s=0.0, sequence=1, epoch="e1", degraded=str(why))
+    beat = heartbeat_with(problem_text("outbox", why=why), outbox=outbox)
+    (result,) = check_outbox(StatusResult(status_document(pi, beat, {})), pi)
+    assert result.finding == finding
+    assert str(CATALOGUE.say(why.problem, "vi")) in said_of(result, "vi")
 
 
 def test_a_damaged_outbox_is_red(pi: Settings) -> None:

@@ -17,8 +17,8 @@ from edge_agent.host.local_api.control import ask_self_test
 from edge_agent.host.local_api.status import StatusDocument, StatusResult
 from edge_agent.outbox.sqlite.database import waiting_count
 from edge_agent.tools.doctor.check import CheckResult, Figure
-from edge_agent.tools.doctor.checks.reported import reported_reason
-from edge_agent.wire import OutboxHealth
+from edge_agent.tools.doctor.checks.reported import codes_of, reported_reason
+from edge_agent.wire import Heartbeat
 
 RIGHTS, DELIVERY = "broker/rights", "broker/delivery"
 ASK_EVERY_S = 0.25
@@ -138,7 +138,7 @@ def check_agent(status: StatusResult, settings: Settings) -> Sequence[CheckResul
 
 def check_outbox(status: StatusResult, settings: Settings) -> Sequence[CheckResult]:
     if status.document is not None:
-        return list(_of_agent(status.document.heartbeat.outbox))
+        return _of_agent(status.document.heartbeat)
     try:
         depth = waiting_count(settings.state_dir)
     except OutboxError as error:
@@ -150,10 +150,16 @@ def check_outbox(status: StatusResult, settings: Settings) -> Sequence[CheckResu
     return [CheckResult("outbox", "outbox-empty")]
 
 
-def _of_agent(outbox: OutboxHealth) -> Sequence[CheckResult]:
-    results = []
+IN_MEMORY = {"outbox-disk-failed", "outbox-in-memory"}
+"""Codes of the reasons with which events are only in memory; other reasons are notes about the file."""
+
+
+def _of_agent(heartbeat: Heartbeat) -> Sequence[CheckResult]:
+    outbox, results = heartbeat.outbox, []
     if outbox.degraded:
-        results.append(CheckResult("outbox", "outbox-memory", {"reason": outbox.degraded}))
+        reason = reported_reason(heartbeat, "outbox", outbox.degraded)
+        finding = "outbox-memory" if IN_MEMORY.intersection(codes_of(reason)) else "outbox-noted"
+        results.append(CheckResult("outbox", finding, {"reason": reason}))
     if outbox.shed:
         results.append(CheckResult("outbox", "outbox-shed", {"shed": outbox.shed}))
     if outbox.depth and outbox.oldest_s > WAITING_TOO_LONG_S:

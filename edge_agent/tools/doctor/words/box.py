@@ -326,6 +326,12 @@ BOX: dict[str, Wording] = {
         "see disk",
         "xem dòng disk (ổ đĩa)",
     ),
+    "outbox-noted": yellow(
+        "the agent reports: {reason}",
+        "phần mềm báo: {reason}",
+        "if the file was damaged or removed, replace the card soon; this line ends when the agent restarts",
+        "nếu tệp bị hỏng hoặc bị mất thì sớm thay thẻ nhớ; dòng này hết khi phần mềm khởi động lại",
+    ),
     "outbox-unreadable": red(
         "cannot be read: {reason}",
         "không đọc được: {reason}",
