@@ -90,9 +90,6 @@ def _acceptance(text: str) -> tuple[str, str]:
     return check.strip(), reason.strip()
 
 
-STATE_DIR = Path("/var/lib/edge-agent")
-
-
 def add_cameras(commands: Commands, default_config: Path) -> None:
     cameras = add_command(commands, "cameras", "find the cameras of a site, and set up what the agent needs")
     actions = cameras.add_commands("action")
@@ -179,8 +176,7 @@ def _add_state_dir(action: CommandParser) -> None:
     action.add_path(
         "--state-dir",
         "DIR",
-        "state_dir of the agent, where failed logins are stored for an hour",
-        default=STATE_DIR,
+        "folder where failed logins are stored for an hour; default: the configuration's state_dir",
     )
 
 

@@ -105,7 +105,7 @@ class LoginJournal:
     @property
     def remembers(self) -> bool:
         """Whether the journal is written, so that other programs see the failures."""
-        return self._path is not None and os.access(self._path.parent, os.W_OK)
+        return self._path is not None and os.access(self._path.parent, os.W_OK, effective_ids=True)
 
     def login(self, host: str, credentials: Credentials, form: str) -> CameraLogin:
         """Return a login at one interface of a camera; it counts from ``begin`` on. ``form``: how the

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.host.system.process import is_writable, login_folder
+
 PROGRAM = """
 import os, sys
 from pathlib import Path
@@ -75,3 +77,39 @@ def test_whoever_owns_the_state_directory_is_the_agents_user(tmp_path: Path) -> 
 
 def test_where_there_is_no_such_user_it_stays_who_it_is(tmp_path: Path) -> None:
     assert becomes(tmp_path, "", "").startswith("None (0, 0, 0)")
+
+
+MAKE = """
+import os, stat, sys
+from pathlib import Path
+from edge_agent.host.system.process import make_state_dir
+state = Path(sys.argv[1])
+for folder in (state, state):  # an existing one stays as it is
+    make_state_dir(folder)
+    found = state.stat()
+    print(found.st_uid, found.st_gid, oct(stat.S_IMODE(found.st_mode)))
+    state.chmod(0o700)
+"""
+
+
+@pytest.mark.parametrize(
+    ("passwd", "ids"), [(AGENT, "4711 4712"), ("", "0 0")], ids=["agent", "no such user"]
+)
+def test_root_makes_the_state_directory_for_the_agents_user(tmp_path: Path, passwd: str, ids: str) -> None:
+    assert becomes(tmp_path, passwd, GROUPS, program=MAKE) == f"{ids} 0o750\n{ids} 0o700\n"
+
+
+def test_a_user_who_cannot_write_the_state_directory_has_a_journal_of_his_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    state = tmp_path / "state"
+    own = login_folder(state)
+    assert own.parent == tmp_path / "cache/edge-agent"
+    assert own == login_folder(state) != login_folder(tmp_path / "other")
+    state.mkdir()
+    assert login_folder(state) == state
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    missing = tmp_path / "missing"
+    assert (login_folder(missing), is_writable(missing)) == (missing, False)

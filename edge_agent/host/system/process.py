@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from edge_agent.core.clock import Clock
+from edge_agent.core.state_file import folder_digest
 
 log = logging.getLogger(__name__)
 
@@ -142,6 +143,41 @@ def as_agent(state_dir: Path) -> Iterator[None]:
         os.seteuid(0)
         os.setegid(own_gid)
         os.setgroups(groups)
+
+
+def make_state_dir(state_dir: Path) -> None:
+    """As root create ``state_dir`` if it does not exist, for the agent's user: as its unit does at its first
+    start. Other users create nothing. A failure is ignored: the agent names it at its start."""
+    if os.geteuid() != 0:
+        return
+    with contextlib.suppress(OSError):
+        state_dir.mkdir(mode=0o750, parents=True)
+        if (user := _agent(state_dir)) is not None:
+            _, uid, gid = user
+            folder = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                os.fchown(folder, uid, gid)
+            finally:
+                os.close(folder)
+
+
+def login_folder(state_dir: Path) -> Path:
+    """Return the folder of the journal of failed logins at cameras: ``state_dir``, or a folder in this user's
+    cache if this user cannot write there. If that fails too, ``state_dir``: nothing is remembered then."""
+    if is_writable(state_dir):
+        return state_dir
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        folder = cache / "edge-agent" / folder_digest(state_dir)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # RuntimeError: this user has no home
+        return state_dir
+    return folder if is_writable(folder) else state_dir
+
+
+def is_writable(folder: Path) -> bool:
+    """Return whether files can be created in ``folder`` with the rights that this process has now."""
+    return os.access(folder, os.W_OK | os.X_OK, effective_ids=True)
 
 
 def _agent(state_dir: Path) -> tuple[str | None, int, int] | None:

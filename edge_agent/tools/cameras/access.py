@@ -11,11 +11,13 @@ import getpass
 import sys
 from pathlib import Path
 
+from edge_agent.config import last_good
 from edge_agent.core.camera_logins import LoginJournal
 from edge_agent.core.clock import Clock, SystemClock, read_boot_id
-from edge_agent.core.errors import os_reason
+from edge_agent.core.errors import ConfigError, os_reason
 from edge_agent.core.languages import Lang, say
 from edge_agent.core.secrets import Credentials, Secret
+from edge_agent.host.system.process import login_folder, make_state_dir
 from edge_agent.onvif.soap import NotOnvif, Onvif
 from edge_agent.onvif.web import CameraHttpClient, NoAnswer
 from edge_agent.tools.cameras.dahua import Dahua
@@ -27,10 +29,24 @@ from edge_agent.tools.cameras.setup_interface import PlainOnvif, SetupInterface
 MAX_PASSWORD_BYTES = 4096
 
 
+def state_dir_of(args: argparse.Namespace) -> Path:
+    """Return ``--state-dir`` or, without it, the ``state_dir`` of the configuration, whose cameras may still
+    be wrong: all programs must use one journal of failed logins. As root create it if it does not exist."""
+    state_dir: Path | None = args.state_dir
+    if state_dir is None:
+        try:
+            state_dir = last_good.read_or_find(args.config).state_dir
+        except ConfigError:
+            state_dir = last_good.state_dirs(args.config)[0]
+    make_state_dir(state_dir)
+    return state_dir
+
+
 def open_journal(state_dir: Path, lang: Lang) -> LoginJournal:
-    journal = LoginJournal(state_dir, SystemClock(), read_boot_id())
+    folder = login_folder(state_dir)
+    journal = LoginJournal(folder, SystemClock(), read_boot_id())
     if not journal.remembers:
-        progress(say(CAMERAS, "logins-forgotten", lang, folder=state_dir))
+        progress(say(CAMERAS, "logins-forgotten", lang, folder=folder))
     return journal
 
 

@@ -26,7 +26,7 @@ from edge_agent.host.health.clock_sync import read_kernel_sync
 from edge_agent.host.system.process import become_agent
 from edge_agent.onvif.soap import DEVICE_PATH
 from edge_agent.onvif.web import CameraHttpClient
-from edge_agent.tools.cameras.access import asked, login_of, open_interface, open_journal
+from edge_agent.tools.cameras.access import asked, login_of, open_interface, open_journal, state_dir_of
 from edge_agent.tools.cameras.messages import CAMERAS, setup_error
 from edge_agent.tools.cameras.probing import Ports, ask_onvif
 from edge_agent.tools.cameras.setup_interface import SiteTime
@@ -124,11 +124,12 @@ def run_configure(args: argparse.Namespace, out: TextIO) -> int:
     if not host or login is None:
         raise setup_error("login-needed", id=camera.id, url=masked(camera.url))
     ntp = ntp_server(args.ntp, host)
-    become_agent(args.state_dir)  # the login is known now; data from a camera must not be parsed as root
+    state_dir = state_dir_of(args)
+    become_agent(state_dir)  # the login is known now; data from a camera must not be parsed as root
     clock = SystemClock()
     site_now = clock.now().astimezone(settings.gateway.timezone)
     site = SiteTime(site_now.utcoffset() or timedelta(0), site_now)
-    with CameraHttpClient(host, open_journal(args.state_dir, lang)) as web:
+    with CameraHttpClient(host, open_journal(state_dir, lang)) as web:
         port = args.port or camera.http_port
         base = f"http://{host}" if port == 80 else f"http://{host}:{port}"
         panel, vendor = open_interface(web, base, _device_url(host, base), clock, login)

@@ -24,7 +24,7 @@ from edge_agent.core.problems.problem import encode_json
 from edge_agent.core.secrets import Credentials
 from edge_agent.host.system.process import as_agent, become_agent
 from edge_agent.onvif.soap import CameraClock
-from edge_agent.tools.cameras.access import asked, login_of, open_journal, progress
+from edge_agent.tools.cameras.access import asked, login_of, open_journal, progress, state_dir_of
 from edge_agent.tools.cameras.discovered import DiscoveredCamera, DiscoveredStream, DiscoveryState, Vendor
 from edge_agent.tools.cameras.drop_in import assign_ids, select, write
 from edge_agent.tools.cameras.messages import CAMERAS, Fact, fact, setup_error
@@ -82,11 +82,12 @@ def run_discover(args: argparse.Namespace, out: TextIO) -> int:
     where = Search(parse_subnet(args.subnet) if args.subnet else None)
     login = login_of(args, lang)
     known = ConfiguredCameras.read(args.config)
+    state_dir = state_dir_of(args)
     if args.write is None:
-        become_agent(args.state_dir)
+        become_agent(state_dir)
     # Data from cameras must not be parsed as root; the drop-in is written as root.
-    with as_agent(args.state_dir):
-        journal = open_journal(args.state_dir, lang)
+    with as_agent(state_dir):
+        journal = open_journal(state_dir, lang)
         discovery = Discovery(journal, SystemClock(), lambda each: progress(each.text(lang)))
         found = discovery.search(where)
         picked = select(found, args.choose) if args.choose else found

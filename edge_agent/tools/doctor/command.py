@@ -16,9 +16,10 @@ from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import effective
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK, EX_USAGE
 from edge_agent.core.errors import ConfigError, EdgeAgentError, UsageError
-from edge_agent.core.languages import Bilingual, Lang, lang_of, ward_text
+from edge_agent.core.languages import Bilingual, Lang, lang_of, say, ward_text
 from edge_agent.core.problems.problem import encode_json
-from edge_agent.host.system.process import become_agent
+from edge_agent.host.system.process import become_agent, is_writable, login_folder, make_state_dir
+from edge_agent.tools.cameras.messages import CAMERAS
 from edge_agent.tools.doctor import run
 from edge_agent.tools.doctor.check import CheckLevel
 from edge_agent.tools.doctor.checks.picture import sheet as sheet_of
@@ -65,12 +66,13 @@ def run_doctor(args: argparse.Namespace, out: TextIO, environment: DoctorEnviron
     paper = _ReportInput(args)
     with result_file(args.sheet) as sheet, result_file(args.report) as report:
         serial = read_serial(environment.sysroot)
-        first = run.disk_before_first_start(settings, environment.sysroot)
+        make_state_dir(settings.state_dir)
         agent = become_agent(settings.state_dir)  # before data from cameras is decoded
+        warn_of_forgotten_logins(settings, lang)
         options = paper.options()
         if sys.stderr.isatty():
             print(f"{settings.gateway.id}: {_WORDS[lang]['takes']}", file=sys.stderr)
-        found = run.accept(run.examine(settings, unread, environment, agent, first), dict(args.accept))
+        found = run.accept(run.examine(settings, unread, environment, agent), dict(args.accept))
         summary = document(found, lang, environment.clock.now(), environment.sysroot, serial)
         if report is not None:
             summary = with_report(summary, found, options)
@@ -80,6 +82,13 @@ def run_doctor(args: argparse.Namespace, out: TextIO, environment: DoctorEnviron
         if report is not None:
             _write_report(summary, args, report, settings.state_dir)
     return EX_OK if verdict(found) in ("passed", "accepted") else EX_FAILED
+
+
+def warn_of_forgotten_logins(settings: Settings, lang: Lang) -> None:
+    """Print a warning if this user can write failed logins at cameras nowhere for the next run."""
+    folder = login_folder(settings.state_dir)
+    if any(camera.credentials for camera in settings.cameras) and not is_writable(folder):
+        print(f"edge-agent doctor: {say(CAMERAS, 'logins-forgotten', lang, folder=folder)}", file=sys.stderr)
 
 
 class _ReportInput:

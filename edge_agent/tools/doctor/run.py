@@ -16,6 +16,7 @@ from edge_agent.core.clock import Clock, SystemClock
 from edge_agent.host.health.camera_identity import read_identities
 from edge_agent.host.health.clock_sync import KernelSync, read_clock_state, read_kernel_sync
 from edge_agent.host.local_api.status import StatusResult, ask_status
+from edge_agent.host.system.process import login_folder
 from edge_agent.mqtt.tls.rotation import certificate_in_force
 from edge_agent.tools.doctor.check import Check, CheckLevel, CheckResult, run_checks
 from edge_agent.tools.doctor.checks import box, broker, cameras, detector, network
@@ -69,25 +70,13 @@ class Examination:
         return tuple(r for r in self.results if level_of(r) is CheckLevel.YELLOW and r.accepted is None)
 
 
-def disk_before_first_start(settings: Settings, sysroot: Path) -> Sequence[CheckResult] | None:
-    """Check the disk before the agent's first start, in the folder in which the state directory will be
-    created and only root may write. Return None if the state directory exists."""
-    if settings.state_dir.exists():
-        return None
-    return run_checks([Check("disk", SHORT_S, lambda: box.check_disk(settings, sysroot))])
-
-
 def examine(
-    settings: Settings,
-    unread: str | None,
-    environment: DoctorEnvironment,
-    agent: str | None = None,
-    first: Sequence[CheckResult] | None = None,
+    settings: Settings, unread: str | None, environment: DoctorEnvironment, agent: str | None = None
 ) -> Examination:
     """Run all checks. Takes under 20 s; longer if the agent has no session, or the centre confirms nothing.
 
     ``unread``: why passwords or keys could not be read, if so. ``agent``: the agent's user, if root started
-    the process and it now has only that user's rights. ``first``: result of ``disk_before_first_start``.
+    the process and it now has only that user's rights.
     """
     began_mono = time.monotonic()
     clock, sysroot = environment.clock, environment.sysroot
@@ -104,7 +93,7 @@ def examine(
         Check("config", SHORT_S, lambda: box.check_config(settings, unread)),
         Check("board", SHORT_S, lambda: box.check_board(settings, sysroot)),
         Check("clock", SHORT_S, lambda: box.check_clock(now, clock, settings)),
-        Check("disk", SHORT_S, lambda: first or box.check_disk(settings, sysroot, agent)),
+        Check("disk", SHORT_S, lambda: box.check_disk(settings, sysroot, agent)),
         Check("disk/evidence", SHORT_S, lambda: box.check_evidence(heartbeat)),
         Check("temperature", SHORT_S, lambda: box.check_temperature(settings.profile.thermal, sysroot, step)),
         Check("power", SHORT_S, lambda: box.check_power(settings.profile, sysroot, clock)),
@@ -155,8 +144,9 @@ def _switch_checks(settings: Settings) -> list[Check]:
 
 def _camera_checks(settings: Settings, clock: Clock, heartbeat: Heartbeat | None) -> dict[str, CameraCheck]:
     advised = settings.profile.platform.capacity if settings.profile.platform else None
-    opener = LimitedLogins(settings.state_dir, clock, settings.gateway.timezone).open
-    logins = settings.state_dir / LOGINS_FILE
+    folder = login_folder(settings.state_dir)
+    opener = LimitedLogins(folder, clock, settings.gateway.timezone).open
+    logins = folder / LOGINS_FILE
     of_agent = heartbeat.cameras if heartbeat else {}
     return {
         camera.id: CameraCheck(camera, clock, of_agent.get(camera.id), advised, opener, logins)

@@ -255,7 +255,7 @@ def _picture(args: argparse.Namespace, settings: Settings, camera: Camera, unrea
     from edge_agent.capture.stream_probe import probe_stream
     from edge_agent.core.model import FULL_PICTURE
     from edge_agent.evidence.jpeg import crop
-    from edge_agent.host.system.process import as_agent
+    from edge_agent.host.system.process import as_agent, login_folder, make_state_dir
     from edge_agent.tools.ground.grid import LARGEST, read_picture
 
     if args.picture is not None:
@@ -263,7 +263,8 @@ def _picture(args: argparse.Namespace, settings: Settings, camera: Camera, unrea
     if camera.credentials is not None and not camera.credentials.password.reveal():
         raise UsageError(both(WORDS, "no-password", camera=camera.id, why=unread))
     clock = SystemClock()
-    logins = LimitedLogins(settings.state_dir, clock, settings.gateway.timezone)
+    make_state_dir(settings.state_dir)
     with as_agent(settings.state_dir):
+        logins = LimitedLogins(login_folder(settings.state_dir), clock, settings.gateway.timezone)
         probe = probe_stream(camera, clock, logins.open)
     return crop(probe.picture, FULL_PICTURE, camera.privacy_masks, LARGEST)

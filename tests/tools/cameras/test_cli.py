@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from edge_agent import config
+from edge_agent.cli.arguments import parser
 from edge_agent.core.command_line.exit_codes import EX_CONFIG
 from edge_agent.core.problems import problem_text
+from edge_agent.tools.cameras.access import state_dir_of
 from edge_agent.tools.cameras.configure import NTP_PORT
 from edge_agent.tools.cameras.messages import fact
 from edge_agent.tools.cameras.probing import Ports
@@ -57,6 +59,15 @@ def cameras(site: Path, action: str, *more: str, login: bool = True) -> CommandR
     who = ["--camera-username", "admin", "--camera-password-file", str(site / "pass")] if login else []
     where = ["--config", str(site / "edge-agent.yaml"), "--state-dir", str(site / "state")]
     return run_command("cameras", action, *where, *who, *more)
+
+
+@pytest.mark.parametrize("more", ["", "cameras: [{id: no url}]\n"], ids=["valid", "not yet"])
+def test_failed_logins_are_counted_in_the_state_dir_of_the_configuration(tmp_path: Path, more: str) -> None:
+    file = tmp_path / "edge-agent.yaml"
+    file.write_text(f"{MAIN.partition('cameras:')[0]}state_dir: {tmp_path}/mine\n{more}")
+    words = ["cameras", "discover", "--config", str(file)]
+    assert state_dir_of(parser().parse_args(words)) == tmp_path / "mine"
+    assert state_dir_of(parser().parse_args([*words, "--state-dir", str(tmp_path)])) == tmp_path
 
 
 def written(site: Path) -> Path:

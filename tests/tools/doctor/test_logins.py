@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from edge_agent.config import load
 from edge_agent.config.model.camera_parts import PoePort
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.secrets import Secret
 from edge_agent.tools.doctor.checks.cameras import CameraCheck, check_switch_port
+from edge_agent.tools.doctor.command import warn_of_forgotten_logins
 from edge_agent.tools.doctor.words import said_of
 from tests.capture import rig
 from tests.testbed.agent import AgentProcess, write_config
@@ -36,6 +39,29 @@ def test_agent_and_doctor_show_a_wrong_password_twice_in_all(tmp_path: Path, pas
     assert f"sudo rm {tmp_path}/state/camera-logins.json" in str(reported[0].todo), (
         "where this agent keeps it"
     )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root creates the state directory")
+def test_a_wrong_password_is_remembered_before_the_first_start_of_the_agent(
+    tmp_path: Path, password: str
+) -> None:
+    """The folder is made as the agent makes it, and the journal in it is the agent's."""
+    with StrictCamera() as strict:
+        config = write_config(tmp_path, cameras=[camera("gate", strict.url, password)], detector="none")
+        assert examined(config).finding("gate") == "camera-unauthorized"
+    assert len(json.loads((tmp_path / "state/camera-logins.json").read_text())["failed"]) == 1
+
+
+def test_a_user_whose_failed_logins_cannot_be_remembered_is_warned(
+    tmp_path: Path, password: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    settings = load(write_config(tmp_path, cameras=[camera("gate", "rtsp://10.0.0.9/s", password)]))
+    warn_of_forgotten_logins(replace(settings, state_dir=tmp_path / "file/state"), "en")
+    assert "failed logins are not remembered for the next run" in capsys.readouterr().err
+    warn_of_forgotten_logins(replace(settings, state_dir=tmp_path), "en")
+    assert not capsys.readouterr().err
 
 
 def test_an_agent_that_still_has_the_old_password_is_red(

@@ -21,6 +21,7 @@ from edge_agent.detection.budget import InferenceBudget
 from edge_agent.detection.stage import ObjectDetectionStage
 from edge_agent.detection.worker import InlineInference
 from edge_agent.events import NoSnapshots
+from edge_agent.host.system.process import login_folder
 from edge_agent.model_release.store import detector_of_agent
 from edge_agent.motion.detector import MotionDetector
 from edge_agent.passages.recorder import NoPassages
@@ -123,7 +124,7 @@ class AimAnalysis:
         self._camera = replace(camera, analyse=replace(camera.analyse, gear=GearChoice.FULL, fps=fps))
         choice = detector_of_agent(settings)
         self.note = choice.degraded or choice.note
-        logins = LimitedLogins(settings.state_dir, clock, settings.gateway.timezone)
+        logins = LimitedLogins(login_folder(settings.state_dir), clock, settings.gateway.timezone)
         self._reader = CameraReader(self._camera, clock, repeat_files=True, opener=logins.open)
         self._pipeline = _pipeline(self._camera, settings, choice.detector)
         self._detections: list[tuple[float, Detection]] = []

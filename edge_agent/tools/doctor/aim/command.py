@@ -14,7 +14,7 @@ from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.languages import Bilingual, Lang, in_lang, lang_of
 from edge_agent.host.local_api.status import ask_status
 from edge_agent.host.system.addresses import InterfaceAddress, own_addresses
-from edge_agent.host.system.process import become_agent
+from edge_agent.host.system.process import become_agent, make_state_dir
 from edge_agent.tools.doctor.aim.analysis import AimAnalysis
 from edge_agent.tools.doctor.aim.pages import AimPages
 from edge_agent.tools.doctor.command import load
@@ -87,6 +87,7 @@ def run_aim(
     if ask_status(settings).document is not None:
         print(AGENT_RUNS[lang], file=out)
     with open_port(port, LIFE_S) as opening:
+        make_state_dir(settings.state_dir)
         become_agent(settings.state_dir)
         use_one_opencv_thread()
         if opening in FIREWALL:
