@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from edge_agent.config import last_good
 from edge_agent.config.board import read_serial
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import effective
@@ -23,7 +24,13 @@ from edge_agent.tools.cameras.messages import CAMERAS
 from edge_agent.tools.doctor import run
 from edge_agent.tools.doctor.check import CheckLevel
 from edge_agent.tools.doctor.checks.picture import sheet as sheet_of
-from edge_agent.tools.doctor.document import ReportOptions, document, with_report, without_pictures
+from edge_agent.tools.doctor.document import (
+    ReportOptions,
+    document,
+    with_options,
+    with_report,
+    without_pictures,
+)
 from edge_agent.tools.doctor.run import DoctorEnvironment, Examination
 from edge_agent.tools.doctor.verdict import sentence, site_name, verdict
 from edge_agent.tools.doctor.words import level_of, said_of, todo_of
@@ -143,10 +150,16 @@ def _report_of_findings(args: argparse.Namespace) -> int:
 
     if args.report is None:
         raise UsageError(Bilingual("--findings needs --report", "--findings phải đi cùng --report"))
+    examining = {"--accept": args.accept, "--sheet": args.sheet, "--json": args.json}
+    if extra := ", ".join(option for option, given in examining.items() if given):
+        english = f"--findings examines nothing: leave out {extra}"
+        raise UsageError(Bilingual(english, f"--findings không kiểm tra lại: bỏ {extra}"))
     summary = read_findings(args.findings)
     _warn_of_other_gateway(summary, args.config)
-    page = make_report(summary, args.lang or summary.lang, args.also)
+    paper = _ReportInput(args)
     with result_file(args.report) as report:
+        become_agent(last_good.state_dirs(args.config)[0])  # before pictures are decoded
+        page = make_report(with_options(summary, paper.options()), args.lang or summary.lang, args.also)
         if report is not None:
             report.write(page)
     return EX_OK

@@ -91,6 +91,36 @@ def with_report(summary: Doctor, found: Examination, options: ReportOptions) -> 
     return structs.replace(summary, cameras=cameras, report=_report(summary, found.settings, options))
 
 
+def with_options(stored: Doctor, options: ReportOptions) -> Doctor:
+    """Return a stored document with the options that are given; the others stay as they are. A party whose
+    name changes loses its stored signature. Without the data of a report nothing changes."""
+    report = stored.report
+    if report is None:
+        return stored
+    return structs.replace(
+        stored,
+        report=structs.replace(
+            report,
+            number=options.number or report.number,
+            by=options.by or report.by,
+            parties=[_party_with(each, options) for each in report.parties],
+            photo=report.photo if options.photo is None else _base64(options.photo),
+        ),
+    )
+
+
+def _party_with(stored: DoctorParty, options: ReportOptions) -> DoctorParty:
+    organisations = {"owner": options.owner, "contractor": options.contractor, "ward": options.ward}
+    named = structs.replace(
+        stored,
+        organisation=organisations[stored.role] or stored.organisation,
+        name=(options.by if stored.role == "contractor" else "") or stored.name,
+    )
+    drawn = options.signatures.get(stored.role)
+    kept = stored.signature if named == stored else None
+    return structs.replace(named, signature=kept if drawn is None else _base64(drawn))
+
+
 def without_pictures(summary: Doctor) -> Doctor:
     """Return the document without its pictures, to print it: they are large, and the report has them."""
     cameras = [structs.replace(each, picture=None) for each in summary.cameras]

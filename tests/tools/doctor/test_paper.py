@@ -22,7 +22,13 @@ from edge_agent.core.languages import Lang
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.tools.doctor.check import CheckResult
 from edge_agent.tools.doctor.checks.cameras import CameraMeasurement
-from edge_agent.tools.doctor.document import ReportOptions, document, with_report, without_pictures
+from edge_agent.tools.doctor.document import (
+    ReportOptions,
+    document,
+    with_options,
+    with_report,
+    without_pictures,
+)
 from edge_agent.tools.doctor.paper import make_follow_up, make_report
 from edge_agent.tools.doctor.run import Examination
 from edge_agent.tools.doctor.words import WORDS
@@ -163,6 +169,29 @@ def test_stored_findings_give_the_same_bytes(tmp_path: Path) -> None:
     for lang, also in (("vi", None), ("en", None), ("vi", "en")):
         assert make_report(stored, lang, also) == make_report(made, lang, also)  # type: ignore[arg-type]
     assert make_report(made, "vi").count(b"<img ") == 3
+
+
+def test_options_replace_what_is_stored_and_a_renamed_party_has_not_signed(tmp_path: Path) -> None:
+    made = a_document(tmp_path, signatures={"owner": b"of the owner", "contractor": b"of An"})
+    again = with_options(made, ReportOptions(number="12", by="Bình", owner="Công an", photo=b"sign")).report
+    assert again is not None
+    assert again.photo is not None
+    assert (again.number, again.by) == ("12", "Bình")
+    assert [(each.organisation, each.name, each.signature) for each in again.parties][:2] == [
+        ("Công an", "", None),
+        (again.parties[1].organisation, "Bình", None),
+    ]
+    assert with_options(made, ReportOptions()) == made
+
+
+def test_stored_findings_are_not_examined_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "findings.json"
+    path.write_bytes(encode_json(a_document(tmp_path)))
+    words = ["doctor", "--findings", str(path), "--report", str(tmp_path / "page.html")]
+    assert main([*words, "--accept", "cam-1=late", "--json"]) == 2
+    assert "leave out --accept, --json" in capsys.readouterr().err
+    assert main([*words, "--number", "12"]) == 0
+    assert "12/BB" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_no_command_is_on_a_page_that_people_sign(tmp_path: Path) -> None:
