@@ -98,8 +98,13 @@ def wait_for_agent(config: Path, limit_s: float) -> None:
     except EdgeAgentError:
         return  # doctor says what is wrong with the configuration
     deadline = time.monotonic() + limit_s
-    while ask_status(settings) == StatusResult() and time.monotonic() < deadline:
+    while not _answers(ask_status(settings)) and time.monotonic() < deadline:
         time.sleep(POLL_S)
+
+
+def _answers(status: StatusResult) -> bool:
+    """Return whether an agent of this gateway runs; one that still has another id is to be restarted."""
+    return status.document is not None or status.failure is not None
 
 
 def counts(document: Doctor) -> VerdictCounts:

@@ -25,7 +25,15 @@ from edge_agent.core.worker import SupervisedThread
 from edge_agent.host.health.degraded import CAUSE_TEXT
 from edge_agent.host.health.heartbeat import HealthSources, HeartbeatMaker
 from edge_agent.host.local_api.local_socket import IDLE_S, places_to_listen
-from edge_agent.host.local_api.status import StatusDocument, StatusServer, run_status, status_document
+from edge_agent.host.local_api.status import (
+    StatusDocument,
+    StatusServer,
+    ask_status,
+    run_status,
+    status_document,
+)
+from edge_agent.tools.doctor.checks.delivery import check_agent
+from edge_agent.tools.doctor.words import said_of
 from tests.host.fakes import FakeClock, camera, settings
 from tests.host.test_heartbeat import WELL
 from tests.testbed.mosquitto import wait_until
@@ -310,5 +318,10 @@ def test_configuration_file_says_where_to_ask(tmp_path: Path) -> None:
 def test_agent_of_another_gateway_is_not_taken_for_this_one(tmp_path: Path) -> None:
     other = settings(tmp_path)
     other = replace(other, gateway=replace(other.gateway, id="dt-002"))
+    out = io.StringIO()
     with agent(tmp_path):
-        assert run_status(other, False, io.StringIO()) == 3
+        assert run_status(other, False, out) == 3
+        assert "the agent that runs here has the id dt-001, the configuration says dt-002" in out.getvalue()
+        (result,) = check_agent(ask_status(other), other)
+    assert said_of(result, "vi") == "đang chạy với mã dt-001, còn cấu hình ghi dt-002"
+    assert check_agent(ask_status(other), other)[0].finding == "agent-stopped"

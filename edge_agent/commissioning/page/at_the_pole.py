@@ -36,6 +36,7 @@ AT_THE_POLE: Sentences = {
     "agent-mute": _RESTART,
     "agent-unauthorized": _RESTART,
     "agent-other-config": _RESTART,
+    "agent-other-id": _RESTART,
     "agent-stopped": _RESTART,
     "delivery-no-agent": _RESTART,
     "delivery-not-asked": _RESTART,

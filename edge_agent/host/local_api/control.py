@@ -34,6 +34,7 @@ from edge_agent.host.local_api.local_socket import (
     nothing_runs,
     places_to_ask,
 )
+from edge_agent.host.local_api.status import ask_status
 
 log = logging.getLogger(__name__)
 
@@ -187,7 +188,7 @@ def _run(settings: Settings, request: ControlRequest, stdout: TextIO, stderr: Te
     if isinstance(answer, UnusableAnswer):
         print(f"{gateway}: {text_in(answer.text, lang)}", file=stderr)
         return EX_FAILED
-    print(nothing_runs(gateway, places, lang), file=stderr)
+    print(nothing_runs(gateway, places, lang, ask_status(settings).other), file=stderr)
     return EX_NOT_RUNNING
 
 

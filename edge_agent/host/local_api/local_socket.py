@@ -55,8 +55,11 @@ def places_to_ask(state_dir: Path, name: str = STATUS_SOCKET) -> list[Path]:
     return list(dict.fromkeys([first, state_dir / name, RUN_DIR / name, *private]))
 
 
-def nothing_runs(gateway: str, places: Sequence[Path], lang: Lang = "en") -> str:
-    """Return the text for a person when no agent answers, with the command that starts one."""
+def nothing_runs(gateway: str, places: Sequence[Path], lang: Lang = "en", other: str | None = None) -> str:
+    """Return the text for a person when no agent of ``gateway`` answers, with the command that starts one.
+    ``other``: id of the gateway whose agent answers instead."""
+    if other is not None:
+        return say(STATUS, "other-runs", lang, gateway=gateway, other=other)
     start, looked = say(STATUS, "start", lang), ", ".join(map(str, places))
     return say(STATUS, "nothing-runs", lang, gateway=gateway, places=looked, start=start)
 

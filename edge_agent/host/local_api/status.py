@@ -104,19 +104,24 @@ class StatusResult:
     answer: bytes = b""
     failure: str | None = None  # why an agent that runs gives no usable answer
     closed: bool = False  # True: the reason of the failure is that this user may not connect
+    other: str | None = None  # id of another gateway, whose agent answers here
 
 
 def ask_status(settings: Settings) -> StatusResult:
     """Query the agent of this state directory and gateway id; the result has no document if none runs."""
+    others: list[str] = []
 
     def parse(answer: bytes) -> StatusResult | None:
         document = msgspec.json.decode(answer, type=StatusDocument)
-        return StatusResult(document, answer) if document.gateway == settings.gateway.id else None
+        if document.gateway == settings.gateway.id:
+            return StatusResult(document, answer)
+        others.append(document.gateway)
+        return None
 
     result = ask_any(places_to_ask(settings.state_dir), parse, who_may="socket-not-open")
     if isinstance(result, UnusableAnswer):
         return StatusResult(failure=result.text, closed=result.closed)
-    return result or StatusResult()
+    return result or StatusResult(other=others[0] if others else None)
 
 
 def run_status(source: Settings | Path, as_json: bool, stdout: TextIO, lang: Lang = "en") -> int:
@@ -136,5 +141,5 @@ def run_status(source: Settings | Path, as_json: bool, stdout: TextIO, lang: Lan
     if result.failure is not None:
         print(f"{gateway}: {in_lang(result.failure, lang)}", file=stdout)
         return EX_FAILED
-    print(nothing_runs(gateway, places_to_ask(settings.state_dir), lang), file=stdout)
+    print(nothing_runs(gateway, places_to_ask(settings.state_dir), lang, result.other), file=stdout)
     return EX_NOT_RUNNING

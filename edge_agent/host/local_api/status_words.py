@@ -180,6 +180,12 @@ STATUS: Sentences = {
         "{gateway}: phần mềm không chạy trên máy này (không nhận được trả lời tại {places}). Để khởi động: "
         "{start}",
     ),
+    "other-runs": (
+        "{gateway}: the agent that runs here has the id {other}, the configuration says {gateway}. If the id "
+        "was changed, restart the agent: sudo systemctl restart edge-agent",
+        "{gateway}: phần mềm đang chạy trên máy này có mã {other}, còn cấu hình ghi {gateway}. Nếu đã đổi mã "
+        "trong cấu hình thì khởi động lại phần mềm: sudo systemctl restart edge-agent",
+    ),
     "start": (
         "sudo systemctl start edge-agent, or edge-agent run CONFIG",
         "sudo systemctl start edge-agent, hoặc edge-agent run CONFIG",

@@ -129,6 +129,8 @@ def check_agent(status: StatusResult, settings: Settings) -> Sequence[CheckResul
         if beat.config_hash != settings.config_hash:
             return [CheckResult("agent", "agent-other-config")]
         return [CheckResult("agent", "agent-running", {"up": timedelta(seconds=beat.uptime_s)})]
+    if status.other is not None:
+        return [CheckResult("agent", "agent-other-id", {"other": status.other, "id": settings.gateway.id})]
     if status.failure is None:
         return [CheckResult("agent", "agent-stopped")]
     if status.closed:

@@ -286,6 +286,12 @@ BOX: dict[str, Wording] = {
         "sudo systemctl enable --now edge-agent; why it ended: journalctl -u edge-agent -n 50",
         "sudo systemctl enable --now edge-agent; xem lý do dừng: journalctl -u edge-agent -n 50",
     ),
+    "agent-other-id": red(
+        "runs with the id {other}, the configuration says {id}",
+        "đang chạy với mã {other}, còn cấu hình ghi {id}",
+        "sudo systemctl restart edge-agent",
+        "sudo systemctl restart edge-agent",
+    ),
     "agent-closed": yellow(
         "runs, but does not answer this user",
         "đang chạy, nhưng tài khoản đang dùng không có quyền xem trạng thái",
