@@ -12,7 +12,7 @@ import av
 from demo.agent import LABELS, write_config
 from edge_agent import config
 from edge_agent.core.errors import ConfigError, DetectorError
-from edge_agent.core.secrets import masked
+from edge_agent.core.secrets import masked_url
 from edge_agent.detection.litert import LiteRtDetector
 
 
@@ -70,18 +70,20 @@ def _check_url(url: str, folder: Path) -> None:
         config.load(write_config(folder, url, "none", None))
     except ConfigError as error:
         reason = error.problems[0].message.removeprefix("url: ")
-        raise WrongUsage(f"CLIP={masked(url)}: {reason}") from error
+        raise WrongUsage(f"CLIP={masked_url(url)}: {reason}") from error
 
 
 def _check_file(clip: str) -> None:
     if not Path(clip).exists():
-        raise WrongUsage(f"CLIP={clip}: there is no such file; a clip is a video file or a camera's URL")
+        raise WrongUsage(
+            f"CLIP={masked_url(clip)}: there is no such file; a clip is a video file or a camera's URL"
+        )
     if not Path(clip).is_file():
-        raise WrongUsage(f"CLIP={clip}: not a file")
+        raise WrongUsage(f"CLIP={masked_url(clip)}: not a file")
     try:
         with av.open(clip) as container:
             if container.streams.video:
                 return
     except (av.FFmpegError, OSError):
         pass  # reported below
-    raise WrongUsage(f"CLIP={clip}: not a video")
+    raise WrongUsage(f"CLIP={masked_url(clip)}: not a video")

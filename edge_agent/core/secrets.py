@@ -53,3 +53,13 @@ def masked(text: str) -> str:
     unescaped ``@``, ``:`` or ``/`` does not leak either. A URL without secrets is unchanged.
     """
     return _PARAMETER.sub(r"\g<name>***", _USERINFO.sub(r"\g<scheme>***@", text))
+
+
+_URL_USERINFO = re.compile(r"^(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*:/*).*@", re.DOTALL)
+_URL_PARAMETER = re.compile(r"(?P<name>(?:password|passwd|pass|pwd|token)=)[^&;/]+", re.IGNORECASE)
+
+
+def masked_url(url: str) -> str:
+    """Mask a text that is one URL, as ``masked`` does, even if it is malformed: spaces and quotes may be part
+    of the password, and a slash of ``://`` may be missing."""
+    return _URL_PARAMETER.sub(r"\g<name>***", _URL_USERINFO.sub(r"\g<scheme>***@", url))

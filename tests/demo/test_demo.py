@@ -73,6 +73,9 @@ def test_make_run_shows_events_as_a_subscriber_gets_them_and_a_summary(clip: Pat
         ("CLIP", str(ROOT / "tests"), f"CLIP={ROOT}/tests: not a file"),
         ("CLIP", str(ROOT / "README.md"), f"CLIP={ROOT}/README.md: not a video"),
         ("CLIP", "gopher://h/s", "CLIP=gopher://h/s: unknown scheme 'gopher'"),
+        ("CLIP", "rtsp://u:a secret@h/s", "CLIP=rtsp://***@h/s: the user part has a space"),
+        ("CLIP", "rtsp:/u:secret@h/s", "CLIP=rtsp:/***@h/s: there is no such file"),
+        ("CLIP", "http://h/s?pwd=a secret", "CLIP=http://h/s?pwd=***: there is a space"),
     ],
 )
 def test_a_wrong_value_is_one_line(clip: Path, tmp_path: Path, name: str, value: str, reported: str) -> None:
