@@ -9,7 +9,7 @@ STATES: Sentences = {
         "camera {camera} {state} since {since}: {why}",
         "camera {camera} {state} từ {since}: {why}",
     ),
-    "camera-cause": ("{why} ({cause})", "{why} ({cause})"),
+    "camera-cause": ("{why} ({cause})", "{why}"),  # the Vietnamese reason says the cause already
     "camera-no-main": (
         "camera {camera} has no main stream ({cause}): clips come from the sub-stream",
         "camera {camera} không có luồng chính ({cause}): video lấy từ luồng phụ",

@@ -10,7 +10,7 @@ from edge_agent.core.errors import OS_REASONS
 CAUSES = {
     "unreachable": "không kết nối được",
     "refused": "từ chối kết nối",
-    "unauthorized": "sai tên đăng nhập hoặc mật khẩu",
+    "unauthorized": "không đăng nhập được",
     "not_found": "không có luồng này",
     "no_video": "không có hình",
     "unsupported": "không hỗ trợ luồng này",

@@ -133,7 +133,7 @@ STATUS: Sentences = {
     "state-starting": ("starting", "đang khởi động"),
     "cause-unreachable": ("unreachable", "không kết nối được"),
     "cause-refused": ("refused", "từ chối kết nối"),
-    "cause-unauthorized": ("unauthorized", "sai tên đăng nhập hoặc mật khẩu"),
+    "cause-unauthorized": ("unauthorized", "không đăng nhập được"),
     "cause-not_found": ("not_found", "không có luồng này"),
     "cause-no_video": ("no_video", "không có hình"),
     "cause-unsupported": ("unsupported", "không hỗ trợ luồng này"),

@@ -94,7 +94,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "visibility-away": ("Điểm mất liên lạc", "Its site is away"),
     "cause-unreachable": ("không kết nối được", "unreachable"),
     "cause-refused": ("từ chối kết nối", "refuses connections"),
-    "cause-unauthorized": ("sai tên đăng nhập hoặc mật khẩu", "password refused"),
+    "cause-unauthorized": ("không đăng nhập được", "cannot log in"),
     "cause-not_found": ("không có luồng này", "no such stream"),
     "cause-no_video": ("không có hình", "no video"),
     "cause-unsupported": ("không hỗ trợ luồng này", "unsupported format"),
