@@ -14,6 +14,7 @@ from edge_agent.config.pushed import ConfigSource
 from edge_agent.config.texts.messages import message
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import ConfigError, ConfigProblem
+from edge_agent.core.languages import Bilingual
 
 _PLACES = ("zones", "lines")
 
@@ -99,4 +100,8 @@ def _without(below: tree.Node, above: tree.Node) -> tree.Node:
 def _error(name: str, problems: list[ConfigProblem]) -> ConfigError:
     found = tuple(sorted(set(problems)))
     count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
-    return ConfigError(f"{name}: {count} in the drafted rule; nothing was rehearsed", found)
+    heading = Bilingual(
+        f"{name}: {count} in the drafted rule; nothing was rehearsed",
+        f"{name}: bản nháp của quy tắc có {len(found)} lỗi; chưa chạy thử",
+    )
+    return ConfigError(heading, found)

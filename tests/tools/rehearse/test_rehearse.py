@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator
 from edge_agent.config.draft import read_draft
 from edge_agent.config.model.settings import AnyRule
 from edge_agent.config.pushed import ConfigSource
+from edge_agent.core.errors import ConfigError
 from edge_agent.passages.detail import PassageDetail, encode_detail
 from edge_agent.passages.passage import FOLDER, Passage, PathPoint, RuleReport, Side, TimeQuality
 from edge_agent.passages.reader import PassageReader, StoredPassage
@@ -275,6 +276,13 @@ def test_mistakes_are_said(tmp_path: Path, words: tuple[str, ...], text: str, co
     ended, out, err = edge_agent("rehearse", *words, "--rule", draft, "--config", config)
     assert (ended, out) == (code, "")
     assert says in err
+
+
+def test_a_wrong_draft_is_named_in_both_languages(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        rule(write_config(tmp_path, cameras=[CAMERA]), {"id": "yard", "kind": "none-such"})
+    assert caught.value.text("en").startswith("draft: 1 problem in the drafted rule; nothing was rehearsed\n")
+    assert caught.value.text("vi").startswith("draft: bản nháp của quy tắc có 1 lỗi; chưa chạy thử\n")
 
 
 def test_a_draft_does_not_inherit_from_the_rule_in_force_and_may_bring_its_zone(tmp_path: Path) -> None:
