@@ -64,7 +64,8 @@ class _Text:
         if step := beat.thermal.step:
             yield self._line("heat", self.say("step", step=step), self.say(f"held-back-{step}"))
         offset = None if clock.offset_ms is None else self.say("offset", offset=clock.offset_ms)
-        synced = self.say("synced", source=clock.source) if clock.synced else self.say("not-synced")
+        source = self.named("source", clock.source or "kernel")
+        synced = self.say("synced", source=source) if clock.synced else self.say("not-synced")
         yield self._line("clock", synced, offset)
         yield self._line("mqtt", *self._mqtt(beat.mqtt))
         if beat.uplink.monthly_bytes:

@@ -46,6 +46,7 @@ STATUS: Sentences = {
     "held-back-2": ("fewer inferences and pictures", "giảm số lần nhận dạng và số khung hình"),
     "held-back-3": ("keyframes only", "chỉ phân tích khung I"),
     "synced": ("synchronised by {source}", "đã đồng bộ bằng {source}"),
+    "source-kernel": ("kernel", "nhân Linux"),
     "not-synced": ("not synchronised", "chưa đồng bộ"),
     "offset": ("offset {offset:.3g} ms", "lệch {offset:.3g} ms"),
     # --- broker, uplink, certificates ---

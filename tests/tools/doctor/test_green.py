@@ -15,7 +15,7 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.host.health.clock_sync import ClockState, KernelSync
 from edge_agent.tools.doctor.check import CheckLevel
 from edge_agent.tools.doctor.checks import box
-from edge_agent.tools.doctor.words import WORDS
+from edge_agent.tools.doctor.words import WORDS, said_of
 from tests.testbed.agent import write_config
 from tests.tools.doctor.conftest import StrictCamera, Told, camera, environment_of, examined
 
@@ -144,6 +144,9 @@ def test_a_clock_is_right_only_if_it_is_synchronised_and_not_off(
     settings = load(write_config(tmp_path))
     (result,) = box.check_clock(state, SystemClock(), settings)
     assert result.finding == finding
+    if finding == "clock-synced":
+        name = "nhân Linux" if state.source == "kernel" else "chrony"
+        assert said_of(result, "vi") == f"đúng giờ, đồng bộ bằng {name}"
 
 
 def test_the_guide_names_every_condition() -> None:

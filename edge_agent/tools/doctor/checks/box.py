@@ -19,7 +19,7 @@ from edge_agent.config.model.settings import Settings
 from edge_agent.config.profiles import detected_profile
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import OS_REASONS
-from edge_agent.core.languages import Bilingual
+from edge_agent.core.languages import Bilingual, named_in_both
 from edge_agent.host.board.platform import (
     disk_of,
     firmware_version,
@@ -34,6 +34,7 @@ from edge_agent.host.board.sensors import Thermometer, ThrottleSensors, is_raspb
 from edge_agent.host.health.birth import os_name
 from edge_agent.host.health.clock_sync import ClockState
 from edge_agent.host.health.degraded import DISK_FULL_PERCENT
+from edge_agent.host.local_api.status_words import STATUS
 from edge_agent.tools.doctor.check import CheckResult, Figure
 from edge_agent.tools.doctor.checks.reported import codes_of, reported_reason
 from edge_agent.wire import Heartbeat
@@ -129,7 +130,8 @@ def check_clock(state: ClockState, clock: Clock, settings: Settings) -> Sequence
     if abs(state.offset_ms or 0.0) >= CLOCK_OFF_MS:
         figures: dict[str, Figure] = {"time": shown, "off_s": abs(state.offset_ms or 0.0) / 1000}
         return [CheckResult("clock", "clock-off", figures)]
-    return [CheckResult("clock", "clock-synced", {"source": state.source or "kernel"})]
+    source = named_in_both(STATUS, "source", [state.source or "kernel"])
+    return [CheckResult("clock", "clock-synced", {"source": source})]
 
 
 def check_temperature(thermal: Thermal, sysroot: Path, step: int = 0) -> Sequence[CheckResult]:
