@@ -7,6 +7,7 @@ in ``core.command_line.exit_codes``, and beside the arguments of each command.
 from __future__ import annotations
 
 import argparse
+import errno
 import ipaddress
 import logging
 import os
@@ -19,7 +20,7 @@ from edge_agent.cli import collect, command, evidence, passages, rehearse, searc
 from edge_agent.cli.arguments import parser
 from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_FAILED, EX_INTERRUPTED, EX_USAGE
 from edge_agent.core.errors import ConfigError, EdgeAgentError, UsageError, os_reason
-from edge_agent.core.languages import Lang, in_lang, lang_of
+from edge_agent.core.languages import Bilingual, Lang, in_lang, lang_of
 from edge_agent.tools.ground import command as ground
 
 if TYPE_CHECKING:
@@ -32,11 +33,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run_command(args)
     except ConfigError as error:
         print(error.text(lang_of(args)), file=sys.stderr)
+        if os.strerror(errno.EACCES).lower() in str(error).lower():
+            _advise_sudo(args)
         return EX_CONFIG
     except EdgeAgentError as error:
         from edge_agent.core.problems import error_in
 
         print(f"edge-agent {args.command}: {error_in(error, lang_of(args))}", file=sys.stderr)
+        if isinstance(error.__cause__, PermissionError) and "sudo" not in str(error):
+            _advise_sudo(args)
         return EX_USAGE if isinstance(error, UsageError) else EX_FAILED
     except OSError as error:
         if isinstance(error, BrokenPipeError):
@@ -46,9 +51,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
         reason = in_lang(os_reason(error), lang_of(args))
         print(f"edge-agent {args.command}: {where}{reason}", file=sys.stderr)
+        if isinstance(error, PermissionError):
+            _advise_sudo(args)
         return EX_FAILED
     except KeyboardInterrupt:
         return EX_INTERRUPTED
+
+
+def _advise_sudo(args: argparse.Namespace) -> None:
+    """Say what helps a user without root's rights; nothing to a service."""
+    if os.geteuid() != 0 and not os.environ.get("NOTIFY_SOCKET"):
+        advice = Bilingual(
+            "this user has no permission: run the command with sudo",
+            "tài khoản đang dùng không có quyền: hãy chạy lệnh với sudo",
+        )
+        print(f"edge-agent {args.command}: {in_lang(advice, lang_of(args))}", file=sys.stderr)
 
 
 def _run_command(args: argparse.Namespace) -> int:
