@@ -42,7 +42,7 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
         "sudo edge-agent collect export /media/usb --by 'Nguyễn Văn An'",
     )
     export.add_path("folder", "FOLDER", "folder of the medium, such as a USB stick")
-    export.add_value("--by", "NAME", "name of the person; for the event; default: your login name")
+    export.add_by("for the event; default: your login name")
     export.add_config(default_config)
 
     opening = add_command(

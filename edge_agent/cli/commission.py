@@ -31,12 +31,7 @@ def add_command_to(commands: Commands) -> None:
         help="what the label of the site says, such as dt-001-r; default: none, needed to claim",
     )
     _add_actions(commission)
-    commission.add_argument(
-        "--by",
-        default="",
-        metavar="NAME",
-        help="name of the person; for the claim and the report; default: none, needed to claim",
-    )
+    commission.add_by("for the claim and the report; default: none, needed to claim")
     commission.add_argument(
         "--cameras-password-file",
         metavar="FILE",

@@ -104,7 +104,7 @@ def _add_export(actions: Commands, default_config: Path) -> None:
         "sudo edge-agent evidence export EVENT --by 'Nguyễn Văn An' --out case-17.zip",
     )
     export.add_value("event", "EVENT", EVENT_HELP)
-    export.add_value("--by", "NAME", "name of the person; for the manifest", required=True)
+    export.add_by("for the manifest", required=True)
     export.add_path("--out", "FILE.zip|DIR", "where to write the result", required=True)
     export.add_config(default_config)
 
@@ -118,7 +118,7 @@ def _add_hold(actions: Commands, default_config: Path) -> None:
         "sudo edge-agent evidence hold EVENT --release",
     )
     hold.add_value("event", "EVENT", EVENT_HELP)
-    hold.add_value("--by", "NAME", "name of the person; for the list of holds; default: your login name")
+    hold.add_by("for the list of holds; default: your login name")
     hold.add_value("--why", "TEXT", "reason of the hold; default: none", default="")
     hold.add_flag("--release", "end the hold; rotation may delete the media again")
     hold.add_config(default_config)

@@ -49,7 +49,7 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
         "write the pictures of what is listed into this folder; needs --by and --purpose; default: not "
         "written",
     )
-    passages.add_value("--by", "NAME", "name of the person; for the record of access; default: none")
+    passages.add_by("for the record of access; default: none")
     passages.add_value("--purpose", "TEXT", "purpose of the access; for the record of access; default: none")
     passages.add_flag(
         "--held", "list the passages that are kept beyond their time for a case, and until when"

@@ -36,7 +36,7 @@ def add_doctor(commands: Commands, default_config: Path) -> None:
         "--report", "OUT.html", "write a commissioning report to print and sign; default: not written"
     )
     doctor.add_path("--photo", "FILE", "photo of the notice sign, for the report; default: none")
-    doctor.add_value("--by", "NAME", "name of the person; for the report; default: left blank", default="")
+    doctor.add_by("for the report; default: left blank")
     _add_paper(doctor)
     doctor.add_value(
         "--aim",

@@ -100,7 +100,7 @@ class _GivenFiles:
                 raise UsageError(words("label-missing"))
         else:
             id_of_label(args.site)
-            if not args.by.strip():
+            if not args.by:
                 raise UsageError(words("person-missing"))
         file = args.cameras_password_file
         self._password = None if file is None else _read_password(Path(file))

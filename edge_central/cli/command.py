@@ -253,7 +253,7 @@ def _add_cases(actions: Commands) -> CommandParser:
     )
     export.add_value("case", "CASE", "number of the case, such as 7/2026")
     export.add_path("--out", "FILE", "where to write the result; a zip", required=True)
-    export.add_value("--by", "NAME", "name of the person; for the access log", required=True)
+    export.add_by("for the access log", required=True)
     return export
 
 

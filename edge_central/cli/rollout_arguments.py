@@ -109,4 +109,4 @@ def _add_number(parser: CommandParser) -> None:
 
 
 def _add_person(parser: CommandParser) -> None:
-    parser.add_value("--by", "NAME", "name of the person; for the record", required=True)
+    parser.add_by("for the record", required=True)

@@ -53,6 +53,15 @@ def test_no_parser_accepts_an_abbreviation() -> None:
     assert not [each.prog for each in PARSERS if each.allow_abbrev or not isinstance(each, CommandParser)]
 
 
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_no_parser_accepts_an_empty_name_of_a_person(empty: str) -> None:
+    of_people = [(each, action) for each, action in options() if "--by" in action.option_strings]
+    assert len(of_people) > 6
+    for each, action in of_people:
+        with pytest.raises(argparse.ArgumentError, match="the name may not be empty"):
+            each._get_values(action, [empty])
+
+
 def test_no_program_of_the_repository_accepts_an_abbreviation() -> None:
     """Programs beside ``edge-agent`` make plain parsers, whose sub-parsers inherit nothing."""
     found = []

@@ -24,6 +24,12 @@ CLOSE_ENOUGH = 0.5
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
+def _name_of(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name may not be empty")
+    return text
+
+
 class HelpText(argparse.HelpFormatter):
     """Adds the default to each help text that does not name one; keeps the lines of examples."""
 
@@ -109,6 +115,10 @@ class CommandParser(argparse.ArgumentParser):
     def add_value(self, name: str, metavar: str, about: str, **options: Any) -> argparse.Action:
         """Add an option or argument with a value; ``about`` is its help."""
         return self.add_argument(name, metavar=metavar, help=about, **options)
+
+    def add_by(self, about: str, **options: Any) -> argparse.Action:
+        """Add ``--by NAME``, which may not be empty. ``about``: what the name is for."""
+        return self.add_value("--by", "NAME", f"name of the person; {about}", type=_name_of, **options)
 
     def add_path(self, name: str, metavar: str, about: str, **options: Any) -> argparse.Action:
         return self.add_value(name, metavar, about, type=Path, **options)

@@ -116,7 +116,7 @@ class _ReportInput:
         args = self._args
         return ReportOptions(
             number=args.number,
-            by=args.by,
+            by=args.by or "",
             owner=args.owner,
             contractor=args.contractor,
             ward=args.ward,
