@@ -10,6 +10,7 @@ import pytest
 from edge_agent.config.model.storage import Passages
 from edge_agent.evidence.chain.chain import JOURNAL_SHARE
 from edge_agent.evidence.jpeg import AIM_BYTES
+from edge_agent.host.health.degraded import DISK_FULL_PERCENT
 from edge_agent.passages.store import SHARE
 from tests.evidence.box import box_in
 from tests.evidence.clip_scene import ClipScene, clip_file
@@ -17,7 +18,7 @@ from tests.testbed.clips import make_clip
 
 PAGE = (Path(__file__).parents[2] / "docs" / "guide" / "storage.md").read_text(encoding="utf-8")
 SYSTEM_GB, FILE_SYSTEM = 8.0, 0.07  # of a card: the system, and ext4's own share of the rest
-KEEP_FREE_GB = 0.2
+REPORTED_FULL = DISK_FULL_PERCENT / 100  # a disk that is fuller is reported
 CLIPS_A_DAY = (20, 100, 500)
 
 
@@ -38,8 +39,8 @@ def days(max_gb: float, clips_a_day: int, clip_mb: float) -> int:
 
 def max_gb(card_gb: int) -> int:
     """Return ``storage.max_bytes`` in GB, without the share of the journal."""
-    free_gb = card_gb * (1 - FILE_SYSTEM) - SYSTEM_GB - KEEP_FREE_GB
-    return int(free_gb / (1 + 1 / JOURNAL_SHARE))
+    usable_gb = card_gb * (1 - FILE_SYSTEM) * REPORTED_FULL - SYSTEM_GB
+    return int(usable_gb / (1 + 1 / JOURNAL_SHARE))
 
 
 @pytest.mark.parametrize("card_gb", [16, 32, 64, 128])

@@ -119,8 +119,8 @@ BOX: dict[str, Wording] = {
     "disk-full": yellow(
         "{percent:.0f} % full, {free_gb:.1f} GB free",
         "đã dùng {percent:.0f}%, còn trống {free_gb:.1f} GB",
-        "something other than clips fills it: sudo du -xh / | sort -h | tail",
-        "có dữ liệu khác ngoài video chiếm chỗ, tìm bằng lệnh: sudo du -xh / | sort -h | tail",
+        "see what fills it: sudo du -xh / | sort -h | tail; if it is clips, lower storage.max_bytes",
+        "xem dữ liệu nào chiếm chỗ: sudo du -xh / | sort -h | tail; nếu là video thì giảm storage.max_bytes",
     ),
     "disk-no-room": red(
         "no room left in {folder}",
