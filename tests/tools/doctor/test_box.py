@@ -169,6 +169,20 @@ def test_a_disk(
     assert findings(check_disk(settings, tmp_path)) == [finding]
 
 
+def test_a_disk_with_clips_that_make_room_for_newer_ones_is_not_short(
+    pi: Settings, tmp_path: Path, small_disk: Path
+) -> None:
+    clip = small_disk / "evidence/media/2026-11-30/080000_17_cam-1_zone-1_clip.mp4"
+    clip.parent.mkdir(parents=True)
+    clip.touch()
+    os.truncate(clip, 180_000_000)  # without blocks, so that only its size counts here
+    fill(small_disk, 0.5)
+    settings = replace(pi, state_dir=small_disk, storage=replace(pi.storage, keep_free=200_000_000))
+    assert findings(check_disk(settings, tmp_path)) == ["disk-good"]
+    clip.unlink()
+    assert findings(check_disk(settings, tmp_path)) == ["disk-short"]
+
+
 SHORT = problem_text("evidence-disk-short", free_mb=150)
 USED_UP = problem_text("evidence-used-up", bytes=2_000_000_000)
 NO_WRITES = problem_text("journal-failed", why=problem_text("journal-disk-silent"))

@@ -20,6 +20,7 @@ from edge_agent.config.profiles import detected_profile
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import OS_REASONS
 from edge_agent.core.languages import Bilingual, named_in_both
+from edge_agent.evidence.media_index import read_media_index
 from edge_agent.host.board.platform import (
     disk_of,
     firmware_version,
@@ -218,7 +219,8 @@ def check_disk(settings: Settings, sysroot: Path, agent: str | None = None) -> S
         ]
     figures |= {"sync_ms": speed.sync_ms, "write_mb_s": speed.write_mb_s}
     results = []
-    if usage.free < settings.storage.keep_free:
+    stored = read_media_index(settings.state_dir / "evidence" / "media").bytes  # makes room for newer media
+    if usage.free + stored < settings.storage.keep_free:
         results.append(CheckResult("disk", "disk-short", figures))
     elif usage.used / (usage.used + usage.free) * 100 >= DISK_FULL_PERCENT:
         results.append(CheckResult("disk", "disk-full", figures))

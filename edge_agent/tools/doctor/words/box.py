@@ -129,13 +129,12 @@ BOX: dict[str, Wording] = {
         "xóa bớt dữ liệu (tìm bằng lệnh: sudo du -xh / | sort -h | tail) hoặc thay bằng thẻ nhớ lớn hơn",
     ),
     "disk-short": red(
-        "only {free_mb:.0f} MB free in {folder}, and storage.keep_free keeps {keep_mb:.0f} MB free: new "
-        "clips and pictures replace older ones or are not stored",
+        "only {free_mb:.0f} MB free in {folder}, and storage.keep_free keeps {keep_mb:.0f} MB free: clips "
+        "and pictures cannot be stored",
         "{folder} chỉ còn trống {free_mb:.0f} MB, phải chừa trống {keep_mb:.0f} MB (storage.keep_free): "
-        "video và ảnh mới phải ghi đè lên cái cũ hoặc không lưu được",
-        "make room (sudo du -xh / | sort -h | tail), lower storage.max_bytes or put in a larger card",
-        "xóa bớt dữ liệu (tìm bằng lệnh: sudo du -xh / | sort -h | tail), giảm storage.max_bytes hoặc thay "
-        "bằng thẻ nhớ lớn hơn",
+        "không lưu được video và ảnh",
+        "make room (sudo du -xh / | sort -h | tail) or put in a larger card",
+        "xóa bớt dữ liệu (tìm bằng lệnh: sudo du -xh / | sort -h | tail) hoặc thay bằng thẻ nhớ lớn hơn",
     ),
     "evidence-not-stored": red(
         "the agent stores no clips and pictures: {reason}",
