@@ -38,7 +38,7 @@ class SetConfigArguments(Arguments, frozen=True, kw_only=True):
         Meta(
             ge=5,
             le=900,
-            description="the gateway has to work as well as before for this long; else it reverts",
+            description="within it, the gateway has to work as well as before for 10 s; else it reverts",
         ),
     ] = 180.0
 

@@ -44,6 +44,10 @@ def may_read(user: str, topic: str) -> bool:
         ("an operator", FleetStatus(ROOT).subscriptions(["de-tham"])),
         ("a reader of ONVIF", [CENTRAL.onvif_event("de-tham", "+", "#")]),
         ("enrol-2026-11", [BOX.answer]),
+        ("`fleet claims`", [CENTRAL.all_claims]),
+        ("central-learning", [f"{ROOT}/+/+/up/reply/+"]),
+        ("Home Assistant", [f"{ROOT}/de-tham/+/up/{kind}" for kind in ("state", "heartbeat", "event/+")]),
+        ("what announces", [f"{ROOT}/de-tham/+/up/birth", "homeassistant/de-tham/+/+/+/config"]),
     ],
 )
 def test_each_user_may_subscribe_to_what_its_program_reads(user: str, topics: Sequence[str]) -> None:
@@ -61,6 +65,11 @@ def test_each_user_may_subscribe_to_what_its_program_reads(user: str, topics: Se
         ("central-console", CENTRAL.subscriptions("de-tham")),
         ("a reader of ONVIF", [CENTRAL.onvif_event("de-tham-2", "+", "#")]),
         ("enrol-2026-11", [BOX.claim]),
+        ("`fleet claims`", [BOX.claim, BOX.answer]),
+        (
+            "Home Assistant",
+            [f"{ROOT}/de-tham/+/up/media/+", f"{ROOT}/de-tham-2/+/up/state", f"{ROOT}/de-tham/+/up/#"],
+        ),
     ],
 )
 def test_no_user_may_subscribe_to_what_others_read(user: str, topics: Sequence[str]) -> None:

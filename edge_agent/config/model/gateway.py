@@ -142,8 +142,9 @@ class Commands:
         Key(
             "commands that need an operator's signature too; others are accepted from every user with write "
             "access to the broker. Always needed for collect, model, passage-hold, passage-pictures, "
-            "passage-times, reboot, rehearse, search, set-config, set-rule, update, uploads to a URL and "
-            "releasing evidence; never to end a mask, disarm or collect (for_s: 0)",
+            "passage-times, reboot, rehearse, search, set-config, set-rule, unclaim, update, a snapshot with "
+            "still, uploads to a URL and releasing evidence; never to end a mask, a disarm or a collection "
+            "that is not deleted (for_s: 0)",
             ListOf(WordChoice(tuple(ARGUMENTS)), "types of commands", unique=True),
             ", ".join(SIGNED_COMMANDS),
         ),
