@@ -36,6 +36,7 @@ class InferenceBudget:
         self._lock = threading.Lock()
         self._buckets = dict.fromkeys(camera_ids, math.inf)  # milliseconds; the first fill limits them
         self._pool = 0.0
+        self._cost_ms = 0.0  # of the cameras' last inference
         self._filled_mono: float | None = None
 
     def share_among(self, camera_ids: Iterable[str]) -> None:
@@ -47,7 +48,8 @@ class InferenceBudget:
         """Spend one inference at ``now_mono``. Returns False when there is not enough budget."""
         cost_ms = max(cost_ms, self._least_ms)
         with self._lock:
-            self._fill(now_mono, cost_ms)
+            self._cost_ms = cost_ms
+            self._fill(now_mono)
             own = self._buckets.get(camera_id)
             if own is None:
                 return False  # the camera has just been removed from the configuration
@@ -65,22 +67,22 @@ class InferenceBudget:
         if self._limiter.current != WorkloadLimits():
             return False
         with self._lock:
-            self._fill(now_mono, cost_ms)
+            self._fill(now_mono)
             if self._pool - cost_ms < self._ms_per_s / 2:
                 return False
             self._pool -= cost_ms
             return True
 
-    def _fill(self, now_mono: float, cost_ms: float) -> None:
+    def _fill(self, now_mono: float) -> None:
         # Cameras' frames arrive slightly out of order, and a replayed file starts at its own zero.
         last = self._filled_mono
         self._filled_mono = now_mono if last is None else max(last, now_mono)
         elapsed_s = 0.0 if last is None else max(0.0, now_mono - last)
         allowed = self._ms_per_s * self._limiter.current.inference_share
         share = allowed / max(1, len(self._buckets))
-        depth = max(share, cost_ms)
+        depth = max(share, self._cost_ms)
         for camera_id, tokens_ms in self._buckets.items():
             filled = min(tokens_ms, depth) + share * elapsed_s
             self._buckets[camera_id] = min(depth, filled)
             self._pool += max(0.0, filled - depth)
-        self._pool = min(self._pool, max(allowed, cost_ms))
+        self._pool = min(self._pool, max(allowed, self._cost_ms))

@@ -70,6 +70,20 @@ def test_a_camera_that_was_removed_gets_nothing_and_leaves_its_share() -> None:
     assert spend(budget, "a", 10, fps=25) == pytest.approx(100, abs=11)
 
 
+@pytest.mark.parametrize("spare_ms", [0.0, 150.0])  # 0: before the first inference of a new model
+def test_cameras_get_as_much_beside_spare_inferences_as_without(spare_ms: float) -> None:
+    """An inference of the cameras costs more than the share of one camera."""
+    taken = {False: 0, True: 0}
+    for spare in taken:
+        budget = InferenceBudget(500.0, "abcdefgh")
+        for n in range(800):
+            if budget.take("abcdefgh"[n % 8], 100.0, n / 40):
+                taken[spare] += 1
+                if spare:
+                    budget.take_spare(spare_ms, n / 40)
+    assert taken[True] == taken[False] >= 95
+
+
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 0.5)), max_size=60))
 def test_never_more_than_the_budget_and_what_had_been_saved(asks: list[tuple[str, float]]) -> None:
     budget, now, spent = InferenceBudget(100.0, ("a", "b")), 0.0, 0.0
