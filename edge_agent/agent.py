@@ -417,7 +417,8 @@ class Agent:
         self._controls.camera_identities.stop()
         self._controls.camera_power.stop()
         self._collector.loop.stop()
-        self._models.stop()
+        if fatal is None:
+            self._models.stop()
         self._stills.stop()
         self._cameras.stop()
         self._detection.detector.stop()
