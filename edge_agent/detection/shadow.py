@@ -52,7 +52,8 @@ class Shadow:
         before: ShadowReport,
     ) -> None:
         """``share``: the share of each camera's analysed frames to use, 0..1. ``sure``: the score from which
-        an object counts. ``before``: counts of an earlier run, to which this one adds."""
+        an object counts. ``before``: figures of an earlier run. This one adds to its counts, and reports its
+        times until it has some of its own."""
         self.failed_in_a_row = 0
         self._detector = detector
         self._share = share
@@ -63,7 +64,7 @@ class Shadow:
         self._cost_ms = 0.0
         self._costs_ms: deque[float] = deque(maxlen=_MAX_SAMPLES)
         self._lock = threading.Lock()  # protects everything below
-        self._in_force_sha256 = before.in_force_sha256
+        self._before = before
         self._failures = before.failures
         self._frames = {camera: counts.frames for camera, counts in before.cameras.items()}
         self._groups = {
@@ -86,7 +87,8 @@ class Shadow:
             self._credit[camera.id] = 0.0
 
     def report(self, in_force_ms: float | None) -> ShadowReport:
-        """Return the counts so far."""
+        """Return the figures so far. ``in_force_ms``: time of one inference of the active model, None before
+        its first one."""
         with self._lock:
             cameras = {
                 camera: ShadowCamera(
@@ -100,9 +102,9 @@ class Shadow:
                 for camera, frames in sorted(self._frames.items())
             }
             return ShadowReport(
-                in_force_sha256=self._in_force_sha256,
-                in_force_ms=in_force_ms,
-                new_ms=round(self._cost_ms, 2) or None,
+                in_force_sha256=self._before.in_force_sha256,
+                in_force_ms=self._before.in_force_ms if in_force_ms is None else in_force_ms,
+                new_ms=round(self._cost_ms, 2) or self._before.new_ms,
                 failures=self._failures,
                 cameras=cameras,
             )

@@ -49,7 +49,12 @@ def test_objects_are_matched_by_place(
     assert compare(old, other, sure=0.5) == counts
 
 
-def shadow(detector: FakeDetector, share: float = 1.0, limiter: WorkloadLimiter | None = None) -> Shadow:
+def shadow(
+    detector: FakeDetector,
+    share: float = 1.0,
+    limiter: WorkloadLimiter | None = None,
+    before: ShadowReport | None = None,
+) -> Shadow:
     """A shadow whose work runs at once, with a full pool."""
     budget = InferenceBudget(500.0, ("cam-1",), limiter)
     for second in range(3):
@@ -60,7 +65,7 @@ def shadow(detector: FakeDetector, share: float = 1.0, limiter: WorkloadLimiter 
         work()
         return True
 
-    before = ShadowReport(in_force_sha256=None)
+    before = before or ShadowReport(in_force_sha256=None)
     return Shadow(detector, share=share, sure=0.5, budget=budget, run_when_idle=at_once, before=before)
 
 
@@ -114,6 +119,18 @@ def test_it_stops_while_the_gateway_holds_anything_back_and_when_cameras_need_th
     for number in range(100):
         busy.take("cam-1", 20.0, number / 10)
     assert not busy.take_spare(5.0, 10.0)
+
+
+def test_the_times_of_an_earlier_run_are_reported_until_there_are_new_ones() -> None:
+    before = ShadowReport(in_force_sha256=None, in_force_ms=20_000.0, new_ms=90_000.0)
+    tried = shadow(FakeDetector(), before=before)
+    restarted = tried.report(None)
+    assert (restarted.in_force_ms, restarted.new_ms) == (20_000.0, 90_000.0)
+    tried.offer(camera(), frame(3.0), [])  # the earlier time, which is above the budget, does not prevent it
+    later = tried.report(30.0)
+    assert later.in_force_ms == 30.0
+    assert later.new_ms is not None
+    assert later.new_ms < 90_000.0
 
 
 def test_a_model_that_fails_is_counted_and_harms_no_camera() -> None:
