@@ -60,6 +60,7 @@ class Probation(Struct, frozen=True, kw_only=True):
     command_id: str
     until: datetime
     left_s: float
+    paused: bool = False  # the configuration names another model
     shares: dict[str, dict[str, float]] = field(default_factory=dict)  # of the groups, by camera
     cameras: dict[str, ProbationCounts] = field(default_factory=dict)
 

@@ -86,11 +86,16 @@ class ModelService:
     # --- life ---
 
     def restore(self) -> None:
-        """Continue the shadow mode or probation that a restart interrupted."""
+        """Continue the shadow mode or probation that a restart interrupted. A probation waits while the
+        configuration names a model."""
         with self._lock:
+            if not self._may_choose:
+                self._pause_probation(True)
+                return
+            self._pause_probation(False)
             record = self.store.record
             begun = record.probation or record.trial
-            if not self._may_choose or begun is None:
+            if begun is None:
                 return
             self._until_mono = resumed_until_mono(self._clock, begun.until, begun.left_s)
             if record.phase == "shadow" and record.trial is not None:
@@ -103,7 +108,7 @@ class ModelService:
     def stop(self) -> None:
         """Record a clean stop, so that it does not count as a crash of the model."""
         with self._lock:
-            if self.store.record.phase in ("shadow", "probation"):
+            if self._may_choose and self.store.record.phase in ("shadow", "probation"):
                 self._save_progress(starts=0)
 
     def tick(self) -> None:
@@ -116,7 +121,7 @@ class ModelService:
             if now_mono - self._minute_mono >= MINUTE_S:
                 self._minute_mono = now_mono
                 self._count_minute()
-            match self.store.record.phase:
+            match self.store.record.phase if self._may_choose else None:
                 case "shadow":
                     self._watch_shadow(now_mono)
                 case "probation":
@@ -270,6 +275,14 @@ class ModelService:
         return None if trial is None else self._current_report(trial)
 
     # --- with the lock ---
+
+    def _pause_probation(self, paused: bool) -> None:
+        """Let the probation wait or continue; it then has the time left that it had before."""
+        probation = self.store.record.probation
+        if probation is None or probation.paused == paused:
+            return
+        until = self._clock.now() + timedelta(seconds=probation.left_s)
+        self.store.save(probation=msgspec.structs.replace(probation, paused=paused, until=until))
 
     def _begin_shadow(self, choice: DetectorChoice, trial: ModelTrial) -> None:
         assert choice.detector is not None

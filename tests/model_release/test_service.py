@@ -296,6 +296,26 @@ def test_what_the_configuration_names_is_the_operators_word(tmp_path: Path) -> N
         life.ask(action="back")
 
 
+def test_a_probation_waits_while_the_configuration_names_a_model(tmp_path: Path) -> None:
+    clock = HandClock(wall=TOP_OF_HOUR)
+    with life_in(tmp_path, clock) as life:
+        life.minutes(61, SEEN)
+        clock.advance(86_400 - 61 * 60)
+        force(life, release(tmp_path, "blind", *SEES_NOTHING))
+        life.minutes(5, [])
+        life.service.stop()
+    with life_in(tmp_path, clock, model=str(WALKER_MODEL)) as life:
+        life.later(2 * 86_400)
+        assert life.service.health().phase is None
+        life.service.stop()
+    with life_in(tmp_path, clock) as life:
+        life.later(1)
+        assert (life.runs, life.service.health().phase) == ("blind", "probation")
+        assert list(life.events()) == ["switched"]
+        life.minutes(27, [])
+        assert life.runs == "walker"
+
+
 @pytest.mark.parametrize(
     ("args", "why"),
     [
