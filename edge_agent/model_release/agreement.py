@@ -12,12 +12,14 @@ from edge_agent.commands.action import CommandSucceeded
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.problems import ProblemText, problem_text
 from edge_agent.core.problems.problem import with_code_of
-from edge_agent.model_release.record import ModelRecord, ModelTrial, SentModel
+from edge_agent.model_release.record import GROUPS, ModelRecord, ModelTrial, SentModel
 from edge_agent.wire import ModelHealth, ShadowGroup, ShadowReport
 
 ENOUGH_OBJECTS = 100
-"""Objects that the model in force must have seen: in all, and at a camera for a judgement of that camera."""
+"""Objects that the model in force must have seen: in all, and of a camera or group to judge it alone."""
 MIN_AGREEMENT, MIN_CAMERA_AGREEMENT = 0.6, 0.4
+MIN_GROUP_AGREEMENT = 0.2
+"""A low limit: a better model may rightly classify most of the former walkers as riders."""
 MAX_EXTRA = 1.5
 """Limit of objects that only the new model sees, per object that the model in force sees."""
 ENOUGH_FOR_SHARES = 50
@@ -47,31 +49,42 @@ class AgreementCounts:
         return self.only_new / max(1, self.in_force)
 
 
-def counts_of(report: ShadowReport, camera: str | None = None) -> AgreementCounts:
-    """Sum the counts of one camera, or of all."""
+def counts_of(report: ShadowReport, camera: str | None = None, group: str | None = None) -> AgreementCounts:
+    """Sum the counts of one camera, or of all; of one group, or of all."""
     groups: list[ShadowGroup] = [
-        group
+        counts
         for name, of_camera in report.cameras.items()
         if camera in (None, name)
-        for group in of_camera.groups.values()
+        for of_group, counts in of_camera.groups.items()
+        if group in (None, of_group)
     ]
     return AgreementCounts(
-        sum(group.both for group in groups),
-        sum(group.only_in_force for group in groups),
-        sum(group.only_new for group in groups),
+        sum(counts.both for counts in groups),
+        sum(counts.only_in_force for counts in groups),
+        sum(counts.only_new for counts in groups),
     )
 
 
 def shares_of(report: ShadowReport) -> dict[str, dict[str, float]]:
-    """Return the share of each group in the new model's objects, by camera.
+    """Return the expected share of each group in the objects, by camera.
 
-    Cameras with too few objects are left out.
+    Each group has the objects that the new model saw: a better model may classify a walker as a rider.
+    Objects that it saw in no group at all stay expected in the groups in which it saw fewer than the model in
+    force. Cameras with too few objects are left out.
     """
     found = {}
     for name, camera in report.cameras.items():
-        seen = {group: counts.both + counts.only_new for group, counts in camera.groups.items()}
-        if (total := sum(seen.values())) >= ENOUGH_FOR_SHARES:
-            found[name] = {group: objects / total for group, objects in seen.items()}
+        groups = camera.groups
+        expected: dict[str, float] = {
+            group: counts.both + counts.only_new for group, counts in groups.items()
+        }
+        missing = sum(counts.only_in_force - counts.only_new for counts in groups.values())
+        lost = {group: max(0, counts.only_in_force - counts.only_new) for group, counts in groups.items()}
+        if missing > 0:
+            for group, objects in lost.items():
+                expected[group] += missing * objects / sum(lost.values())
+        if (total := sum(expected.values())) >= ENOUGH_FOR_SHARES:
+            found[name] = {group: objects / total for group, objects in expected.items()}
     return found
 
 
@@ -92,6 +105,12 @@ def switch_refusal(report: ShadowReport) -> str | None:
             agreed = round(own.agreement or 0.0, 2)
             figures = {"agreement": agreed, "least": MIN_CAMERA_AGREEMENT}
             return problem_text("model-low-agreement-of-camera", camera=camera, **figures)
+    for group in GROUPS:
+        own = counts_of(report, group=group)
+        if own.in_force >= ENOUGH_OBJECTS and (own.agreement or 0.0) < MIN_GROUP_AGREEMENT:
+            agreed = round(own.agreement or 0.0, 2)
+            figures = {"agreement": agreed, "least": MIN_GROUP_AGREEMENT}
+            return problem_text("model-low-agreement-of-group", label=group, **figures)
     old_ms, new_ms = report.in_force_ms, report.new_ms
     if old_ms is not None and new_ms is not None and new_ms > SLOWER * old_ms + SLOWER_MS:
         return problem_text("model-slow", new_ms=round(new_ms), old_ms=round(old_ms))

@@ -3,7 +3,8 @@ force, and counts of the objects that it sees, by camera and hour of the day, to
 Pure.
 
 The expected count of a new model is what the previous model saw at the same hour on the days before. Its
-division into groups comes from shadow mode, since a better model may classify objects differently.
+division into groups comes from shadow mode, since a better model may classify objects differently
+(``agreement.shares_of``).
 """
 
 from __future__ import annotations
@@ -157,8 +158,7 @@ class DetectionRates(Struct, kw_only=True):
     ) -> None:
         """Add a minute of a new model, and the expected counts, to ``cameras``.
 
-        ``shares``: by camera, the share of each group among the new model's objects in shadow mode. A camera
-        may be missing.
+        ``shares``: by camera, the share of each group in the expected objects. A camera may be missing.
         """
         for camera, of_camera in seen.items():
             known = self.cameras.get(camera, {}).get(hour)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge_agent.detection.shadow import SeenObjects
-from edge_agent.model_release.agreement import switch_refusal
+from edge_agent.model_release.agreement import shares_of, switch_refusal
 from edge_agent.model_release.record import DetectionRates, ProbationCounts, rate_deviation
 from edge_agent.wire import ShadowCamera, ShadowGroup, ShadowReport
 
@@ -45,6 +45,52 @@ def report(
 def test_figures_that_keep_a_model_out_of_force(figures: ShadowReport, why: str | None) -> None:
     reported = switch_refusal(figures)
     assert reported is None if why is None else reported is not None and why in reported
+
+
+def groups_report(**groups: tuple[int, int, int]) -> ShadowReport:
+    """One camera; per group: objects of both, only of the model in force, only of the new one."""
+    counts = {
+        name.replace("_", "-"): ShadowGroup(both=both, only_in_force=old, only_new=new)
+        for name, (both, old, new) in groups.items()
+    }
+    return ShadowReport(in_force_sha256=None, cameras={"cam-1": ShadowCamera(frames=900, groups=counts)})
+
+
+@pytest.mark.parametrize(
+    ("person", "why"),
+    [
+        ((0, 900, 0), "group person: the two models agree on 0.00"),
+        ((0, 99, 0), None),  # too few objects to judge the group alone
+        ((30, 68, 101), None),  # the two models classify walkers and riders differently
+    ],
+)
+def test_a_model_that_misses_a_group_is_kept_out_of_force(
+    person: tuple[int, int, int], why: str | None
+) -> None:
+    reported = switch_refusal(groups_report(vehicle=(2600, 60, 20), person=person))
+    assert reported is None if why is None else reported is not None and why in reported
+
+
+@pytest.mark.parametrize(
+    ("groups", "shares"),
+    [
+        # riders that the model in force took for walkers
+        ({"person": (10, 80, 0), "two_wheeler": (30, 0, 80)}, {"person": 10 / 120, "two-wheeler": 110 / 120}),
+        # persons whom the new model does not see at all
+        ({"person": (10, 80, 0), "two_wheeler": (30, 0, 0)}, {"person": 90 / 120, "two-wheeler": 30 / 120}),
+        # both: half of the walkers are riders now, the others are missing
+        ({"person": (10, 80, 0), "two_wheeler": (30, 0, 40)}, {"person": 50 / 120, "two-wheeler": 70 / 120}),
+        # the new model sees more
+        ({"person": (60, 0, 40)}, {"person": 1.0}),
+        # too few objects
+        ({"person": (20, 10, 19)}, None),
+    ],
+)
+def test_what_a_new_model_misses_stays_expected(
+    groups: dict[str, tuple[int, int, int]], shares: dict[str, float] | None
+) -> None:
+    found = shares_of(groups_report(**groups))
+    assert found == ({} if shares is None else {"cam-1": pytest.approx(shares)})
 
 
 def minute(inferences: int = 20, **objects: int) -> dict[str, SeenObjects]:
