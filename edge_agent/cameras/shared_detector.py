@@ -30,6 +30,7 @@ class SharedDetector:
         detector = self._choice.detector
         self._worker = None if detector is None else DetectorWorker(detector)
         camera_ids = tuple(camera.id for camera in settings.cameras)
+        self._timezone = settings.gateway.timezone
         self.budget = budget_of(settings.detector, camera_ids, limiter)
         self.model: ModelRef = model_ref(detector)
 
@@ -73,6 +74,7 @@ class SharedDetector:
             sure=self._wanted.min_score,
             budget=self.budget,
             run_when_idle=self._worker.run_when_idle,
+            timezone=self._timezone,
             before=before,
         )
         self.monitor.shadow = shadow

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.geometry import contains
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SAME_OBJECT_IOU = 0.5
+NIGHT = frozenset({20, 21, 22, 23, 0, 1, 2, 3, 4})
+"""Hours that are dark all year round in Vietnam."""
 _MAX_SAMPLES = 50  # last inferences of which the median cost is computed
 
 RunWhenIdle = Callable[[Callable[[], None]], bool]
@@ -49,17 +52,19 @@ class Shadow:
         sure: float,
         budget: InferenceBudget,
         run_when_idle: RunWhenIdle,
+        timezone: ZoneInfo,
         before: ShadowReport,
     ) -> None:
         """``share``: the share of each camera's analysed frames to use, 0..1. ``sure``: the score from which
-        an object counts. ``before``: figures of an earlier run. This one adds to its counts, and reports its
-        times until it has some of its own."""
+        an object counts. ``timezone``: decides what is night. ``before``: figures of an earlier run. This one
+        adds to its counts, and reports its times until it has some of its own."""
         self.failed_in_a_row = 0
         self._detector = detector
         self._share = share
         self._sure = sure
         self._budget = budget
         self._run_when_idle = run_when_idle
+        self._timezone = timezone
         self._credit: dict[str, float] = {}  # by camera; only the camera's own thread uses its entry
         self._cost_ms = 0.0
         self._costs_ms: deque[float] = deque(maxlen=_MAX_SAMPLES)
@@ -72,6 +77,10 @@ class Shadow:
             for camera, of_camera in before.cameras.items()
             for group, counts in of_camera.groups.items()
         }
+        self._night = {
+            group: [counts.both, counts.only_in_force, counts.only_new]
+            for group, counts in before.night.items()
+        }
 
     def offer(self, camera: Camera, frame: Frame, seen: Sequence[Detection]) -> None:
         """Analyse the frame if ``share`` selects it and spare budget is left. ``seen``: what the active model
@@ -83,7 +92,8 @@ class Shadow:
         picture = frame.picture
         fit = self._detector.fit((picture.width, picture.height))
         pixels = picture.scaled((fit.width, fit.height))
-        if self._run_when_idle(partial(self._compare, camera, pixels, seen)):
+        night = frame.captured_at.astimezone(self._timezone).hour in NIGHT
+        if self._run_when_idle(partial(self._compare, camera, pixels, seen, night)):
             self._credit[camera.id] = 0.0
 
     def report(self, in_force_ms: float | None) -> ShadowReport:
@@ -94,8 +104,8 @@ class Shadow:
                 camera: ShadowCamera(
                     frames=frames,
                     groups={
-                        group: ShadowGroup(both=both, only_in_force=only_in_force, only_new=only_new)
-                        for (of, group), (both, only_in_force, only_new) in sorted(self._groups.items())
+                        group: _shadow_group(counts)
+                        for (of, group), counts in sorted(self._groups.items())
                         if of == camera
                     },
                 )
@@ -107,9 +117,10 @@ class Shadow:
                 new_ms=round(self._cost_ms, 2) or self._before.new_ms,
                 failures=self._failures,
                 cameras=cameras,
+                night={group: _shadow_group(counts) for group, counts in sorted(self._night.items())},
             )
 
-    def _compare(self, camera: Camera, pixels: Colour, seen: Sequence[Detection]) -> None:
+    def _compare(self, camera: Camera, pixels: Colour, seen: Sequence[Detection], night: bool) -> None:
         """Run the new model and compare. On the detector's thread."""
         began_mono = time.monotonic()
         try:
@@ -125,16 +136,21 @@ class Shadow:
         self._costs_ms.append((time.monotonic() - began_mono) * 1000)
         self._cost_ms = median(self._costs_ms)
         new = [each for each in found if not any(contains(mask, each.box.foot) for mask in camera.masks)]
-        self._count(camera.id, seen, new)
+        self._count(camera.id, seen, new, night)
 
-    def _count(self, camera_id: str, seen: Sequence[Detection], new: Sequence[Detection]) -> None:
+    def _count(
+        self, camera_id: str, seen: Sequence[Detection], new: Sequence[Detection], night: bool
+    ) -> None:
         by_group = [_by_group(seen), _by_group(new)]
         with self._lock:
             self._frames[camera_id] = self._frames.get(camera_id, 0) + 1
             for group in sorted(by_group[0].keys() | by_group[1].keys()):
                 counts = compare(by_group[0].get(group, []), by_group[1].get(group, []), self._sure)
-                total = self._groups.setdefault((camera_id, group), [0, 0, 0])
-                total[:] = [had + more for had, more in zip(total, counts, strict=True)]
+                totals = [self._groups.setdefault((camera_id, group), [0, 0, 0])]
+                if night:
+                    totals.append(self._night.setdefault(group, [0, 0, 0]))
+                for total in totals:
+                    total[:] = [had + more for had, more in zip(total, counts, strict=True)]
 
 
 def compare(in_force: Sequence[Detection], new: Sequence[Detection], sure: float) -> tuple[int, int, int]:
@@ -154,6 +170,11 @@ def compare(in_force: Sequence[Detection], new: Sequence[Detection], sure: float
         left.remove(other)
         both += max(one.score, other.score) >= sure
     return both, only_in_force, sum(each.score >= sure for each in left)
+
+
+def _shadow_group(counts: Sequence[int]) -> ShadowGroup:
+    both, only_in_force, only_new = counts
+    return ShadowGroup(both=both, only_in_force=only_in_force, only_new=only_new)
 
 
 def _by_group(detections: Sequence[Detection]) -> dict[str, list[Detection]]:

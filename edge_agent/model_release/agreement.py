@@ -4,6 +4,7 @@ health. Pure.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -16,7 +17,8 @@ from edge_agent.model_release.record import GROUPS, ModelRecord, ModelTrial, Sen
 from edge_agent.wire import ModelHealth, ShadowGroup, ShadowReport
 
 ENOUGH_OBJECTS = 100
-"""Objects that the model in force must have seen: in all, and of a camera or group to judge it alone."""
+"""Objects that the model in force must have seen: in all, and of a camera, group or night to judge it
+alone."""
 MIN_AGREEMENT, MIN_CAMERA_AGREEMENT = 0.6, 0.4
 MIN_GROUP_AGREEMENT = 0.2
 """A low limit: a better model may rightly classify most of the former walkers as riders."""
@@ -51,17 +53,21 @@ class AgreementCounts:
 
 def counts_of(report: ShadowReport, camera: str | None = None, group: str | None = None) -> AgreementCounts:
     """Sum the counts of one camera, or of all; of one group, or of all."""
-    groups: list[ShadowGroup] = [
+    return _sum(
         counts
         for name, of_camera in report.cameras.items()
         if camera in (None, name)
         for of_group, counts in of_camera.groups.items()
         if group in (None, of_group)
-    ]
+    )
+
+
+def _sum(groups: Iterable[ShadowGroup]) -> AgreementCounts:
+    counts = list(groups)
     return AgreementCounts(
-        sum(counts.both for counts in groups),
-        sum(counts.only_in_force for counts in groups),
-        sum(counts.only_new for counts in groups),
+        sum(each.both for each in counts),
+        sum(each.only_in_force for each in counts),
+        sum(each.only_new for each in counts),
     )
 
 
@@ -99,22 +105,25 @@ def switch_refusal(report: ShadowReport) -> str | None:
         return problem_text("model-low-agreement", agreement=agreed, least=MIN_AGREEMENT)
     if total.extra > MAX_EXTRA:
         return problem_text("model-extra-objects", extra=round(total.extra, 1), most=MAX_EXTRA)
-    for camera in report.cameras:
-        own = counts_of(report, camera)
-        if own.in_force >= ENOUGH_OBJECTS and (own.agreement or 0.0) < MIN_CAMERA_AGREEMENT:
-            agreed = round(own.agreement or 0.0, 2)
-            figures = {"agreement": agreed, "least": MIN_CAMERA_AGREEMENT}
-            return problem_text("model-low-agreement-of-camera", camera=camera, **figures)
-    for group in GROUPS:
-        own = counts_of(report, group=group)
-        if own.in_force >= ENOUGH_OBJECTS and (own.agreement or 0.0) < MIN_GROUP_AGREEMENT:
-            agreed = round(own.agreement or 0.0, 2)
-            figures = {"agreement": agreed, "least": MIN_GROUP_AGREEMENT}
-            return problem_text("model-low-agreement-of-group", label=group, **figures)
+    for part, figures, counts, least in _parts(report):
+        agreed = round(counts.agreement or 0.0, 2)
+        if counts.in_force >= ENOUGH_OBJECTS and (counts.agreement or 0.0) < least:
+            return problem_text(f"model-low-agreement-{part}", **figures, agreement=agreed, least=least)
     old_ms, new_ms = report.in_force_ms, report.new_ms
     if old_ms is not None and new_ms is not None and new_ms > SLOWER * old_ms + SLOWER_MS:
         return problem_text("model-slow", new_ms=round(new_ms), old_ms=round(old_ms))
     return None
+
+
+def _parts(report: ShadowReport) -> Iterator[tuple[str, dict[str, str], AgreementCounts, float]]:
+    """Yield what is judged alone: code of the part, its figures, counts, lowest agreement."""
+    for camera in report.cameras:
+        yield "of-camera", {"camera": camera}, counts_of(report, camera), MIN_CAMERA_AGREEMENT
+    for group in GROUPS:
+        yield "of-group", {"label": group}, counts_of(report, group=group), MIN_GROUP_AGREEMENT
+    yield "at-night", {}, _sum(report.night.values()), MIN_CAMERA_AGREEMENT
+    for group, counts in report.night.items():
+        yield "of-group-at-night", {"label": group}, _sum([counts]), MIN_GROUP_AGREEMENT
 
 
 def shadow_summary(report: ShadowReport) -> str:

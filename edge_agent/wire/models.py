@@ -100,6 +100,8 @@ class ShadowReport(Message, frozen=True, kw_only=True):
     new_ms: float | None = None
     failures: Count = 0  # inferences of the new model that failed
     cameras: dict[str, ShadowCamera] = field(default_factory=dict)
+    night: dict[str, ShadowGroup] = field(default_factory=dict)
+    """By group: the part of the counts of all cameras from 20:00 to 5:00."""
 
 
 CollectionState = Annotated[

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -66,7 +68,15 @@ def shadow(
         return True
 
     before = before or ShadowReport(in_force_sha256=None)
-    return Shadow(detector, share=share, sure=0.5, budget=budget, run_when_idle=at_once, before=before)
+    return Shadow(
+        detector,
+        share=share,
+        sure=0.5,
+        budget=budget,
+        run_when_idle=at_once,
+        timezone=ZoneInfo("Asia/Ho_Chi_Minh"),
+        before=before,
+    )
 
 
 def test_the_model_in_force_agrees_with_itself_in_the_dark() -> None:
@@ -119,6 +129,17 @@ def test_it_stops_while_the_gateway_holds_anything_back_and_when_cameras_need_th
     for number in range(100):
         busy.take("cam-1", 20.0, number / 10)
     assert not busy.take_spare(5.0, 10.0)
+
+
+def test_the_counts_of_the_night_are_also_kept_apart() -> None:
+    before = ShadowReport(in_force_sha256=None)
+    for hour_utc in (12, 13, 21, 22):  # 19:30, 20:30, 4:30 and 5:30 in Vietnam
+        at = replace(frame(3.0), captured_at=datetime(2026, 6, 1, hour_utc, 30, tzinfo=UTC))
+        tried = shadow(FakeDetector(), before=before)
+        tried.offer(camera(), at, [detection(LEFT)])
+        before = tried.report(None)
+    assert before.night == {"person": ShadowGroup(only_in_force=2)}
+    assert before.cameras["cam-1"].groups == {"person": ShadowGroup(only_in_force=4)}
 
 
 def test_the_times_of_an_earlier_run_are_reported_until_there_are_new_ones() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from edge_agent.detection.shadow import SeenObjects
@@ -54,6 +55,24 @@ def groups_report(**groups: tuple[int, int, int]) -> ShadowReport:
         for name, (both, old, new) in groups.items()
     }
     return ShadowReport(in_force_sha256=None, cameras={"cam-1": ShadowCamera(frames=900, groups=counts)})
+
+
+@pytest.mark.parametrize(
+    ("night", "why"),
+    [
+        ({"person": (0, 60, 0), "vehicle": (20, 40, 0)}, "from 20:00 to 5:00 the two models agree on 0.17"),
+        ({"person": (0, 120, 0), "vehicle": (900, 0, 0)}, "group person: from 20:00 to 5:00"),
+        ({"person": (0, 99, 0)}, None),
+        ({"person": (60, 60, 0)}, None),
+    ],
+)
+def test_a_model_that_sees_too_little_at_night_is_kept_out_of_force(
+    night: dict[str, tuple[int, int, int]], why: str | None
+) -> None:
+    by_night = groups_report(**night).cameras["cam-1"].groups
+    figures = msgspec.structs.replace(groups_report(person=(2600, 60, 20)), night=by_night)
+    reported = switch_refusal(figures)
+    assert reported is None if why is None else reported is not None and why in reported
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,17 @@ MODELS: Sentences = {
         "group {label}: the two models agree on {agreement:.2f} of the objects, at least {least} is needed",
         "nhóm {label}: mức trùng khớp của hai mô hình chỉ là {agreement:.2f}, cần ít nhất {least}",
     ),
+    "model-low-agreement-at-night": (
+        "from 20:00 to 5:00 the two models agree on {agreement:.2f} of the objects, at least {least} is "
+        "needed",
+        "từ 20 giờ đến 5 giờ, mức trùng khớp của hai mô hình chỉ là {agreement:.2f}, cần ít nhất {least}",
+    ),
+    "model-low-agreement-of-group-at-night": (
+        "group {label}: from 20:00 to 5:00 the two models agree on {agreement:.2f} of the objects, at least "
+        "{least} is needed",
+        "nhóm {label}: từ 20 giờ đến 5 giờ, mức trùng khớp của hai mô hình chỉ là {agreement:.2f}, "
+        "cần ít nhất {least}",
+    ),
     "model-extra-objects": (
         "the new model alone detects {extra:.1f} objects for each known one, at most {most} is accepted",
         "cứ mỗi người, phương tiện mà mô hình đang dùng phát hiện được, mô hình mới phát hiện thêm "
