@@ -226,7 +226,7 @@ ABOUT = {
     Measure.CERTIFICATE_DAYS: "days left of the gateway's certificate or of the CA that it trusts",
     Measure.OUTBOX_OLDEST_S: "how long the oldest event waits; not measured while events of severity info "
     "wait for the uplink's budget",
-    Measure.OUTBOX_DEGRADED: "events are sent from memory, not from the disk",
+    Measure.OUTBOX_DEGRADED: "the outbox reports a fault, such as events in memory instead of on the disk",
     Measure.VERSION_BEHIND: "the agent's version is older than the wanted one",
     Measure.ALARMS: "events that ring, in ten minutes: while the alert is open they do not ring one by one",
     Measure.MISSING_EVENTS: "events missing for half an hour to a day without an explanation",

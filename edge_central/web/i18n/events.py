@@ -71,7 +71,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rule-certificate": ("Chứng thư sắp hết hạn", "Certificate ends"),
     "rule-certificate-soon": ("Chứng thư hết hạn trong vài ngày tới", "Certificate ends in days"),
     "rule-outbox": ("Sự kiện chờ gửi quá lâu", "Events wait for long"),
-    "rule-outbox-memory": ("Sự kiện chỉ còn được giữ trong bộ nhớ", "Events in memory only"),
+    "rule-outbox-memory": ("Hàng chờ gửi có lỗi", "Fault of the outbox"),
     "rule-version": ("Phần mềm phiên bản cũ", "Version behind"),
     "rule-gap": ("Thiếu sự kiện", "Events are missing"),
     "rule-conflict": (
