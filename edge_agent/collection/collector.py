@@ -24,10 +24,10 @@ from edge_agent.collection.offers import FrameCandidate, FrameOffers, FrameSelec
 from edge_agent.config.model.settings import Camera, Settings, SnapshotPolicy, Storage
 from edge_agent.core.clock import Clock, resumed_until_mono, rfc3339
 from edge_agent.core.delivery import Media
-from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.errors import EdgeAgentError, StorageError
 from edge_agent.core.facts import RequestOrigin
 from edge_agent.core.model import Severity
-from edge_agent.core.problems import problem_text
+from edge_agent.core.problems import error_text, problem_text
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.events import EventFactory
@@ -92,7 +92,7 @@ class Collector:
 
     def restore(self) -> bool:
         """Continue the collection of an earlier run. False: there is nothing to do for ``loop``."""
-        if not self._collect.allow and not self._folder.exists():
+        if not self._collect.allow and not os.path.lexists(self._folder):
             return False
         try:
             self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -262,7 +262,11 @@ class Collector:
         """Count the frames on the disk, and send one of them if the uplink is idle."""
         self._paused = self.storage_problem() if record.state == "taking" else None
         self._offers.paused = self._paused is not None
-        paths = self._store.files_of(record.event_id)
+        try:
+            paths = self._store.files_of(record.event_id)
+        except StorageError as error:
+            self._paused = error_text(error)
+            return
         self._left = len(paths)
         record = self._with_exports(record)
         if paths and record.send and self._may_send():
@@ -272,7 +276,10 @@ class Collector:
             self._report_state()
 
     def _with_exports(self, record: Collection) -> Collection:
-        left = [self._taken_over(path) for path in sorted(self._folder.glob(f"{EXPORTED}*.json"))]
+        notes: list[Path] = []
+        with contextlib.suppress(OSError):  # the next review finds them
+            notes = sorted(self._folder.glob(f"{EXPORTED}*.json"))
+        left = [self._taken_over(path) for path in notes]
         exports = [each for each in left if each is not None and each.event_id == record.event_id]
         if not exports:
             return record

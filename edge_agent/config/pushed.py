@@ -108,7 +108,7 @@ class PushStore:
         self.is_of_rules = folder == RULES_FOLDER
         found = read_record(self._folder / RECORD, _Record)
         self._record = found or _Record()
-        self.is_damaged = found is None and (self._folder / RECORD).exists()
+        self.is_damaged = found is None and not _is_absent(self._folder / RECORD)
 
     @property
     def confirmed(self) -> ConfirmedConfig | None:
@@ -174,15 +174,26 @@ class PushStore:
     def prune(self) -> None:
         """Remove the configurations that the record no longer names."""
         kept = {self.path(each.version).name for each in (self.confirmed, self.trial) if each is not None}
-        for path in self._folder.glob("*.yaml*"):
-            if path.name not in kept:
-                with contextlib.suppress(OSError):  # these files are not needed any more
+        with contextlib.suppress(OSError):  # these files are not needed any more
+            for path in self._folder.glob("*.yaml*"):
+                if path.name not in kept:
                     path.unlink()
 
     def _write(self, record: _Record) -> None:
         if not write_record(self._folder / RECORD, record):
             raise PushStoreError(problem_text("config-record-not-written", file=str(self._folder / RECORD)))
         self._record = record
+
+
+def _is_absent(path: Path) -> bool:
+    """Return whether there is no such file. False if that cannot be found out, as on a failing card."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 class ConfigOrigin(StrEnum):
@@ -335,7 +346,12 @@ class ConfigSource:
             own, problem = None, error
         folders = last_good.state_dirs(self.path) if own is None else [own.state_dir]
         for folder in folders:
-            pushed = self._pushed(PushStore(folder), -1 if own is None else own.version)
+            store = PushStore(folder)
+            if store.is_damaged:
+                record = str(store.path(0).with_name(RECORD))
+                self._pushed_error = problem_text("config-pushed-unreadable", file=record)
+                log.error("configuration: %s", self._pushed_error)
+            pushed = self._pushed(store, -1 if own is None else own.version)
             if pushed is not None:
                 return SelectedConfig(*pushed, problem)
         if own is None:

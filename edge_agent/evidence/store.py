@@ -175,14 +175,22 @@ class MediaStore:
     # --- any process ---
 
     def files(self) -> tuple[Path, ...]:
-        """Return all media files, oldest first."""
-        return tuple(sorted(path for path in self._media.glob("*/*") if MediaName.parsed(path) is not None))
+        """Return all media files, oldest first. Raises ``StorageError`` if the folder cannot be read."""
+        return tuple(path for path in self._found("*/*") if MediaName.parsed(path) is not None)
 
     def files_of(self, event_id: str) -> tuple[Path, ...]:
-        """Return the media files of an event, oldest first. Raises ``StorageError`` for an invalid id."""
+        """Return the media files of an event, oldest first. Raises ``StorageError`` for an invalid id, and if
+        the folder cannot be read."""
         check_id(event_id)
-        named = ((path, MediaName.parsed(path)) for path in self._media.glob(f"*/*_{event_id}_*"))
-        return tuple(sorted(path for path, name in named if name is not None and name.event_id == event_id))
+        named = ((path, MediaName.parsed(path)) for path in self._found(f"*/*_{event_id}_*"))
+        return tuple(path for path, name in named if name is not None and name.event_id == event_id)
+
+    def _found(self, pattern: str) -> list[Path]:
+        try:
+            return sorted(self._media.glob(pattern))
+        except OSError as error:
+            text = problem_text("evidence-disk-failed", error=str(error.strerror))
+            raise StorageError(text) from error
 
     # --- under the lock ---
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_agent.collection.collector import REVIEW_EVERY_S
 from edge_agent.collection.files import note_of
 from edge_agent.commands.action import CommandRefused
 from edge_agent.core.delivery import SEALED_MAGIC
@@ -30,6 +31,24 @@ def test_nothing_is_collected_unless_the_configuration_allows_it(tmp_path: Path)
         box.show("cam-1")
         assert not (tmp_path / "state/collect").exists()
         assert box.collector.restore() is False, "and no thread runs"
+
+
+def test_a_folder_that_cannot_be_read_does_not_stop_the_start(tmp_path: Path) -> None:
+    with box_in(tmp_path, allow=False) as box:
+        box.collector._folder = tmp_path / ("x" * 300)  # any access to this name fails, as on a failing card
+        assert box.collector.restore() is False
+
+
+def test_a_folder_that_fails_later_does_not_end_the_thread(tmp_path: Path) -> None:
+    with box_in(tmp_path) as box:
+        box.ask(cameras=["cam-1"])
+        box.collector._folder = tmp_path / ("x" * 300)
+        box.collector._store._media = box.collector._folder / "media"
+        box.clock.advance(REVIEW_EVERY_S)
+        box.collector.run_once(0.0)
+        health = box.collector.health()
+        assert health is not None
+        assert "the disk failed" in (health.paused or "")
 
 
 def test_nothing_is_collected_without_a_key_to_seal_to(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from edge_agent.commands.handlers.configuration.config_trial import AgentHooks
 from edge_agent.commands.signature import make_key
 from edge_agent.config.check import run_check
 from edge_agent.config.model.settings import Settings
-from edge_agent.config.pushed import MAX_STARTS, ConfigOrigin, ConfigSource, PushStore
+from edge_agent.config.pushed import FOLDER, MAX_STARTS, RECORD, ConfigOrigin, ConfigSource, PushStore
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK
 from edge_agent.core.languages import Lang
 from edge_agent.core.model import CameraState, CameraStatus, Cause
@@ -318,6 +318,22 @@ def test_a_confirmed_one_that_is_damaged_leaves_the_file_in_force_and_health_say
     site.start()
     assert site.origin is ConfigOrigin.FILE
     assert "version 13" in " ".join(site.push.lines())
+
+
+def test_health_says_that_the_record_cannot_be_read(site: Site) -> None:
+    site.confirm(13)
+    (site.settings.state_dir / FOLDER / RECORD).write_text("{")
+    site.start()
+    assert site.origin is ConfigOrigin.FILE
+    (line,) = site.push.lines()
+    assert "state.json cannot be read: a configuration that the centre pushed may not be in force" in line
+
+
+def test_a_folder_that_cannot_be_read_does_not_stop_the_start(tmp_path: Path) -> None:
+    store = PushStore(tmp_path / ("x" * 300))  # any access to this name fails, as on a failing card
+    assert store.is_damaged
+    store.prune()
+    assert not PushStore(tmp_path / "none").is_damaged
 
 
 def test_the_highest_version_wins_however_it_came(site: Site) -> None:

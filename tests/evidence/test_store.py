@@ -73,6 +73,13 @@ def test_a_discarded_file_is_gone_and_its_space_is_free(tmp_path: Path) -> None:
         assert (rig.events(), rig.store.health().bytes) == (["zone-2"], other.stat().st_size)
 
 
+def test_a_folder_that_cannot_be_read_is_a_storage_error(tmp_path: Path) -> None:
+    store = MediaStore(tmp_path / ("x" * 300), storage(), HandClock())  # as on a failing card
+    for read in (store.files, lambda: store.files_of("zone-1")):
+        with pytest.raises(StorageError, match="the disk failed"):
+            read()
+
+
 def test_a_file_is_found_by_its_event_and_its_name_says_the_rest(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     path = rig.save("zone-1", ALARM)

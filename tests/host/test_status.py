@@ -24,7 +24,7 @@ from edge_agent.core.problems import problem_text
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.host.health.degraded import CAUSE_TEXT
 from edge_agent.host.health.heartbeat import HealthSources, HeartbeatMaker
-from edge_agent.host.local_api.local_socket import IDLE_S, places_to_listen
+from edge_agent.host.local_api.local_socket import IDLE_S, LocalServer, places_to_listen
 from edge_agent.host.local_api.status import (
     StatusDocument,
     StatusServer,
@@ -324,3 +324,10 @@ def test_agent_of_another_gateway_is_not_taken_for_this_one(tmp_path: Path) -> N
         (result,) = check_agent(ask_status(other), other)
     assert said_of(result, "vi") == "đang chạy với mã dt-001, còn cấu hình ghi dt-002"
     assert check_agent(ask_status(other), other)[0].finding == "agent-stopped"
+
+
+def test_a_folder_that_fails_does_not_end_the_server(tmp_path: Path) -> None:
+    server = LocalServer("status", [tmp_path / "s.sock"], mode=0o600)
+    with socket.socket(socket.AF_UNIX) as server._listener:
+        server._path = tmp_path / ("x" * 300)  # any access to this name fails, as on a failing card
+        server._listen_again()

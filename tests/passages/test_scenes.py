@@ -335,6 +335,14 @@ def test_a_damaged_file_costs_pictures_but_no_row(tmp_path: Path) -> None:
     assert second is not None
 
 
+def test_a_file_that_cannot_be_reached_costs_no_row(tmp_path: Path) -> None:
+    rows = store(tmp_path, HandClock(mono=2000.0))
+    rows._scenes._path = tmp_path / ("x" * 300)  # any access to this name fails, as on a failing card
+    rows.write([passage(1, 1980.0)], synced=True)
+    rows.write([passage(2, 1980.0)], synced=True)
+    assert len(ids(tmp_path)) == 2
+
+
 def test_a_kill_in_the_middle_of_a_write_leaves_no_picture_in_part(tmp_path: Path) -> None:
     """The files as a kill leaves them: pages of a large picture are in the file, its transaction is open."""
     clock = HandClock(mono=2000.0)

@@ -188,6 +188,10 @@ SERVICES: Sentences = {
         "version {version}, which the centre pushed, cannot be used: {why}",
         "phiên bản {version} do trung tâm gửi không dùng được: {why}",
     ),
+    "config-pushed-unreadable": (
+        "{file} cannot be read: a configuration that the centre pushed may not be in force",
+        "không đọc được {file}: cấu hình do trung tâm gửi có thể chưa được dùng",
+    ),
     "config-rules-unusable": (
         "rules that a command changed cannot be used, those of the configuration are in force (changed masks "
         "stay in force if they can be read): {why}",

@@ -265,7 +265,7 @@ class LocalServer:
 
     def _listen_again(self) -> None:
         """Create the socket again if its file was removed."""
-        if self._listener is None or self._path is None or self._path.exists():
+        if self._listener is None or self._path is None or os.path.lexists(self._path):
             return
         try:
             listener, _ = listen([self._path], self._mode)

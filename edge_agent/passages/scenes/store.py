@@ -7,6 +7,7 @@ of this file costs pictures only, never a row.
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -107,12 +108,12 @@ class SceneStore:
                 named.append((row_id, each, each.scene))
         if named and self._settings.scenes:
             self._attempt(lambda: self._add(named, synced))
-        if without and self._path.exists():
+        if without and os.path.exists(self._path):
             self._attempt(lambda: self._forget(without))
 
     def prune(self, on_hold: Sequence[int], *, synced: bool) -> None:
         """Delete pictures that are too old or exceed the limit, except those of the passages ``on_hold``."""
-        if self._path.exists():
+        if os.path.exists(self._path):
             self._attempt(lambda: self._prune(on_hold, synced))
 
     def close(self) -> None:
