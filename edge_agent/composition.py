@@ -71,6 +71,10 @@ class SharedParts:
         """Return whether the clock is synchronised now."""
         return self.clock_sync.synced
 
+    def steady(self) -> bool:
+        """Return whether stored data may be deleted by age now."""
+        return self.clock_sync.steady
+
     def has_been_synced(self) -> bool:
         """Return whether the clock was synchronised at any time since the boot."""
         return self.clock_sync.has_been_synced
@@ -163,7 +167,7 @@ def build_events(base: SharedParts, detection: DetectionParts) -> EventParts:
         clock_synced=base.synced,
         model=detection.detector.model,
     )
-    return EventParts(factory, EventStore(base.settings, factory, base.clock, base.boot_id, base.synced))
+    return EventParts(factory, EventStore(base.settings, factory, base.clock, base.boot_id, base.steady))
 
 
 def build_uplink(base: SharedParts, events: EventParts) -> UplinkParts:
@@ -216,13 +220,14 @@ def build_collector(
         base.synced,
         events.factory,
         events.outbox,
+        clock_steady=base.steady,
         online=online,
         uplink=uplink.control.health,
     )
 
 
 def build_passages(base: SharedParts) -> PassageRecorder:
-    return PassageRecorder(base.settings, base.clock, base.boot_id, base.synced)
+    return PassageRecorder(base.settings, base.clock, base.boot_id, base.synced, base.steady)
 
 
 def build_stills(base: SharedParts, detection: DetectionParts, events: EventParts) -> StillRecorder:

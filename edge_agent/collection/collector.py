@@ -65,6 +65,7 @@ class Collector:
         events: EventFactory,
         outbox: EventOutbox,
         *,
+        clock_steady: Callable[[], bool],
         online: Callable[[], bool],
         uplink: Callable[[], UplinkHealth],
     ) -> None:
@@ -74,7 +75,7 @@ class Collector:
         self._keep_free = settings.storage.keep_free
         self._folder = settings.state_dir / FOLDER
         storage = Storage(collect.max_bytes, collect.keep_days, self._keep_free)
-        self._store = MediaStore(self._folder, storage, clock, clock_synced, log_name="collect")
+        self._store = MediaStore(self._folder, storage, clock, clock_steady, log_name="collect")
         self._offers = FrameOffers(settings.gateway.id, clock_synced)
         self._clock = clock
         self._events = events

@@ -86,7 +86,7 @@ def check_id(word: str) -> None:
 
 BLOCK_BYTES = 4096  # disk space is allocated in such blocks
 EARLIEST = 1_704_067_200.0
-"""1 January 2024. A file with an earlier time was written while the clock was not synchronised."""
+"""1 January 2024. A file with an earlier time was written while the clock was not steady."""
 UNDATED = 1e12
 """Added to the order of such files: they count as newer than all files with a date."""
 
@@ -97,7 +97,7 @@ def on_disk(size_bytes: int) -> int:
 
 @dataclass(frozen=True, slots=True, order=True)
 class MediaEntry:
-    """One media file. Entries sort by age; files that were written without a clock count as the newest."""
+    """One media file. Entries sort by age; those that were written without a steady clock are the newest."""
 
     order: float
     name: MediaName = field(compare=False)
@@ -111,10 +111,11 @@ def media_entry(name: MediaName, size_bytes: int, written: float) -> MediaEntry:
 
 
 def undated(written: float) -> float:
-    """Return the modification time to give to a file that was written while the clock was not synchronised.
+    """Return the modification time to give to a file that was written while the clock was not steady.
 
-    The clock of a gateway that was stored for months is wrong by these months. The times of such files keep
-    their order, and are before ``EARLIEST``, by which the store finds the files after the synchronisation.
+    The clock of a gateway that was stored for months is wrong by these months, and a time server may be wrong
+    by years. The times of such files keep their order, and are before ``EARLIEST``, by which the store finds
+    the files once the clock is steady.
     """
     return written % EARLIEST
 

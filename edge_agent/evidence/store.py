@@ -52,7 +52,7 @@ class MediaStore:
     """The store of media files below ``folder``, which is ``<state_dir>/evidence``.
 
     The constructor does not access the disk; the agent calls ``open``, the command line does not.
-    ``clock_synced`` returns whether wall time can be trusted now (``ClockSync.synced``).
+    ``clock_steady`` returns whether files may be deleted by age now (``ClockSync.steady``).
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class MediaStore:
         folder: Path,
         storage: Storage,
         clock: Clock,
-        clock_synced: Callable[[], bool] = lambda: True,
+        clock_steady: Callable[[], bool] = lambda: True,
         log_name: str = "evidence",
     ) -> None:
         self._log_name = log_name
@@ -68,7 +68,7 @@ class MediaStore:
         self.holds = HoldStore(folder / "holds", clock)  # events whose media rotation does not remove
         self._storage = storage
         self._clock = clock
-        self._clock_synced = clock_synced
+        self._clock_steady = clock_steady
         self._lock = threading.Lock()  # protects everything below
         self._index = read_media_index(Path(os.devnull))
         self._degraded: str | None = None
@@ -119,7 +119,7 @@ class MediaStore:
             except OSError as error:
                 raise self._fail(error) from error
         try:
-            written = _write(path, parts, dated=self._clock_synced())
+            written = _write(path, parts, dated=self._clock_steady())
         except OSError as error:
             with self._lock:
                 raise self._fail(error) from error
@@ -229,18 +229,23 @@ class MediaStore:
         return removable
 
     def _rescan(self) -> None:
-        """Read the index. If the clock is right, remove old files and give undated files the current time."""
+        """Read the index. If the clock is steady, remove old files, and give the current time to files that
+        were written while it was not."""
         self._index = read_media_index(self._media)
-        if not self._clock_synced():
+        if not self._clock_steady():
             return
-        now = self._clock.now().timestamp()
-        for item in list(self._index):
-            if item.written < EARLIEST or item.written > now + DAY_S:  # it was written without a clock
-                os.utime(self._media / item.name.path, (now, now))
+        now, max_days, removed = self._clock.now().timestamp(), self._storage.max_age_days, 0
+        for number, item in enumerate(list(self._index)):
+            if item.written < EARLIEST or item.written > now + DAY_S:
+                written = now + number / 1000  # so that they keep their order
+                os.utime(self._media / item.name.path, (written, written))
                 self._index.remove(item)
-                self._index.add(media_entry(item.name, item.size, now))
-            elif now - item.written > self._storage.max_age_days * DAY_S and not self._has_hold(item):
+                self._index.add(media_entry(item.name, item.size, written))
+            elif now - item.written > max_days * DAY_S and not self._has_hold(item):
                 self._remove(item)
+                removed += 1
+        if removed:
+            log.info("%s: files older than %g days deleted: %d", self._log_name, max_days, removed)
 
     def _has_hold(self, item: MediaEntry) -> bool:
         return self.holds.has(item.name.event_id)
@@ -295,7 +300,7 @@ def _free(folder: Path) -> int:
 
 
 def _write(path: Path, parts: Sequence[bytes], *, dated: bool) -> float:
-    """Write a new file durably; return its modification time. ``dated``: whether the clock is right. Raises
+    """Write a new file durably; return its modification time. ``dated``: whether the clock is steady. Raises
     ``OSError`` and then leaves no file."""
     part = path.with_name(path.name + PART)
     try:

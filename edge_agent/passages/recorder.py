@@ -55,12 +55,19 @@ class PassageRecorder:
     """
 
     def __init__(
-        self, settings: Settings, clock: Clock, boot_id: str, clock_synced: Callable[[], bool]
+        self,
+        settings: Settings,
+        clock: Clock,
+        boot_id: str,
+        clock_synced: Callable[[], bool],
+        clock_steady: Callable[[], bool],
     ) -> None:
         passages, storage = settings.passages, settings.storage
         self._settings = passages
         self._seal_to = storage.seal_to
-        self._store = PassageStore(settings.state_dir, passages, storage.keep_free, clock, boot_id)
+        self._store = PassageStore(
+            settings.state_dir, passages, storage.keep_free, clock, boot_id, clock_steady
+        )
         self._clock_synced = clock_synced
         self._lock = threading.Lock()  # protects what is below
         self._waiting: list[Passage] = []

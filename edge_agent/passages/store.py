@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edge_agent.config.model.settings import Passages
@@ -36,8 +36,6 @@ ROWS_FILE, CROPS_FILE = "passages.db", "crops.db"
 SHARE = 0.5  # of ``max_bytes``, for each of the two files
 PRUNE_SHARE = 0.02  # of the rows or pictures, removed at once when there are too many bytes
 AGE_CHECK_S = 3600.0  # between two searches for what is too old
-JUMP_MS = 60_000  # of the synchronised clock from one write to the next
-STEADY_S = 3600.0  # after a jump of the clock nothing counts as too old for so long
 STEP_ROWS = 2_000  # whose age is read together
 MAX_UNDATED = 20_000  # rows without a valid time, at which the search for what is too old ends
 DAY_MS = 86_400_000
@@ -81,14 +79,22 @@ class PassageStore:
     """Writes passages. For one thread; ``PassageReader`` may read meanwhile, also in another process."""
 
     def __init__(
-        self, state_dir: Path, settings: Passages, keep_free: int, clock: Clock, boot_id: str
+        self,
+        state_dir: Path,
+        settings: Passages,
+        keep_free: int,
+        clock: Clock,
+        boot_id: str,
+        clock_steady: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Does not access the disk. ``keep_free``: bytes of the disk that passages leave free."""
+        """Does not access the disk. ``keep_free``: bytes of the disk that passages leave free.
+        ``clock_steady`` returns whether rows may be deleted by age now (``ClockSync.steady``)."""
         self._folder = state_dir / FOLDER
         self._settings = settings
         self._keep_free = keep_free
         self._clock = clock
         self._boot_id = boot_id
+        self._clock_steady = clock_steady
         self._scenes = SceneStore(self._folder, settings, clock)
         self._rows: sqlite3.Connection | None = None
         self._crops: sqlite3.Connection | None = None
@@ -96,8 +102,6 @@ class PassageStore:
         self._next_id = 1
         self._open_ids: dict[str, int] = {}  # rows of tracks that have not ended, by track
         self._age_check_mono = 0.0
-        self._steady_mono = 0.0  # no age is judged before
-        self._synced_shift_ms: int | None = None  # of the last write with a synchronised clock
         self.stored_bytes = 0
 
     def write(self, passages: Sequence[Passage], *, synced: bool) -> None:
@@ -107,7 +111,7 @@ class PassageStore:
 
         Raises ``StorageError``; then none of them is stored, and the next call opens the files again.
         """
-        is_steady = synced and self._is_steady()
+        is_steady = synced and self._clock_steady()
         if not (passages or self._is_age_check_due(is_steady)):
             return
         try:
@@ -240,8 +244,10 @@ class PassageStore:
                 # Pictures first: later no row would say how old they are.
                 crop_days = min(settings.crop_days, settings.max_age_days)
                 with transaction(crops):
-                    _remove_old(crops, "crop", rows, crop_days, now_ms, on_hold)
-                _remove_old(rows, "passage", rows, settings.max_age_days, now_ms, on_hold)
+                    removed = _remove_old(crops, "crop", rows, crop_days, now_ms, on_hold)
+                _log_removed("pictures", crop_days, removed)
+                removed = _remove_old(rows, "passage", rows, settings.max_age_days, now_ms, on_hold)
+                _log_removed("passages", settings.max_age_days, removed)
                 self._age_check_mono = self._clock.monotonic() + AGE_CHECK_S
             for connection, table in ((rows, "passage"), (crops, "crop")):
                 while used_bytes(connection) > SHARE * settings.max_bytes:
@@ -251,15 +257,6 @@ class PassageStore:
 
     def _delete(self, name: str) -> None:
         delete_database(self._folder / name)
-
-    def _is_steady(self) -> bool:
-        """Return whether the synchronised clock has not jumped for ``STEADY_S``. A time that is wrong for a
-        few minutes would make all rows too old and end all holds."""
-        shift_ms, before_ms = self._shift_ms(), self._synced_shift_ms
-        self._synced_shift_ms = shift_ms
-        if before_ms is not None and abs(shift_ms - before_ms) > JUMP_MS:
-            self._steady_mono = self._clock.monotonic() + STEADY_S
-        return self._clock.monotonic() >= self._steady_mono
 
     def _is_age_check_due(self, is_steady: bool) -> bool:
         return is_steady and self._clock.monotonic() >= self._age_check_mono
@@ -299,9 +296,9 @@ def _remove_old(
     days: float,
     now_ms: int,
     on_hold: Sequence[int],
-) -> None:
-    """Remove rows that ended more than ``days`` ago. Read them in the order of their ids, ``STEP_ROWS`` at a
-    time, and stop at the first step without such a row.
+) -> int:
+    """Remove rows that ended more than ``days`` ago; return their number. Read them in the order of their
+    ids, ``STEP_ROWS`` at a time, and stop at the first step without such a row.
 
     Only a row's own end decides about it: another row may have been written while the clock was wrong. A row
     without a time, or with a future time, is removed together with the next row if that one is too old. A
@@ -309,7 +306,7 @@ def _remove_old(
     """
     limit_ms, last = now_ms - days * DAY_MS, -1
     undated: list[int] = []
-    is_newer = False  # whether a row before was not too old
+    is_newer, removed = False, 0  # whether a row before was not too old
     while len(undated) <= MAX_UNDATED:
         step = f"SELECT id FROM {table} WHERE id > ? AND {_others(on_hold)} ORDER BY id LIMIT {STEP_ROWS}"
         ids = [int(row_id) for (row_id,) in connection.execute(step, (last, *on_hold))]
@@ -327,9 +324,16 @@ def _remove_old(
             elif stay_ms < LONG_MS:
                 is_newer = True
         connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(row_id,) for row_id in gone])
+        removed += len(gone)
         if len(ids) < STEP_ROWS or (is_newer and not gone):
             break
         last = ids[-1]
+    return removed
+
+
+def _log_removed(what: str, days: float, count: int) -> None:
+    if count:
+        log.info("passages: %s older than %g days deleted: %d", what, days, count)
 
 
 def _later(rows: sqlite3.Connection, last: int) -> list[int]:

@@ -44,19 +44,19 @@ class EventStore:
         events: EventFactory,
         clock: Clock,
         boot_id: str,
-        clock_synced: Callable[[], bool],
+        clock_steady: Callable[[], bool],
     ) -> None:
         state_dir, storage = settings.state_dir, settings.storage
         self._events = events
         self._last_alive = LastAliveFile(state_dir / "alive.json", clock, boot_id)
         self._clip_cameras = {camera.id for camera in settings.cameras if records_clips(camera)}
-        self.store = store = MediaStore(state_dir / "evidence", storage, clock, clock_synced)
+        self.store = store = MediaStore(state_dir / "evidence", storage, clock, clock_steady)
         self.chain = EvidenceChain(
             state_dir,
             settings.gateway.id,
             storage=storage,
             clock=clock,
-            clock_synced=clock_synced,
+            clock_steady=clock_steady,
             make_head=events.of_gateway,
             hold_ids=store.holds.ids,
         )

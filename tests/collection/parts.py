@@ -107,6 +107,7 @@ def box_in(
             lambda: synced,
             events,
             outbox,
+            clock_steady=lambda: synced,
             online=lambda: box.online,
             uplink=lambda: box.uplink,
         )

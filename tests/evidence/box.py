@@ -69,7 +69,7 @@ def box_in(
         GATEWAY.id,
         storage=storage or Storage(keep_free=10_000_000),
         clock=clock,
-        clock_synced=lambda: True,
+        clock_steady=lambda: True,
         make_head=events.of_gateway,
         hold_ids=lambda: held,
     )

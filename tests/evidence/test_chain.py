@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import logging
 import shutil
 import subprocess
 from datetime import timedelta
 from pathlib import Path
+
+import pytest
 
 from edge_agent.config.model.settings import Storage
 from edge_agent.core.delivery import StoredEvent
@@ -178,7 +181,7 @@ def test_a_journal_of_a_clock_that_was_months_behind_counts_from_the_synchronisa
         max_age_days=3,
         keep_free=0,
         clock=clock,
-        clock_synced=lambda: is_synced,
+        clock_steady=lambda: is_synced,
         hold_ids=frozenset,
     )
 
@@ -195,6 +198,44 @@ def test_a_journal_of_a_clock_that_was_months_behind_counts_from_the_synchronisa
     assert write(3) == ["2027-02-02-e1.jsonl", "2027-02-05-e1.jsonl"]
     clock.wall += timedelta(days=1)
     assert write(4) == ["2027-02-05-e1.jsonl", "2027-02-06-e1.jsonl"]
+
+
+def test_a_time_server_that_is_wrong_for_a_while_costs_no_journal(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, is_steady = HandClock(), True
+    journal = EventJournal(
+        tmp_path,
+        max_bytes=10**6,
+        max_age_days=3,
+        keep_free=0,
+        clock=clock,
+        clock_steady=lambda: is_steady,
+        hold_ids=frozenset,
+    )
+
+    def write(number: int, epoch: str = "e1") -> list[str]:
+        journal.add(StoredEvent(number, epoch, "cam-1", "object", 9, 0, b"{}"))
+        journal.write()
+        return [path.name for path in journal_files(tmp_path)]
+
+    right = clock.wall
+    write(1)
+    is_steady, clock.wall = False, right + timedelta(days=2000)
+    write(2)
+    clock.wall = right - timedelta(days=500)
+    kept = ["2025-07-12-e1.jsonl", "2026-11-24-e1.jsonl", "2032-05-16-e1.jsonl"]
+    assert write(3) == kept
+    is_steady, clock.wall = True, right + timedelta(hours=1)
+    assert write(4) == kept, "the day has a file already"
+    clock.wall = right + timedelta(days=1)
+    assert write(5) == ["2026-11-24-e1.jsonl", "2026-11-25-e1.jsonl", "2032-05-16-e1.jsonl"]
+    clock.wall = right + timedelta(days=2)
+    assert write(6) == ["2026-11-24-e1.jsonl", "2026-11-25-e1.jsonl", "2026-11-26-e1.jsonl"]
+    clock.wall = right + timedelta(days=4)
+    with caplog.at_level(logging.INFO):
+        assert write(7)[0] == "2026-11-25-e1.jsonl"
+    assert caplog.messages == ["evidence: journal: files older than 3 days deleted: 1"]
 
 
 def test_old_journals_go_but_not_those_of_held_events(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import subprocess
 from collections.abc import Iterator
@@ -218,6 +219,30 @@ def test_a_clock_that_was_months_behind_makes_nothing_too_old(tmp_path: Path) ->
     rig.look()
     assert rig.events() == ["fourth", "second", "third"]
     rig.clock.wall += timedelta(days=2)
+    rig.look()
+    assert rig.events() == []
+
+
+def test_a_time_server_that_is_wrong_for_a_while_costs_no_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also not the newest ones, which were written with the wrong time."""
+    rig = Rig(tmp_path, storage(days=30))
+    rig.aged("before", NOW - timedelta(days=20))
+    for name, years in (("ahead", 5), ("behind", -2)):
+        rig.clock.wall, rig.synced = NOW + timedelta(days=365 * years), False
+        rig.save(name)
+        rig.look()
+    rig.clock.wall, rig.synced = NOW, True
+    rig.look()
+    rig.look()
+    assert rig.events() == ["ahead", "before", "behind"]
+    rig.clock.wall += timedelta(days=11)
+    with caplog.at_level(logging.INFO):
+        rig.look()
+    assert rig.events() == ["ahead", "behind"]
+    assert caplog.messages == ["evidence: files older than 30 days deleted: 1"]
+    rig.clock.wall += timedelta(days=20)
     rig.look()
     assert rig.events() == []
 

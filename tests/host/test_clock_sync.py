@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.host.health.clock_sync import ClockSync, KernelSync, read_kernel_sync
+from edge_agent.host.health.clock_sync import STEADY_S, ClockSync, KernelSync, read_kernel_sync
 from tests.host.fakes import TODAY, FakeClock, plant
 
 IN_2024 = datetime(2024, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -100,6 +100,46 @@ def test_small_offset_that_the_kernel_slews_counts_too(tmp_path: Path) -> None:
     correction = follower.update()
     assert correction is not None
     assert correction.offset_ms == 230
+
+
+def test_the_clock_is_steady_after_an_hour_without_a_jump(tmp_path: Path) -> None:
+    clock, kernel = FakeClock(), Kernel()
+    follower = sync(tmp_path, clock, kernel)
+
+    def passed(seconds: float) -> bool:
+        clock.advance(seconds)
+        follower.update()
+        return follower.steady
+
+    assert not passed(2 * STEADY_S), "not synchronised yet"
+    kernel.answer = SYNCED
+    assert not passed(1), "synchronised now"
+    assert not passed(STEADY_S - 1)
+    assert passed(1)
+    clock.jump(clock.now() + timedelta(days=2000))
+    assert not follower.steady, "without waiting for the next update"
+    assert not passed(300)
+    clock.jump(clock.now() - timedelta(days=2000))
+    assert not passed(1)
+    assert not passed(STEADY_S - 1)
+    assert passed(1)
+    kernel.answer = UNSYNCED
+    assert not passed(1)
+    kernel.answer = SYNCED
+    assert passed(1), "the clock has not jumped meanwhile"
+
+
+def test_a_clock_that_is_years_ahead_at_the_start_is_not_steady_at_once(tmp_path: Path) -> None:
+    sync(tmp_path, FakeClock(), Kernel(SYNCED))
+    clock = FakeClock(TODAY + timedelta(days=2000))
+    follower = sync(tmp_path, clock, Kernel(SYNCED), "boot-2")
+    follower.update()
+    assert not follower.steady
+    clock.advance(600)
+    clock.jump(TODAY)
+    clock.advance(STEADY_S - 600)
+    follower.update()
+    assert not follower.steady
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -126,5 +127,12 @@ def passage(number: int = 1, started_mono: float = 1000.0, **fields: object) -> 
     return replace(whole, **fields)  # type: ignore[arg-type]
 
 
-def store(folder: Path, clock: Clock, boot_id: str = BOOT, **settings: object) -> PassageStore:
-    return PassageStore(folder, Passages(**settings), 10_000_000, clock, boot_id)  # type: ignore[arg-type]
+def store(
+    folder: Path,
+    clock: Clock,
+    boot_id: str = BOOT,
+    steady: Callable[[], bool] = lambda: True,
+    **settings: object,
+) -> PassageStore:
+    limits = Passages(**settings)  # type: ignore[arg-type]
+    return PassageStore(folder, limits, 10_000_000, clock, boot_id, steady)

@@ -38,7 +38,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def recorder_of(settings: Settings) -> PassageRecorder:
-    return PassageRecorder(settings, HandClock(mono=1020.0), BOOT, lambda: True)
+    return PassageRecorder(settings, HandClock(mono=1020.0), BOOT, lambda: True, lambda: True)
 
 
 def test_passages_wait_for_the_next_write_and_then_are_on_disk(settings: Settings) -> None:
@@ -140,7 +140,7 @@ def test_what_is_too_old_goes_also_when_passages_are_switched_off(settings: Sett
     off = dataclasses.replace(settings, passages=dataclasses.replace(settings.passages, enabled=False))
     clock = HandClock(mono=1020.0)
     clock.advance(31 * 86_400)
-    PassageRecorder(off, clock, BOOT, lambda: True).write()
+    PassageRecorder(off, clock, BOOT, lambda: True, lambda: True).write()
     assert list(PassageReader(settings.state_dir).find(PassageFilter())) == []
     assert PassageReader(settings.state_dir).crop(1) is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import sqlite3
 import time
 from dataclasses import replace
@@ -123,19 +124,24 @@ def tracks(folder: Path) -> list[int]:
     return sorted(int(each.track.rpartition("-")[2]) for each in found)
 
 
-def test_nothing_is_too_old_within_an_hour_after_a_jump_of_the_clock(tmp_path: Path) -> None:
-    clock = HandClock(mono=86_400.0)
-    rows = store(tmp_path, clock, max_age_days=5.0, crop_days=5.0)
+def test_nothing_is_too_old_while_the_clock_is_not_steady(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, is_steady = HandClock(mono=86_400.0), False
+    rows = store(tmp_path, clock, steady=lambda: is_steady, max_age_days=5.0, crop_days=5.0)
     rows.write([passage(0, clock.mono - 30)], synced=True)
     clock.advance(7200)
     clock.wall += timedelta(days=40)
     rows.write([], synced=True)
-    clock.advance(3500)
-    rows.write([], synced=True)
     assert tracks(tmp_path) == [0]
-    clock.advance(200)
-    rows.write([], synced=True)
+    is_steady = True
+    with caplog.at_level(logging.INFO):
+        rows.write([], synced=True)
     assert tracks(tmp_path) == []
+    assert caplog.messages == [
+        "passages: pictures older than 5 days deleted: 1",
+        "passages: passages older than 5 days deleted: 1",
+    ]
 
 
 @pytest.mark.parametrize("jump_days", [-8, 4000])

@@ -90,7 +90,7 @@ def gateway_in(state_dir: Path, stored: list[bytes], boot_id: str = "boot-1") ->
         GATEWAY.id,
         storage=Storage(keep_free=10_000_000),
         clock=clock,
-        clock_synced=lambda: True,
+        clock_steady=lambda: True,
         make_head=events.of_gateway,
     )
     outbox = EventOutbox(

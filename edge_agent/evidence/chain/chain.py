@@ -61,11 +61,12 @@ class EvidenceChain:
         *,
         storage: Storage,
         clock: Clock,
-        clock_synced: Callable[[], bool],
+        clock_steady: Callable[[], bool],
         make_head: MakeHead,
         hold_ids: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
-        """``make_head`` is ``EventFactory.of_gateway``; ``hold_ids`` returns the events on hold."""
+        """``clock_steady`` is ``ClockSync.steady``, ``make_head`` is ``EventFactory.of_gateway``;
+        ``hold_ids`` returns the events on hold."""
         self._state_dir = state_dir
         self._gateway_id = gateway_id
         self._clock = clock
@@ -76,7 +77,7 @@ class EvidenceChain:
             max_age_days=storage.max_age_days,
             keep_free=storage.keep_free // JOURNAL_SHARE,
             clock=clock,
-            clock_synced=clock_synced,
+            clock_steady=clock_steady,
             hold_ids=hold_ids,
         )
         self._lock = threading.Lock()  # protects the next two attributes

@@ -26,6 +26,7 @@ from edge_agent.evidence.media_index import EARLIEST, undated
 
 log = logging.getLogger(__name__)
 
+ONE_DAY = timedelta(days=1)
 MAX_WAITING_BYTES = 2_000_000  # in memory while the disk fails; beyond it the oldest events are dropped
 
 
@@ -40,16 +41,17 @@ class EventJournal:
         max_age_days: float,
         keep_free: int,
         clock: Clock,
-        clock_synced: Callable[[], bool],
+        clock_steady: Callable[[], bool],
         hold_ids: Callable[[], frozenset[str]],
     ) -> None:
-        """``keep_free``: bytes of the disk that stay free; ``hold_ids`` returns the events on hold."""
+        """``keep_free``: bytes of the disk that stay free; ``clock_steady`` is ``ClockSync.steady``;
+        ``hold_ids`` returns the events on hold."""
         self._folder = state_dir / JOURNAL
         self._max_bytes = max_bytes
         self._max_age = timedelta(days=max_age_days)
         self._keep_free = keep_free
         self._clock = clock
-        self._clock_synced = clock_synced
+        self._clock_steady = clock_steady
         self._hold_ids = hold_ids
         self._lock = threading.Lock()  # protects the next four attributes
         self._waiting: deque[StoredEvent] = deque()
@@ -105,7 +107,7 @@ class EventJournal:
         """Write the events; return how many of them are on the disk."""
         done = 0
         try:
-            if batch and self._clock_synced():
+            if batch and self._clock_steady():
                 self._date_files()
             for events in _by_epoch(batch):
                 self._append(events)
@@ -134,7 +136,7 @@ class EventJournal:
                 rest = memoryview(content)
                 while rest:
                     rest = rest[os.write(file.fileno(), rest) :]
-                if not self._clock_synced():
+                if not self._clock_steady():
                     written = undated(os.fstat(file.fileno()).st_mtime)
                     os.utime(file.fileno(), (written, written))
                 os.fsync(file.fileno())
@@ -146,34 +148,45 @@ class EventJournal:
         self._complete = path
 
     def _rotate(self) -> None:
-        """Remove the oldest files; by age only while the clock is right, or a wrong date would remove all."""
-        oldest = self._clock.now().date() - self._max_age if self._clock_synced() else date.min
+        """Remove the oldest files; by age only while the clock is steady: a wrong date would remove all."""
+        oldest = self._clock.now().date() - self._max_age if self._clock_steady() else date.min
+        aged = 0
         try:
-            sizes = {path: path.stat().st_size for path in sorted(self._folder.glob("*.jsonl"))}
-            total = sum(sizes.values())
-            kept = list(sizes)
-            for path, size in sizes.items():
+            found = {path: path.stat() for path in sorted(self._folder.glob("*.jsonl"))}
+            total = sum(each.st_size for each in found.values())
+            kept = list(found)
+            for path, status in found.items():
                 day = _day_of(path)
-                is_old = total > self._max_bytes or (day is not None and day < oldest)
+                is_aged = day is not None and day < oldest and status.st_mtime >= EARLIEST
+                is_old = is_aged or total > self._max_bytes
                 if is_old and path != self._complete and not self._is_needed(path, kept):
                     path.unlink()
                     kept.remove(path)
-                    total -= size
+                    total -= status.st_size
+                    aged += is_aged
+            if aged:
+                days = self._max_age / ONE_DAY
+                log.info("evidence: journal: files older than %g days deleted: %d", days, aged)
         except OSError as error:
             log.warning("evidence: journal: old files cannot be deleted to make room: %s", error)
 
     def _date_files(self) -> None:
-        """Give files that were written while the clock was not synchronised the present day: their age counts
-        from now on. The next events of the same epoch are appended to them."""
+        """Give files that were written while the clock was not steady the present day, also files of a day to
+        come: their age counts from now on. The next events of the same epoch are appended to them."""
         now = self._clock.now()
         for path in sorted(self._folder.glob("*.jsonl")):
-            if path.stat().st_mtime >= EARLIEST:
+            day = _day_of(path)
+            is_ahead = day is not None and day > now.date() + ONE_DAY
+            if path.stat().st_mtime >= EARLIEST and not is_ahead:
                 continue
-            os.utime(path, (now.timestamp(), now.timestamp()))
-            dated = self._path_of(_epoch_of(path))
-            if not dated.exists():
+            if day is None or abs(day - now.date()) > ONE_DAY:
+                dated = self._path_of(_epoch_of(path))
+                if dated.exists():
+                    continue  # renamed on the next day, before that day's first event
                 path.rename(dated)
                 sync_folder(self._folder)
+                path = dated
+            os.utime(path, (now.timestamp(), now.timestamp()))
 
     def _path_of(self, epoch: str) -> Path:
         return self._folder / f"{self._clock.now():%Y-%m-%d}-{epoch}.jsonl"

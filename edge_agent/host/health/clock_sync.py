@@ -30,6 +30,11 @@ log = logging.getLogger(__name__)
 
 BUILD_YEAR = 2026  # this code did not exist in an earlier year; raised with each year's first release
 SAVE_EVERY_S = 600.0
+STEADY_S = 3600.0
+"""Stored data may be deleted by age only after the clock was synchronised for so long without a jump: a time
+server that is wrong for some minutes must not make everything too old. The last known time cannot replace
+this wait, because a gateway that was in a store room for months is rightly far ahead of it."""
+JUMP_S = 60.0
 STA_UNSYNC = 0x0040  # linux/timex.h
 STA_NANO = 0x2000
 TIME_ERROR = 5
@@ -50,6 +55,14 @@ class ClockRecord(Struct, frozen=True):
     wall_minus_mono_s: float  # difference of the clocks at the first start of the agent in this boot
     corrected: bool  # the correction of this boot is stored as an event, or none was needed
     last_known: str | None = None  # RFC 3339, from a synchronised clock only
+
+
+@dataclass(frozen=True, slots=True)
+class _Steady:
+    """Since when the synchronised clock has not jumped."""
+
+    since_mono: float
+    wall_minus_mono_s: float
 
 
 class _Timex(ctypes.Structure):
@@ -154,6 +167,7 @@ class ClockSync:
         self.source: str | None = None
         self._offset_ms: float | None = None
         self._pending: ClockCorrection | None = None
+        self._steady: _Steady | None = None  # replaced, never changed; None: not synchronised yet
         last = read_record(path, ClockRecord)
         self._floor = _parsed(last.last_known) if last else None
         self._saved_mono = clock.monotonic()
@@ -178,12 +192,23 @@ class ClockSync:
         drifts only by seconds a day, even without the uplink."""
         return self._was_synced or self._pending is not None or self._record.corrected
 
+    @property
+    def steady(self) -> bool:
+        """Whether stored data may be deleted by age now: the clock is synchronised, and was for ``STEADY_S``
+        without a jump, since the agent started."""
+        since = self._steady
+        if since is None or self._has_jumped(since) or not self.synced:
+            return False
+        return self._clock.monotonic() - since.since_mono >= STEADY_S
+
     def update(self) -> ClockCorrection | None:
         """Read the clock's state. Returns a correction that is not confirmed; None if there is none."""
         was = self._was_synced
         synced = self._refresh()
         if synced != was:
             log.info("clock: %s", f"synchronised by {self.source}" if synced else "no longer synchronised")
+        if synced and (self._steady is None or self._has_jumped(self._steady)):
+            self._steady = _Steady(self._clock.monotonic(), self._wall_minus_mono_s())
         if synced and not self._record.corrected and self._pending is None:
             self._pending = self._correction()
         if synced and self._clock.monotonic() - self._saved_mono >= SAVE_EVERY_S:
@@ -228,6 +253,9 @@ class ClockSync:
         offset_ms = round(stepped_s * 1e3 + (self._offset_ms or 0.0))
         log.warning("clock: first synchronised in this boot, it was off by %.3f s", offset_ms / 1e3)
         return ClockCorrection(offset_ms, self.source or "kernel", self._clock.now(), self._clock.monotonic())
+
+    def _has_jumped(self, steady: _Steady) -> bool:
+        return abs(self._wall_minus_mono_s() - steady.wall_minus_mono_s) > JUMP_S
 
     def _wall_minus_mono_s(self) -> float:
         """Return the difference of the two clocks. Only a jump changes it: slewing changes both clocks."""
