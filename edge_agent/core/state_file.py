@@ -13,6 +13,7 @@ import logging
 import os
 import stat
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +27,10 @@ log = logging.getLogger(__name__)
 DISK_TIMEOUT_S = 10.0
 MAIN_DISK_TIMEOUT_S = 1.0
 """Longest wait for the disk on the main thread, which feeds the watchdog and must stop within 2 s."""
+REPEAT_S = 3600.0  # between two log lines about the same failure of one file
+MAX_FAILURES = 256
+_failures: dict[Path, tuple[str, float]] = {}
+"""Files whose last write failed: why, and the monotonic time of the log line about it."""
 _waiting: set[threading.Thread] = set()  # threads with work that the disk has not finished
 
 Record = TypeVar("Record", bound=msgspec.Struct)
@@ -73,8 +78,10 @@ def write_record(path: Path, record: msgspec.Struct) -> bool:
 
     if not run_with_timeout(write):
         given_up.set()  # the caller reports a failure: the file must not change when the disk answers again
-        log.warning("%s is not written: the disk does not answer", path)
+        _log_failure(path, "the disk does not answer")
         return False
+    if written and _failures.pop(path, None) is not None:
+        log.warning("%s is written again", path)
     return written
 
 
@@ -111,9 +118,20 @@ def _write(path: Path, content: bytes, given_up: threading.Event) -> bool:
     try:
         replace_file(path, content, 0o666, given_up)
     except OSError as error:
-        log.warning("%s cannot be written (%s), it will be forgotten at the next start", path, error)
+        _log_failure(path, error.strerror or str(error))
         return False
     return True
+
+
+def _log_failure(path: Path, why: str) -> None:
+    """Log a failed write, the same one again only after ``REPEAT_S``: some callers try every 30 seconds."""
+    before, now_mono = _failures.get(path), time.monotonic()
+    if before is not None and before[0] == why and now_mono - before[1] < REPEAT_S:
+        return
+    if len(_failures) >= MAX_FAILURES:  # names of commands never end
+        _failures.clear()
+    _failures[path] = why, now_mono
+    log.warning("%s cannot be written (%s), it will be forgotten at the next start", path, why)
 
 
 def make_folder(state_dir: Path) -> None:

@@ -132,6 +132,29 @@ def test_what_another_user_left_in_its_place_is_not_read(
     assert f"{path} cannot be read" in caplog.text
 
 
+def test_a_disk_that_fails_for_long_does_not_fill_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "folder" / "count.json"
+    lost = f"{path} cannot be written (%s), it will be forgotten at the next start"
+
+    def lines(times: int = 3) -> list[str]:
+        caplog.clear()
+        for _ in range(times):
+            write_record(path, Count(1))
+        return caplog.messages
+
+    assert lines() == [lost % "No such file or directory"]
+    path.parent.write_text("in the way")
+    assert lines() == [lost % "Not a directory"], "another failure is new"
+    assert lines() == []
+    monkeypatch.setattr(state_file, "REPEAT_S", 0.0)
+    assert lines(1) == [lost % "Not a directory"]
+    path.parent.unlink()
+    path.parent.mkdir()
+    assert lines() == [f"{path} is written again"]
+
+
 def test_a_disk_that_refuses_is_said_and_not_raised(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "gone" / "count.json"
     with caplog.at_level(logging.WARNING):
