@@ -138,7 +138,8 @@ class Collector:
             return problem_text("collection-folder", folder=str(self._folder), error=str(error.strerror))
         free = disk.f_bavail * disk.f_frsize
         if free < self._keep_free + MAX_FRAME_BYTES:
-            return problem_text("collection-disk-short", free_mb=free // 1_000_000)
+            sizes = {"free_mb": free // 1_000_000, "keep_free_mb": self._keep_free // 1_000_000}
+            return problem_text("collection-disk-short", **sizes)
         return None
 
     @property

@@ -224,9 +224,16 @@ class MediaStore:
         if short > 0:
             removable = self._index.to_free(max(over, 0) + short, severity, self._has_hold)
         if removable is None:
-            free_mb = _free(self._media) // 1_000_000
-            raise StorageError(problem_text("evidence-disk-short", free_mb=free_mb))
+            raise StorageError(self._short_text(severity))
         return removable
+
+    def _short_text(self, severity: int) -> str:
+        spared = any(each.name.severity > severity or self._has_hold(each) for each in self._index)
+        return problem_text(
+            "evidence-disk-short-held" if spared else "evidence-disk-short",
+            free_mb=_free(self._media) // 1_000_000,
+            keep_free_mb=self._storage.keep_free // 1_000_000,
+        )
 
     def _rescan(self) -> None:
         """Read the index. If the clock is steady, remove old files, and give the current time to files that

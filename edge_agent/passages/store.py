@@ -147,10 +147,10 @@ class PassageStore:
     def _check_free(self) -> None:
         self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         disk = os.statvfs(self._folder)
-        if disk.f_bavail * disk.f_frsize < self._keep_free:
-            raise StorageError(
-                problem_text("passages-disk-short", free_mb=disk.f_bavail * disk.f_frsize // 1_000_000)
-            )
+        free = disk.f_bavail * disk.f_frsize
+        if free < self._keep_free:
+            sizes = {"free_mb": free // 1_000_000, "keep_free_mb": self._keep_free // 1_000_000}
+            raise StorageError(problem_text("passages-disk-short", **sizes))
 
     def _opened(self) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         if self._rows is None or self._crops is None or not self._files_exist():

@@ -134,8 +134,8 @@ def test_a_full_disk_takes_no_clip_and_says_so(small_disk: Path, stream: Path) -
     with box.run():
         box.play()
     assert box.outbox.events[0]["clip"] is None
-    assert "full" in box.outbox.events[0]["missing"]
-    assert "full" in (box.recorder.health().degraded or "")
+    assert "short of space" in box.outbox.events[0]["missing"]
+    assert "short of space" in (box.recorder.health().degraded or "")
 
 
 def test_sealed_clips_open_at_the_centre_only(tmp_path: Path, stream: Path) -> None:

@@ -262,9 +262,9 @@ def test_a_full_disk_refuses_and_recovers_by_itself(small_disk: Path) -> None:  
     rig.save("a", ALARM)
     rig.store.holds.add("a", "who", "why")
     ballast = fill(small_disk)
-    with pytest.raises(StorageError, match="full"):
+    with pytest.raises(StorageError, match=r"\d MB free, and 0 MB must stay free .*held files are not"):
         rig.save("b", ALARM)
-    assert "full" in (rig.store.health().degraded or "")
+    assert "short of space" in (rig.store.health().degraded or "")
     assert rig.events() == ["a"]
     assert not list(small_disk.rglob("*.part"))
     ballast.unlink()
@@ -273,6 +273,14 @@ def test_a_full_disk_refuses_and_recovers_by_itself(small_disk: Path) -> None:  
     assert rig.store.health().degraded is None
     rig.save("c", ALARM)
     assert rig.events() == ["a", "c"]
+
+
+def test_a_disk_that_others_have_filled_is_said_so(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, storage(keep_free=10**18))
+    with pytest.raises(StorageError) as refused:
+        rig.save("a")
+    assert "1000000000000 MB must stay free (storage.keep_free)" in str(refused.value)
+    assert "held" not in str(refused.value), "nothing is stored"
 
 
 def test_so_much_of_the_disk_is_left_to_others(small_disk: Path) -> None:  # noqa: F811
@@ -288,7 +296,7 @@ def test_so_much_of_the_disk_is_left_to_others(small_disk: Path) -> None:  # noq
 def test_a_disk_that_is_full_before_the_limits_say_so_leaves_no_half_file(small_disk: Path) -> None:  # noqa: F811
     rig = Rig(small_disk, storage())
     fill(small_disk)
-    with pytest.raises(StorageError, match="full"):
+    with pytest.raises(StorageError, match="short of space"):
         rig.save("a", size=1_000_000)
     assert not list(small_disk.rglob("*.part"))
     assert rig.events() == []

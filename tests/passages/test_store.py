@@ -405,7 +405,7 @@ def test_a_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
         rows = store(disk, HandClock(mono=1020.0))
         filler = disk / "filler"
         filler.write_bytes(bytes(12_000_000))
-        with pytest.raises(StorageError, match="full"):
+        with pytest.raises(StorageError, match="short of space"):
             rows.write([passage(1)], synced=True)
         filler.unlink()
         rows.write([passage(1)], synced=True)

@@ -16,10 +16,15 @@ STORAGE: Sentences = {
         "đang được giữ lại",
     ),
     "evidence-disk-short": (
-        "the disk is full: {free_mb} MB free, storage.keep_free must stay free, and the stored files belong "
-        "to more severe events or are held",
-        "ổ đĩa không đủ chỗ: còn trống {free_mb} MB, phải chừa phần trống theo storage.keep_free; các tệp "
-        "đang lưu đều thuộc sự kiện nghiêm trọng hơn hoặc đang được giữ lại",
+        "the disk is short of space: {free_mb} MB free, and {keep_free_mb} MB must stay free "
+        "(storage.keep_free)",
+        "ổ đĩa không đủ chỗ: còn trống {free_mb} MB, phải chừa {keep_free_mb} MB (storage.keep_free)",
+    ),
+    "evidence-disk-short-held": (
+        "the disk is short of space: {free_mb} MB free, and {keep_free_mb} MB must stay free "
+        "(storage.keep_free); stored files of more severe events and held files are not deleted",
+        "ổ đĩa không đủ chỗ: còn trống {free_mb} MB, phải chừa {keep_free_mb} MB (storage.keep_free); không "
+        "xóa tệp của sự kiện nghiêm trọng hơn và tệp đang được giữ lại",
     ),
     "journal-failed": ("journal: {why}", "nhật ký chứng cứ: {why}"),
     "journal-missed": (

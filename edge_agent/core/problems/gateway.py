@@ -125,16 +125,18 @@ SERVICES: Sentences = {
     ),
     "passages-disk": ("the disk failed ({error})", "ổ đĩa bị lỗi ({error})"),
     "passages-disk-short": (
-        "the disk is full: {free_mb} MB free, storage.keep_free must stay free",
-        "ổ đĩa không đủ chỗ: còn trống {free_mb} MB, phải chừa phần trống theo storage.keep_free",
+        "the disk is short of space: {free_mb} MB free, and {keep_free_mb} MB must stay free "
+        "(storage.keep_free)",
+        "ổ đĩa không đủ chỗ: còn trống {free_mb} MB, phải chừa {keep_free_mb} MB (storage.keep_free)",
     ),
     "passages-damaged": (
         "the files were damaged ({error}); they were deleted and are started again",
         "tệp bị hỏng ({error}); đã xóa và tạo lại",
     ),
     "collection-disk-short": (
-        "the disk is short: {free_mb} MB free, storage.keep_free must stay free",
-        "ổ đĩa không đủ chỗ: còn trống {free_mb} MB, phải chừa phần trống theo storage.keep_free",
+        "the disk is short of space: {free_mb} MB free, and {keep_free_mb} MB must stay free "
+        "(storage.keep_free)",
+        "ổ đĩa không đủ chỗ: còn trống {free_mb} MB, phải chừa {keep_free_mb} MB (storage.keep_free)",
     ),
     "collection-used-up": (
         "collect.max_bytes ({bytes}) is used up",
