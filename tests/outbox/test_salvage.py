@@ -98,6 +98,28 @@ def test_whatever_page_is_zeroed_the_agent_starts_saves_the_rest_and_announces_w
             assert outbox.stats().degraded is None, page
 
 
+def test_a_second_damage_announces_no_numbers_that_were_never_assigned(whole: Path, tmp_path: Path) -> None:
+    with outbox_in(whole) as outbox:
+        first = outbox.stats().epoch
+    folder = damaged(whole, tmp_path / "once", 0, bytes(PAGE_BYTES))
+    with outbox_in(folder) as outbox:
+        waiting = {event.key for event in outbox.pending(1000)}
+        stamps = [outbox.append(draft(size=700)) for _ in range(10)]
+        waiting |= {(stamp.sequence, stamp.epoch) for stamp in stamps}
+    for offset in list(pages(folder))[::4]:
+        with outbox_in(damaged(folder, tmp_path / "twice", offset, bytes(PAGE_BYTES))) as outbox:
+            events = drained(outbox)
+        lost = [
+            (number, loss["epoch"])
+            for loss in losses(events)
+            for low, high in loss["ranges"]  # type: ignore[attr-defined]
+            for number in range(low, high + 1)
+        ]
+        assert waiting <= {event.key for event in events} | set(lost), offset
+        assert len(lost) <= 3 * ROWS_OF_A_PAGE, offset
+        assert max((number for number, epoch in lost if epoch == first), default=0) <= EVENTS, offset
+
+
 @pytest.mark.parametrize(
     "change",
     [

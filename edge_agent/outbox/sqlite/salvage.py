@@ -6,10 +6,11 @@ next start either salvages the damaged file again or puts the complete new one i
 
 from __future__ import annotations
 
+import bisect
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -293,7 +294,10 @@ class Salvage:
         ranges: list[tuple[int, int]] = []
         unknown_count = any_page and not isinstance(removed, int)
         if missing > 0 or account.broken or not account.complete or unknown_count:
-            ranges = _gaps(sorted(account.known), lowest, account.highest)
+            known = sorted(account.known)
+            if missing < UNUSED_NUMBERS:  # else so many may really be lost
+                known = sorted([*known, *_unused(known, [*self._found.epochs.values(), account.highest])])
+            ranges = _gaps(known, lowest, account.highest)
             short = missing - sum(high - low + 1 for low, high in ranges)
             if short > 0 and lowest > 1:
                 ranges.insert(0, (max(1, lowest - short), lowest - 1))
@@ -353,6 +357,17 @@ def _gaps(ranges: list[tuple[int, int]], low: int, high: int) -> list[tuple[int,
             gaps.append((expected, first - 1))
         expected = max(expected, last + 1)
     return [*gaps, (expected, high)] if expected <= high else gaps
+
+
+def _unused(known: list[tuple[int, int]], bases: Iterable[int]) -> list[tuple[int, int]]:
+    """Return the gaps that earlier salvages have left before the epochs that begin at ``bases``. ``known``:
+    ascending ranges of numbers that were assigned."""
+    spans = []
+    for base in bases:
+        at = bisect.bisect_right(known, (base, base)) - 1
+        if at >= 0 and base - known[at][1] >= UNUSED_NUMBERS:
+            spans.append((base - UNUSED_NUMBERS + 1, base))
+    return spans
 
 
 def _rank(row: int) -> Rank | None:
