@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
+import io
 import json
 import logging
+import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +20,7 @@ import pytest
 from edge_agent.config.model.settings import Storage
 from edge_agent.core.delivery import StoredEvent
 from edge_agent.evidence.chain.journal import EventJournal, journal_files
-from edge_agent.evidence.chain.keys import load_or_make, public_keys, to_pem
+from edge_agent.evidence.chain.keys import JOURNAL, load_or_make, public_keys, to_pem
 from edge_agent.evidence.chain.records import head_text
 from tests.evidence.box import Box, box_in
 from tests.outbox.parts import HandClock
@@ -175,21 +179,7 @@ def test_a_disk_that_takes_nothing_costs_the_journal_only_and_little_memory(tmp_
 
 def test_a_journal_of_a_clock_that_was_months_behind_counts_from_the_synchronisation(tmp_path: Path) -> None:
     clock, is_synced = HandClock(), False
-    journal = EventJournal(
-        tmp_path,
-        max_bytes=10**6,
-        max_age_days=3,
-        keep_free=0,
-        clock=clock,
-        clock_steady=lambda: is_synced,
-        hold_ids=frozenset,
-    )
-
-    def write(number: int) -> list[str]:
-        journal.add(StoredEvent(number, "e1", "cam-1", "object", 9, 0, b"{}"))
-        journal.write()
-        return [path.name for path in journal_files(tmp_path)]
-
+    _, write = journal_in(tmp_path, clock, lambda: is_synced)
     assert write(1) == ["2026-11-24-e1.jsonl"]
     clock.wall += timedelta(days=70)
     is_synced = True
@@ -200,24 +190,100 @@ def test_a_journal_of_a_clock_that_was_months_behind_counts_from_the_synchronisa
     assert write(4) == ["2027-02-05-e1.jsonl", "2027-02-06-e1.jsonl"]
 
 
+def journal_in(
+    folder: Path,
+    clock: HandClock,
+    steady: Callable[[], bool] = lambda: True,
+    *,
+    max_bytes: int = 10**6,
+    held: frozenset[str] = frozenset(),
+) -> tuple[EventJournal, Callable[..., list[str]]]:
+    """A journal of three days, and a function that writes an event and returns the names of the files."""
+    journal = EventJournal(
+        folder,
+        max_bytes=max_bytes,
+        max_age_days=3,
+        keep_free=0,
+        clock=clock,
+        clock_steady=steady,
+        hold_ids=lambda: held,
+    )
+
+    def write(number: int, payload: bytes = b"{}") -> list[str]:
+        journal.add(StoredEvent(number, "e1", "cam-1", "object", 9, 0, payload))
+        journal.write()
+        return [path.name for path in journal_files(folder)]
+
+    return journal, write
+
+
+def test_a_line_that_cannot_be_taken_back_spoils_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The card fails in the middle of a line, and the file cannot be truncated either."""
+    journal, write = journal_in(tmp_path, HandClock())
+    (name,) = write(1, b"first")
+    real_write, real_open = os.write, open
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    def half(file: int, content: bytes) -> int:
+        monkeypatch.setattr(os, "write", fail)
+        return real_write(file, content[:3])
+
+    class Untruncatable(io.FileIO):
+        truncate = fail
+
+    monkeypatch.setattr(os, "write", half)
+    monkeypatch.setattr(
+        "edge_agent.evidence.chain.journal.open",
+        lambda path, mode, **more: (
+            Untruncatable(path, "a") if mode == "ab" else real_open(path, mode, **more)
+        ),
+        raising=False,
+    )
+    write(2, b"second")
+    assert "cannot be written" in (journal.degraded or "")
+    monkeypatch.undo()
+    write(3, b"third")
+    assert (tmp_path / JOURNAL / name).read_bytes().split() == [b"first", b"sec", b"second", b"third"]
+
+
+def test_an_old_file_that_cannot_be_dated_keeps_no_event_from_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    is_steady = False
+    journal, write = journal_in(tmp_path, HandClock(), lambda: is_steady)
+    (name,) = write(1)
+
+    def fail(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "utime", fail)
+    is_steady = True
+    for number in range(2, 5):
+        write(number)
+    assert journal.degraded is None
+    assert len((tmp_path / JOURNAL / name).read_bytes().split()) == 4
+    assert len(caplog.messages) == 1, "the same failure is logged once"
+
+
+def test_a_file_that_grows_after_it_was_searched_keeps_its_held_event(tmp_path: Path) -> None:
+    clock = HandClock()
+    journal, write = journal_in(tmp_path, clock, max_bytes=1, held=frozenset({"held-1"}))
+    (name,) = write(1)
+    journal._has_hold(tmp_path / JOURNAL / name)
+    write(2, b"held-1")
+    clock.wall += timedelta(days=1)
+    assert name in write(3)
+
+
 def test_a_time_server_that_is_wrong_for_a_while_costs_no_journal(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock, is_steady = HandClock(), True
-    journal = EventJournal(
-        tmp_path,
-        max_bytes=10**6,
-        max_age_days=3,
-        keep_free=0,
-        clock=clock,
-        clock_steady=lambda: is_steady,
-        hold_ids=frozenset,
-    )
-
-    def write(number: int, epoch: str = "e1") -> list[str]:
-        journal.add(StoredEvent(number, epoch, "cam-1", "object", 9, 0, b"{}"))
-        journal.write()
-        return [path.name for path in journal_files(tmp_path)]
+    _, write = journal_in(tmp_path, clock, lambda: is_steady)
 
     right = clock.wall
     write(1)

@@ -60,7 +60,8 @@ class EventJournal:
         self._writing = 0  # number of events at the left of _waiting that are being written
         self._failure: str | None = None
         self._complete: Path | None = None  # a file that is known to end with a complete line
-        self._mentions: dict[str, tuple[frozenset[str], bool]] = {}  # file name -> (holds, is any in it)
+        self._untidy: str | None = None  # the last failure to date or remove old files
+        self._mentions: dict[str, tuple[object, bool]] = {}  # file name -> (holds and size, is any in it)
 
     @property
     def degraded(self) -> str | None:
@@ -101,14 +102,14 @@ class EventJournal:
             for _ in range(done):
                 self._waiting_bytes -= len(self._waiting.popleft().payload)
         if done:
-            self._rotate()
+            self._tidy(self._rotate)
 
     def _write(self, batch: list[StoredEvent]) -> int:
         """Write the events; return how many of them are on the disk."""
         done = 0
         try:
             if batch and self._clock_steady():
-                self._date_files()
+                self._tidy(self._date_files)
             for events in _by_epoch(batch):
                 self._append(events)
                 done += len(events)
@@ -141,7 +142,9 @@ class EventJournal:
                     os.utime(file.fileno(), (written, written))
                 os.fsync(file.fileno())
             except OSError:
+                self._complete = None  # truncating may fail too
                 file.truncate(size)
+                self._complete = path
                 raise
         if not size:
             sync_folder(self._folder)
@@ -150,25 +153,30 @@ class EventJournal:
     def _rotate(self) -> None:
         """Remove the oldest files; by age only while the clock is steady: a wrong date would remove all."""
         oldest = self._clock.now().date() - self._max_age if self._clock_steady() else date.min
-        aged = 0
+        found = {path: path.stat() for path in sorted(self._folder.glob("*.jsonl"))}
+        total, aged = sum(each.st_size for each in found.values()), 0
+        kept = list(found)
+        for path, status in found.items():
+            day = _day_of(path)
+            is_aged = day is not None and day < oldest and status.st_mtime >= EARLIEST
+            is_old = is_aged or total > self._max_bytes
+            if is_old and path != self._complete and not self._is_needed(path, kept):
+                path.unlink()
+                kept.remove(path)
+                total -= status.st_size
+                aged += is_aged
+        if aged:
+            days = self._max_age / ONE_DAY
+            log.info("evidence: journal: files older than %g days deleted: %d", days, aged)
+
+    def _tidy(self, work: Callable[[], None]) -> None:
+        """Date or remove old files. A failure is logged once, and keeps no new events from the disk."""
         try:
-            found = {path: path.stat() for path in sorted(self._folder.glob("*.jsonl"))}
-            total = sum(each.st_size for each in found.values())
-            kept = list(found)
-            for path, status in found.items():
-                day = _day_of(path)
-                is_aged = day is not None and day < oldest and status.st_mtime >= EARLIEST
-                is_old = is_aged or total > self._max_bytes
-                if is_old and path != self._complete and not self._is_needed(path, kept):
-                    path.unlink()
-                    kept.remove(path)
-                    total -= status.st_size
-                    aged += is_aged
-            if aged:
-                days = self._max_age / ONE_DAY
-                log.info("evidence: journal: files older than %g days deleted: %d", days, aged)
+            work()
         except OSError as error:
-            log.warning("evidence: journal: old files cannot be deleted to make room: %s", error)
+            if self._untidy != str(error):
+                log.warning("evidence: journal: old files cannot be dated or deleted: %s", error)
+            self._untidy = str(error)
 
     def _date_files(self) -> None:
         """Give files that were written while the clock was not steady the present day, also files of a day to
@@ -203,13 +211,14 @@ class EventJournal:
         return any(self._has_hold(file) for file in (path, *epoch_files[-1:], *near))
 
     def _has_hold(self, path: Path) -> bool:
-        """Return whether the file names an event on hold. Read it again only if the holds have changed."""
+        """Return whether the file names an event on hold. Read it again only if one of them has changed."""
         hold_ids = self._hold_ids()
-        known_ids, found = self._mentions.get(path.name, (None, False))
-        if known_ids != hold_ids:
+        present = hold_ids, path.stat().st_size
+        known, found = self._mentions.get(path.name, (None, False))
+        if known != present:
             content = path.read_bytes() if hold_ids else b""
             found = any(event_id.encode() in content for event_id in hold_ids)
-            self._mentions[path.name] = hold_ids, found
+            self._mentions[path.name] = present, found
         return found
 
 
