@@ -53,9 +53,9 @@ class PassageHolds:
         """Keep these passages until ``until_ms``; a second call for a passage replaces its time. The hold is
         durable when this returns. Raises ``StorageError``, also as its subclass ``HoldsFull``."""
         named = list(dict.fromkeys(each for each in passages if 0 <= each < 1 << 63))
-        if not (self._folder / ROWS_FILE).exists():
-            return PlacedHolds((), tuple(passages))
         try:
+            if not (self._folder / ROWS_FILE).exists():
+                return PlacedHolds((), tuple(passages))
             with closing(open_file(self._folder / ROWS_FILE)) as rows, transaction(rows):
                 # Nothing is deleted meanwhile, also no picture: the writer's deletions need this lock.
                 sizes = self._picture_sizes(named)
@@ -70,35 +70,35 @@ class PassageHolds:
                     raise HoldsFull(
                         problem_text("passage-holds-full", most=MAX_HOLDS, mb=MAX_HOLD_BYTES // 1_000_000)
                     )
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StorageError(problem_text("passages-disk", error=str(error))) from error
         return PlacedHolds(tuple(stored), tuple(each for each in passages if each not in stored))
 
     def release(self, passages: Sequence[int]) -> tuple[int, ...]:
         """End the holds on these passages; return those that had one. Raises ``StorageError``."""
-        if not (self._folder / ROWS_FILE).exists():
-            return ()
         try:
+            if not (self._folder / ROWS_FILE).exists():
+                return ()
             with closing(open_file(self._folder / ROWS_FILE)) as rows, transaction(rows):
                 return tuple(
                     each
                     for each in dict.fromkeys(passages)
                     if abs(each) < 1 << 63 and rows.execute("DELETE FROM hold WHERE id = ?", (each,)).rowcount
                 )
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StorageError(problem_text("passages-disk", error=str(error))) from error
 
     def read(self) -> list[PassageHold]:
         """Return all holds, ordered by passage. Raises ``StorageError``."""
         path = self._folder / ROWS_FILE
-        if not path.exists():
-            return []
         try:
+            if not path.exists():
+                return []
             with read_only(path) as rows:
                 if not rows.execute("SELECT 1 FROM sqlite_master WHERE name = 'hold'").fetchone():
                     return []  # written by an older agent
                 found = rows.execute("SELECT id, until, case_number, bytes FROM hold ORDER BY id").fetchall()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StorageError(problem_text("passages-disk", error=str(error))) from error
         return [PassageHold(*row) for row in found]
 

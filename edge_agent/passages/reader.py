@@ -48,8 +48,9 @@ _DAMAGE = (
     ValueError,
     TypeError,
     OverflowError,
+    OSError,
 )
-"""The errors that a damaged row causes."""
+"""The errors that a damaged row or a failing disk causes."""
 
 _Match = tuple[tuple[Any, ...], PassageDetail, Mapping[int, str]]
 """A row, its detail, and the names of cameras."""
@@ -182,14 +183,14 @@ class PassageReader:
 
     def has_crops(self, passage_ids: Sequence[int]) -> frozenset[int]:
         """Return those of the ids whose passage has a picture. Raises ``PassageReadError``."""
-        if not (self._folder / CROPS_FILE).exists():
-            return frozenset()
         marks = ", ".join("?" * len(passage_ids))
         try:
+            if not (self._folder / CROPS_FILE).exists():
+                return frozenset()
             with read_only(self._folder / CROPS_FILE) as crops:
                 found = crops.execute(f"SELECT id FROM crop WHERE id IN ({marks})", tuple(passage_ids))
                 return frozenset(int(each) for (each,) in found)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise PassageReadError(f"{self._folder / CROPS_FILE} cannot be read: {error}") from error
 
     @contextmanager
@@ -246,14 +247,14 @@ class PassageReader:
     def crop(self, passage_id: int) -> bytes | None:
         """Return the picture of a passage, which may be sealed; None if it has no picture, or no longer has
         one."""
-        if not (self._folder / CROPS_FILE).exists():
-            return None
         try:
+            if not (self._folder / CROPS_FILE).exists():
+                return None
             with read_only(self._folder / CROPS_FILE) as crops:
                 found = crops.execute("SELECT jpeg FROM crop WHERE id = ?", (passage_id,)).fetchone()
         except OverflowError:  # larger than any id
             return None
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise PassageReadError(f"{self._folder / CROPS_FILE} cannot be read: {error}") from error
         return None if found is None else bytes(found[0])
 

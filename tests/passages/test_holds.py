@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from edge_agent.core.errors import StorageError
+from edge_agent.core.errors import EdgeAgentError, StorageError
 from edge_agent.passages import holds
 from edge_agent.passages import store as passage_store
 from edge_agent.passages.filters import PassageFilter
 from edge_agent.passages.holds import HoldsFull, PassageHolds
 from edge_agent.passages.passage import FOLDER
 from edge_agent.passages.reader import PassageReader
+from edge_agent.passages.scenes.store import read_scene
 from edge_agent.passages.store import CROPS_FILE, DAY_MS, ROWS_FILE, PassageStore
 from tests.outbox.parts import HandClock
 from tests.passages.parts import passage, store
@@ -156,3 +158,20 @@ def test_a_passage_without_a_picture_is_kept(tmp_path: Path) -> None:
     kept = PassageHolds(tmp_path)
     assert kept.place([1], now_ms(clock) + DAY_MS, "7/2026", now_ms(clock)).passages == (1,)
     assert kept.read()[0].bytes == 0
+
+
+def test_a_folder_that_cannot_be_read_is_a_storage_error(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 300)  # any access to this name fails, as on a failing card
+    kept, reader = PassageHolds(folder), PassageReader(folder)
+    reads: list[Callable[[], object]] = [
+        lambda: kept.place([1], 1, "case", 0),
+        lambda: kept.release([1]),
+        kept.read,
+        lambda: reader.crop(1),
+        lambda: reader.has_crops([1]),
+        lambda: list(reader.find(PassageFilter())),
+        lambda: read_scene(folder, 1),
+    ]
+    for read in reads:
+        with pytest.raises(EdgeAgentError):
+            read()

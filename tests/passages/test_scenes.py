@@ -336,6 +336,26 @@ def test_a_damaged_file_costs_pictures_but_no_row(tmp_path: Path) -> None:
     assert second is not None
 
 
+def test_pictures_that_cannot_be_stored_are_logged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Deleting old ones works meanwhile."""
+    clock = HandClock(mono=2000.0)
+    rows = store(tmp_path, clock)
+    rows.write([seen(1, 2000.0, scene(1, 1990.0))], synced=True)
+
+    def fail(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rows._scenes, "_add", fail)
+        for number in range(2, 5):
+            rows.write([seen(number, 2000.0, scene(number, 1990.0))], synced=True)
+    assert len(caplog.messages) == 1
+    rows.write([seen(5, 2000.0, scene(5, 1990.0))], synced=True)
+    assert count(tmp_path) == 2
+
+
 def test_a_file_that_cannot_be_reached_costs_no_row(tmp_path: Path) -> None:
     rows = store(tmp_path, HandClock(mono=2000.0))
     rows._scenes._path = tmp_path / ("x" * 300)  # any access to this name fails, as on a failing card

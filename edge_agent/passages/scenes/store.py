@@ -67,13 +67,13 @@ def read_scene(state_dir: Path, passage: int) -> StoredScene | None:
     """Return the whole picture of a passage; None if it has no picture, or no longer has one. Raises
     ``StorageError``."""
     path = state_dir / FOLDER / SCENES_FILE
-    if not path.exists() or abs(passage) >= 1 << 63:
-        return None
     query = "SELECT jpeg, after, x1, y1, x2, y2 FROM place JOIN scene ON scene.id = scene WHERE passage = ?"
     try:
+        if not path.exists() or abs(passage) >= 1 << 63:
+            return None
         with read_only(path) as file:
             found = file.execute(query, (passage,)).fetchone()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise StorageError(problem_text("passages-disk", error=str(error))) from error
     if found is None:
         return None
@@ -134,6 +134,7 @@ class SceneStore:
                 if scene_id is not None:
                     file.execute("INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?, ?, ?, ?)", place)
         self.stored_bytes = used_bytes(file)
+        self._is_failing = False
 
     def _forget(self, passages: Sequence[int]) -> None:
         file = self._opened()
@@ -192,11 +193,9 @@ class SceneStore:
             self.close()
             if not self._is_failing:
                 log.error("passages: %s: %s; passages go without their whole picture", self._path, error)
-            self._is_failing = True
+            self._is_failing = True  # until pictures are stored again: deleting may work meanwhile
             if isinstance(error, sqlite3.Error) and is_damage(error):
                 self._start_again()
-        else:
-            self._is_failing = False
 
     def _start_again(self) -> None:
         log.error("passages: %s is damaged; it is started again", self._path)
