@@ -243,16 +243,21 @@ class MediaStore:
             return
         now, max_days, removed = self._clock.now().timestamp(), self._storage.max_age_days, 0
         for number, item in enumerate(list(self._index)):
-            if item.written < EARLIEST or item.written > now + DAY_S:
-                written = now + number / 1000  # so that they keep their order
-                os.utime(self._media / item.name.path, (written, written))
-                self._index.remove(item)
-                self._index.add(media_entry(item.name, item.size, written))
-            elif now - item.written > max_days * DAY_S and not self._has_hold(item):
-                self._remove(item)
-                removed += 1
+            try:
+                if item.written < EARLIEST or item.written > now + DAY_S:
+                    self._date(item, now + number / 1000)  # so that they keep their order
+                elif now - item.written > max_days * DAY_S and not self._has_hold(item):
+                    self._remove(item)
+                    removed += 1
+            except PermissionError as error:  # another user's file, as after a restore by root
+                log.warning("%s: old files cannot be dated or deleted: %s", self._log_name, error)
         if removed:
             log.info("%s: files older than %g days deleted: %d", self._log_name, max_days, removed)
+
+    def _date(self, item: MediaEntry, written: float) -> None:
+        os.utime(self._media / item.name.path, (written, written))
+        self._index.remove(item)
+        self._index.add(media_entry(item.name, item.size, written))
 
     def _has_hold(self, item: MediaEntry) -> bool:
         return self.holds.has(item.name.event_id)

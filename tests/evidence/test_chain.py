@@ -332,3 +332,13 @@ def test_the_next_epoch_of_a_held_event_stays_too(tmp_path: Path) -> None:
         box.seconds(1)
         days = [path.name[:10] for path in sorted((tmp_path / "evidence" / "journal").glob("*"))]
     assert days == ["2026-11-24", "2026-11-25", "2026-11-30"]
+
+
+def test_a_journal_that_cannot_be_read_does_not_keep_the_agent_without_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Path, "glob", fail)
+    assert "evidence.pem is gone" in (load_or_make(tmp_path).notice or "")

@@ -179,6 +179,24 @@ def test_old_media_go_and_held_ones_stay(tmp_path: Path) -> None:
     assert rig.events() == ["held", "young"]
 
 
+def test_an_old_file_of_another_user_keeps_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a restore by root: its folder belongs to root."""
+    rig = Rig(tmp_path, storage(days=30))
+    foreign = rig.aged("a", NOW - timedelta(days=32))
+    rig.aged("b", NOW - timedelta(days=31))
+    real_unlink = Path.unlink
+
+    def unlink(path: Path, *, missing_ok: bool = False) -> None:
+        if path == foreign:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        real_unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    rig.look()
+    assert rig.events() == ["a"]
+    assert rig.store.health().degraded is None
+
+
 def test_a_clock_of_1970_that_jumps_makes_nothing_too_old(tmp_path: Path) -> None:
     rig = Rig(tmp_path, storage(days=30, max_bytes=3 * BLOCKS), synced=False)
     rig.aged("before", NOW - timedelta(days=1))

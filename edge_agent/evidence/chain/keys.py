@@ -91,8 +91,7 @@ def _load_or_make(folder: Path, path: Path, journal: Path) -> SigningKey:
     try:
         return SigningKey(_parse(path.read_bytes()))
     except FileNotFoundError:
-        had_one = any(folder.glob("evidence-*.pub.pem")) or any(journal.glob("*"))
-        reason = problem_text("evidence-key-gone", file=str(path)) if had_one else None
+        reason = problem_text("evidence-key-gone", file=str(path)) if _had_one(folder, journal) else None
     except KeyProblem as error:
         reason = problem_text("evidence-key-unusable", file=str(path), error=str(error))
         _quarantine(path)
@@ -101,6 +100,13 @@ def _load_or_make(folder: Path, path: Path, journal: Path) -> SigningKey:
         unread = {"file": str(path), "error": str(error.strerror)}
         return _in_memory(problem_text("evidence-key-unreadable", **unread))
     return _make(folder, reason)
+
+
+def _had_one(folder: Path, journal: Path) -> bool:
+    try:
+        return any(folder.glob("evidence-*.pub.pem")) or any(journal.glob("*"))
+    except OSError:  # the folder is there, but cannot be read
+        return True
 
 
 def public_keys(state_dir: Path) -> dict[str, bytes]:
