@@ -136,7 +136,10 @@ def detection_priority(tracked: TrackedObject, now: float) -> float:
     tracks need inferences often, parked ones rarely."""
     since = now - tracked.inferred_mono
     if tracked.parked and tracked.confirmed:
-        if (tracked.absent_since is not None and not tracked.is_covered) or tracked.misses:
+        # Further inferences in the same place and light would not see it either, but its patch shows it.
+        if (
+            tracked.absent_since is not None and not tracked.is_covered
+        ) or 0 < tracked.misses < ABSENT_MISSES:
             return 0.8 if since >= 0.5 else 0.0
         return 0.1 if since >= ROUTINE_S else 0.0
     if not tracked.confirmed:

@@ -185,12 +185,11 @@ class TrackedObject:
         else:
             self.path = max(self.path, distance(self._origin, self.box))
 
-    def miss(self, now: float) -> None:
+    def miss(self) -> None:
         """Record an inference that covered the object but did not see it."""
         self.covered += 1
         self.idle += 1
         self.misses += 1
-        self.inferred_mono = now
 
     def support(self, now: float) -> None:
         self.seen_now = True

@@ -162,15 +162,21 @@ class Tracker:
         )
 
     def _count_misses(self, inferred: Sequence[Box], beside: _Beside, now: float) -> None:
-        """Count a miss for each covered track that the inference did not see, unless an object hides it."""
-        if not inferred:
-            return
+        """Count a miss for each covered track that the inference did not see, unless an object hides it or it
+        is too small. Its next inference is due as if it had been seen, because it would show no more."""
         for tracked in self._objects:
             box = tracked.box.clipped()
-            if not tracked.seen_now and any(_shows(crop, box) for crop in inferred):
-                hidden = sum(box.intersection(other) for other in _hiding(tracked, beside))
-                if hidden < 0.5 * box.area and not tracked.is_covered:
-                    tracked.miss(now)
+            crops = [crop for crop in inferred if box.inside(crop) >= COVERS]
+            if tracked.seen_now or not crops:
+                continue
+            tracked.inferred_mono = now
+            hidden = sum(box.intersection(other) for other in _hiding(tracked, beside))
+            if (
+                hidden < 0.5 * box.area
+                and not tracked.is_covered
+                and any(_shows(crop, box) for crop in crops)
+            ):
+                tracked.miss()
 
     def _apart(self, foreground: Foreground) -> Apart:
         def apart(person: Detection, machine: Detection) -> bool:
@@ -284,6 +290,5 @@ def _is_as_sure(whole: TrackedObject, part: TrackedObject) -> bool:
 
 
 def _shows(crop: Box, box: Box) -> bool:
-    """Return whether ``crop`` contains ``box``, and large enough for an inference to recognise it."""
-    share = max(box.width / max(crop.width, 1e-6), box.height / max(crop.height, 1e-6))
-    return share >= MIN_SHARE and box.inside(crop) >= COVERS
+    """Return whether ``box`` is large enough in ``crop`` for an inference to recognise it."""
+    return max(box.width / max(crop.width, 1e-6), box.height / max(crop.height, 1e-6)) >= MIN_SHARE

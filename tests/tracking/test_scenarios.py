@@ -382,6 +382,27 @@ def test_what_stands_costs_hardly_any_inferences(thing: Thing, most: int) -> Non
     assert run.inferences <= most
 
 
+def until_dusk(thing: Thing, box: Box, inference: int) -> Sequence[Detection]:
+    """The model sees it in the first inferences only; the picture stays the same."""
+    return by_name(thing, box, inference) if inference < 20 else []
+
+
+@pytest.mark.parametrize(
+    ("hidden", "size"), [(False, (0.2, 0.2)), (False, (0.025, 0.028)), (True, (0.06, 0.2))]
+)
+def test_a_parked_vehicle_that_is_no_longer_detected_costs_hardly_any_inferences(
+    hidden: bool, size: tuple[float, float]
+) -> None:
+    """Whether inferences miss it, it is too small for one, or a nearer one hides half of it."""
+    parked = Thing("motorcycle", line(0.48, 0.5, 0, 0), size, until_dusk, moves=False)
+    nearer = Thing("motorcycle", line(0.50, 0.53, 0, 0), size, moves=False)
+    world, tracker = World(parked, *[nearer] * hidden), Tracker("cam-1", "b00t")
+    world.play(20, everything, tracker)
+    run = world.play(120, budgeted(10), tracker, start=20)
+    assert len(run.last.confirmed) == 1 + hidden
+    assert run.inferences <= 10
+
+
 def test_a_parked_car_keeps_its_id_while_ten_people_walk_past() -> None:
     car = parking_car()
     ways = [line(0.05, 0.52, 0.1, 0.0, start=10.0 + 4 * n) for n in range(10)]
