@@ -55,10 +55,22 @@ def of_signs(seen: Sequence[Sighting], tracks: Sequence[TrackedObject], now: flo
     }
 
 
-def is_same(sighting: Sighting, tracked: TrackedObject) -> bool:
-    """Return whether the sighting is a duplicate of ``tracked``, which already has one in this frame."""
+def is_same(sighting: Sighting, tracked: TrackedObject, moves: bool) -> bool:
+    """Return whether the sighting is a duplicate of ``tracked``, which already has one in this frame.
+
+    ``moves``: something moves in the sighting. In front of a parked object it may be another one.
+    """
     box = tracked.box
-    return sighting.box.iou(box) > SAME_IOU or sighting.box.inside(box) > SAME_INSIDE
+    if sighting.box.iou(box) > SAME_IOU:
+        return True
+    before_it = moves and is_behind(tracked, sighting.group)
+    return not before_it and sighting.box.inside(box) > SAME_INSIDE
+
+
+def is_behind(parked: TrackedObject, group: str | None) -> bool:
+    """Return whether an object of ``group`` inside the box of ``parked`` may be in front of it, and no part
+    of it: ``parked`` is parked, and of another group."""
+    return parked.parked and parked.vote.group != group
 
 
 def _is_doubtful(sighting: Sighting, tracked: TrackedObject, moves: bool, now: float) -> bool:

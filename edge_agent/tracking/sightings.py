@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from edge_agent.core.model import GROUP_OF_LABEL, PERSON, TWO_WHEELER, VEHICLE, Box, Detection
 
@@ -39,8 +40,12 @@ class Sighting:
 
 Apart = Callable[[Detection, Detection], bool]
 """Returns whether a person and a two-wheeler are separate, as when a person walks past a motorcycle."""
-Tracked = Callable[[Box], bool]
-"""Returns whether a track that is probably an object has about this box."""
+
+
+class Tracked(Protocol):
+    """Returns whether a track that is probably an object has about this box; with ``group``, one of it."""
+
+    def __call__(self, box: Box, group: str | None = None) -> bool: ...
 
 
 def sightings(
@@ -62,7 +67,7 @@ def sightings(
     seen += [Sighting(d.label, d.score, PERSON, d.box, d.score) for d in people if id(d) not in taken]
     seen += [_vehicle(d, aspect) for d in vehicles]
     seen.sort(key=_strongest_first)
-    return _without_duplicates(seen)
+    return _without_duplicates(seen, tracked)
 
 
 def _sound(detections: Iterable[Detection]) -> Iterator[Detection]:
@@ -189,22 +194,29 @@ def _vehicle(d: Detection, aspect: float) -> Sighting:
     return Sighting(d.label, d.score, VEHICLE, d.box, d.score * (TALL_VEHICLE_WEIGHT if tall else 1.0))
 
 
-def _without_duplicates(seen: Sequence[Sighting]) -> list[Sighting]:
+def _without_duplicates(seen: Sequence[Sighting], tracked: Tracked) -> list[Sighting]:
     """Drop duplicates of a stronger sighting: another label, a part, or a box around two objects."""
     kept: list[Sighting] = []
     for s in seen:
-        if not any(_is_duplicate(s, k) for k in kept):
+        if not any(_is_duplicate(s, k, tracked) for k in kept):
             kept.append(s)
     return kept
 
 
-def _is_duplicate(weak: Sighting, strong: Sighting) -> bool:
+def _is_duplicate(weak: Sighting, strong: Sighting, tracked: Tracked) -> bool:
+    """Return whether ``weak`` shows the object of ``strong``. A box inside the other is no duplicate if its
+    object is known: a person who is followed in front of a vehicle, or a vehicle behind a person."""
     iou = weak.box.iou(strong.box)
     if iou > SAME_OBJECT_IOU:
         return True
     if iou <= 0 or weak.score > CLEARLY_WEAKER * strong.score:
         return False
-    return iou > SAME_GROUP_IOU or max(weak.box.inside(strong.box), strong.box.inside(weak.box)) > PART_INSIDE
+    if iou > SAME_GROUP_IOU:
+        return True
+    if max(weak.box.inside(strong.box), strong.box.inside(weak.box)) <= PART_INSIDE:
+        return False
+    are_apart = VEHICLE in (weak.group, strong.group) and weak.group != strong.group
+    return not (are_apart and tracked(weak.box, weak.group))
 
 
 GROUPS = (TWO_WHEELER, PERSON, VEHICLE)

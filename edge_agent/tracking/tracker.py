@@ -135,12 +135,13 @@ class Tracker:
         self._assign(weak_still, [tracked for tracked in free if tracked.stands(now)], moving, now)
         sighted = [tracked for tracked in self._objects if tracked.seen_now]
         for sighting in left:
-            is_known = any(matching.is_same(sighting, tracked) for tracked in sighted)
+            moves = id(sighting) in moving
+            is_known = any(matching.is_same(sighting, tracked, moves) for tracked in sighted)
             if len(self._objects) < MAX_TRACKS and not is_known:
                 tracked = TrackedObject(self._next_number, sighting.box, now)
                 self._next_number += 1
                 self._objects.append(tracked)
-                tracked.see(sighting, id(sighting) in moving, now)
+                tracked.see(sighting, moves, now)
 
     def _assign(
         self,
@@ -190,10 +191,13 @@ class Tracker:
 
         return apart
 
-    def _is_tracked(self, box: Box) -> bool:
-        """Return whether a track that is confirmed, or was seen a few times, has about this box."""
+    def _is_tracked(self, box: Box, group: str | None = None) -> bool:
+        """Return whether a track that is confirmed, or was seen a few times, has about this box. ``group``:
+        that of the track; None: any."""
         tracked = self._at(box)
-        return tracked is not None and (tracked.confirmed or tracked.vote.count >= KNOWN_HITS)
+        if tracked is None or (group is not None and tracked.vote.group != group):
+            return False
+        return tracked.confirmed or tracked.vote.count >= KNOWN_HITS
 
     def _at(self, box: Box) -> TrackedObject | None:
         """Return the track with the best matching box; None if its IoU with ``box`` is at most 0.35."""
@@ -280,6 +284,7 @@ def _is_part(tracked: TrackedObject, beside: _Beside, now: float) -> bool:
     return any(
         other.sighted_mono == now
         and tracked.box.inside(other.box) > SAME_INSIDE
+        and not matching.is_behind(other, tracked.vote.group)
         and (other.confirmed or _is_as_sure(other, tracked))
         for other in beside[tracked.number]
     )

@@ -124,7 +124,8 @@ def test_a_model_that_has_gone_wrong_is_followed_within_bounds() -> None:
         seen = tuple(Detection("person", score, Box(x, y, x + 0.01, y + 0.02)) for x, y, score in places)
         tracks = tracker.update(WORLD.frame(number / 5), motion, Inferences((FULL_PICTURE,), seen))
         assert len(tracks.active) <= MAX_TRACKS
-        assert len(sightings(seen, 0.56, lambda person, machine: False, lambda box: True)) == MAX_DETECTIONS
+        found = sightings(seen, 0.56, lambda person, machine: False, lambda box, group=None: True)
+        assert len(found) == MAX_DETECTIONS
     assert len(tracker.tracks) == MAX_TRACKS
 
 

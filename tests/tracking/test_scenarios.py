@@ -18,6 +18,7 @@ from edge_agent.core.model import (
     Motion,
     MotionRegion,
     Scene,
+    Tracks,
     TrackState,
 )
 from edge_agent.tracking.tracker import Tracker
@@ -380,6 +381,50 @@ def test_what_stands_costs_hardly_any_inferences(thing: Thing, most: int) -> Non
     run = world.play(60, budgeted(10), tracker, start=10)
     assert len(run.last.confirmed) == 1
     assert run.inferences <= most
+
+
+def works(t: float) -> tuple[float, float] | None:
+    """Walks up and down within the width of a truck, from 5 s to 35 s."""
+    return (0.44 + 0.01 * abs(t % 16 - 8), 0.55) if 5 <= t < 35 else None
+
+
+def parked_truck(score: float) -> Thing:
+    def naming(thing: Thing, box: Box, inference: int) -> Sequence[Detection]:
+        return [Detection("truck", score, box)]
+
+    return Thing("truck", line(0.5, 0.5, 0, 0), size=(0.45, 0.55), naming=naming, moves=False)
+
+
+@pytest.mark.parametrize("missed", [1000, 4])  # every fourth inference misses the person
+def test_a_person_who_appears_in_front_of_a_parked_truck_is_followed(missed: int) -> None:
+    def naming(thing: Thing, box: Box, inference: int) -> Sequence[Detection]:
+        return [Detection("person", 0.85, box)] if inference % missed else []
+
+    person = Thing("person", works, size=(0.07, 0.36), naming=naming)
+    truck = parked_truck(0.85)
+    run = World(truck, person).play(40)
+    assert run.ids_on(person)
+    followed = [t for t, step in zip(run.times, run.tracks, strict=True) if "person" in labels_of(step)]
+    assert followed[0] < 16
+    assert len(followed) > 80
+    assert len(run.ids_on(truck)) == 1
+
+
+def labels_of(step: Tracks) -> set[str | None]:
+    return {track.label for track in step.confirmed}
+
+
+@pytest.mark.parametrize("score", [0.6, 0.8])
+def test_a_person_who_stands_in_front_of_a_truck_is_one_track(score: float) -> None:
+    """Also where the truck's score is so much higher that an unknown box inside it is taken for a part."""
+
+    def naming(thing: Thing, box: Box, inference: int) -> Sequence[Detection]:
+        return [Detection("person", score, box)]
+
+    path = along((2, 0.05, 0.62), (6, 0.49, 0.62), (26, 0.5, 0.62), (32, 0.98, 0.62))
+    person = Thing("person", path, size=(0.07, 0.36), naming=naming)
+    run = World(parked_truck(0.9), person).play(32)
+    assert len({track.id for step in run.tracks for track in step.confirmed if track.label == "person"}) == 1
 
 
 def until_dusk(thing: Thing, box: Box, inference: int) -> Sequence[Detection]:
