@@ -249,7 +249,7 @@ class PassageObserver:
             standing.append(
                 StandingTime(still_since_mono - passage.start_mono, ended_mono - still_since_mono)
             )
-        points = path.finish(ended_mono)
+        points = path.finish(ended_mono) if ended else path.so_far(ended_mono)
         moving_s = ended_mono - passage.start_mono - sum(each.for_s for each in standing)
         light = passage.best.light if passage.best is not None else self._light.light
         crop_, digest = self._crop(passage.best)

@@ -40,10 +40,16 @@ class PathRecorder:
             self._append(box, now_mono)
 
     def finish(self, now_mono: float) -> tuple[PathPoint, ...]:
-        """Return the path from the first to the last position, at most ``STORED_POINTS`` points."""
+        """End the path; return it from the first to the last position, at most ``STORED_POINTS`` points."""
         if now_mono > self._last_mono:
             self._append(self.last_box, now_mono)
+        return self.so_far(now_mono)
+
+    def so_far(self, now_mono: float) -> tuple[PathPoint, ...]:
+        """Return the path up to now, at most ``STORED_POINTS`` points. It may go on."""
         points = self._points()
+        if now_mono > self._last_mono:
+            points.append(PathPoint(now_mono - self._start_mono, *self.last_box.foot))
         return tuple(points[n] for n in thinned(points, STORED_POINTS))
 
     @property

@@ -97,6 +97,14 @@ def test_a_path_keeps_when_an_object_stood_on_a_straight_way() -> None:
             assert x == pytest.approx(x_at(second), abs=0.04)
 
 
+def test_a_path_so_far_adds_nothing_to_the_path() -> None:
+    """The row of an object that stays is written every ten minutes, also while the camera is away."""
+    path = PathRecorder(Box(0.4, 0.4, 0.5, 0.6), 1000.0, aspect=9 / 16)
+    path.add(Box(0.5, 0.4, 0.6, 0.6), 1010.0)
+    assert path.so_far(4600.0)[-1].after_s == 3600.0
+    assert path.finish(1020.0)[-1].after_s == 20.0
+
+
 def test_who_stays_at_one_place_has_no_direction() -> None:
     path = PathRecorder(Box(0.4, 0.4, 0.5, 0.6), 1000.0, aspect=9 / 16)
     for n in range(50):
