@@ -77,8 +77,9 @@ class ZoneWatch:
         yield from self._end_all(reason, continuing)
 
     def _follow(self, track: Track, now: float) -> None:
-        """Update the track's stay. A lost track stays where it was, until it is seen again or ends."""
-        if track.state is TrackState.LOST:
+        """Update the track's stay. An unseen track stays where it was, until it is seen again or ends. What
+        was parked before it was first seen did not enter."""
+        if _is_unseen(track) or track.parked_before:
             return
         stay = self._stays.get(track.id)
         if not self._rule.zone.contains(track.box.foot):
@@ -143,7 +144,7 @@ class ZoneWatch:
             new_id == successor
             for id_, stay in self._stays.items()
             if stay.open_event is not None
-            if id_ not in self._live or self._live[id_].state is TrackState.LOST
+            if id_ not in self._live or _is_unseen(self._live[id_])
             for successor, _ in self._successors(id_)
         )
 
@@ -153,7 +154,7 @@ class ZoneWatch:
             if stay.is_outside:
                 return "left"
             return None if self._may_go_on(track_id, stay, now) else "lost"
-        if live.state is TrackState.LOST or now - stay.last_inside_mono <= self._rule.grace_s:
+        if _is_unseen(live) or now - stay.last_inside_mono <= self._rule.grace_s:
             return None
         return "left"
 
@@ -194,3 +195,10 @@ class ZoneWatch:
             track.box,
             end_reason,
         )
+
+
+def _is_unseen(track: Track) -> bool:
+    """Return whether it is not known where the object is: the track is lost, or the object was parked and
+    nothing has shown it since, as after an outage of the camera."""
+    parked = track.state is TrackState.STATIONARY
+    return track.state is TrackState.LOST or (parked and not track.seen_now)

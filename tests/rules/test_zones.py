@@ -69,6 +69,37 @@ def test_the_reason_calls_a_zone_by_its_name_and_the_facts_by_its_id() -> None:
     assert observation.facts.zone == "yard"
 
 
+STANDING = {"state": TrackState.STATIONARY}
+
+
+def test_a_parked_object_that_nothing_shows_any_more_is_not_inside() -> None:
+    """As a person who stood there when the camera was lost, and left before it came back."""
+    watch = watching(LOITERING)
+    assert watched(watch, 10, person(**STANDING)) == []
+    gone = person(**STANDING, seen_now=False)
+    assert watched(watch, 10, gone, begin_s=3600) == []
+    assert watched(watch, 60, person(name="t2"), begin_s=3610) != []
+
+
+def test_an_end_after_an_outage_has_the_time_when_the_object_was_seen() -> None:
+    watch = watching(INTRUSION)
+    watched(watch, 10, person(**STANDING))
+    watched(watch, 5, person(**STANDING, seen_now=False), begin_s=600)
+    (end,) = watched(watch, 10, begin_s=605)
+    assert (end.phase, end.end_reason) == (Phase.END, "lost")
+    assert end.last_mono == pytest.approx(10, abs=0.3)
+
+
+def test_what_was_parked_before_it_was_first_seen_enters_when_it_moves() -> None:
+    """After each restart of the agent, and in the morning."""
+    rule = replace(INTRUSION, labels=("car",))
+    watch = watching(rule)
+    car = track("t1", label="car", group="vehicle", box=INSIDE)
+    parked = replace(car, state=TrackState.STATIONARY, parked_before=True)
+    assert watched(watch, 60, parked) == []
+    assert reported(watched(watch, 3, car, begin_s=60)) == [("start", None)]
+
+
 def test_an_object_that_walks_through_in_less_is_not_reported() -> None:
     watch = watching(INTRUSION)
     assert watched(watch, 0.8, person()) + watched(watch, 5, person(box=OUTSIDE), begin_s=0.8) == []
