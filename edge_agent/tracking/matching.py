@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 
-from edge_agent.core.model import Box
+from edge_agent.core.model import VEHICLE, Box
 from edge_agent.tracking.association import FORBIDDEN, SURE, affinity, pair_cost, size_ratio
 from edge_agent.tracking.lifecycle import LOST_AFTER_S
 from edge_agent.tracking.sightings import Sighting
@@ -58,7 +58,7 @@ def of_signs(seen: Sequence[Sighting], tracks: Sequence[TrackedObject], now: flo
 def is_same(sighting: Sighting, tracked: TrackedObject, moves: bool) -> bool:
     """Return whether the sighting is a duplicate of ``tracked``, which already has one in this frame.
 
-    ``moves``: something moves in the sighting. In front of a parked object it may be another one.
+    ``moves``: something moves in the sighting. In front of a parked vehicle it may be another object.
     """
     box = tracked.box
     if sighting.box.iou(box) > SAME_IOU:
@@ -69,8 +69,8 @@ def is_same(sighting: Sighting, tracked: TrackedObject, moves: bool) -> bool:
 
 def is_behind(parked: TrackedObject, group: str | None) -> bool:
     """Return whether an object of ``group`` inside the box of ``parked`` may be in front of it, and no part
-    of it: ``parked`` is parked, and of another group."""
-    return parked.parked and parked.vote.group != group
+    of it: ``parked`` is a parked vehicle, and the object is none."""
+    return parked.parked and parked.vote.group == VEHICLE != group
 
 
 def _is_doubtful(sighting: Sighting, tracked: TrackedObject, moves: bool, now: float) -> bool:
