@@ -69,7 +69,7 @@ def test_the_reason_calls_a_zone_by_its_name_and_the_facts_by_its_id() -> None:
     assert observation.facts.zone == "yard"
 
 
-STANDING = {"state": TrackState.STATIONARY}
+STANDING: dict[str, Any] = {"state": TrackState.STATIONARY}
 
 
 def test_a_parked_object_that_nothing_shows_any_more_is_not_inside() -> None:
