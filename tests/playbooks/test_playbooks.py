@@ -120,6 +120,12 @@ def test_a_release_on_the_gateway_needs_no_wheel(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_half_of_a_deleted_release_does_not_count_as_complete() -> None:
+    """A power cut may end the deletion anywhere."""
+    tasks = {task["name"]: task for task in read(ANSIBLE / "roles/release/tasks/prune.yml")}
+    assert "product(['/.complete', ''])" in tasks["Unused releases are deleted"]["loop"]
+
+
 def test_a_release_without_the_centre_is_refused_before_it_is_in_force() -> None:
     play = read(ANSIBLE / "servers.yml")[-1]
     check, switch = (task.get("ansible.builtin.import_role") for task in play["tasks"][:2])

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from edge_update.releases import Releases
 from edge_update.running import status
 from tests.testbed.mosquitto import wait_until
+from tests.update.agents import installed
 from tests.update.box import UpdatingBox
 
 
@@ -78,6 +80,17 @@ def test_of_releases_that_failed_only_the_last_stays_on_the_disk(tried: Updating
     note(tried, bad="unhealthy: no broker for 300 s")
     tried.update()
     assert {path.name for path in tried.releases.glob("[0-9]*")} == {"0.1.0", "0.2.0"}
+
+
+def test_half_of_a_deleted_release_does_not_count_as_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(tmp_path, "0.1.0")
+    monkeypatch.setattr("edge_update.releases.shutil.rmtree", lambda *_, **__: None)  # the power fails
+    releases = Releases(tmp_path, tmp_path / "check.txt")
+    assert releases.complete("0.1.0")
+    releases.prune("0.2.0")
+    assert not releases.complete("0.1.0")
 
 
 def test_an_agent_that_answers_a_byte_now_and_then_does_not_hold_root(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from edge_update.manifest import VERSION, Manifest
@@ -120,6 +121,9 @@ class Releases:
     def prune(self, *kept: str) -> None:
         for place in self._folder.iterdir():
             if VERSION.fullmatch(place.name) and place.name not in kept:
+                with suppress(OSError):
+                    (place / ".complete").unlink()  # first: a power cut may leave half of the release
+                    sync_folder(place)
                 shutil.rmtree(place, ignore_errors=True)
 
     def _agent(self, version: str) -> str:
