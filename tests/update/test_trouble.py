@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,30 @@ def test_a_bad_release_goes_back_although_the_memory_is_damaged(tried: UpdatingB
     tried.state.write_text("{")
     note(tried, bad="unhealthy: no broker for 300 s")
     tried.updated(1, "0.1.0")
+
+
+def test_a_roll_back_that_cannot_be_stored_restarts_the_agent_once(tried: UpdatingBox) -> None:
+    """The path unit starts root's program again and again while there is trial.json."""
+    tried.state.write_text("{")
+    note(tried, bad="unhealthy: no broker for 300 s")
+    tried.updated(1, "0.1.0")
+    wait_until(partial(answers_as, tried, "0.1.0"), what="the former release")
+    tried.updated(1, "0.1.0")
+    assert (tried.state.parent / "trial.json").exists()
+    assert tried.systemd.restarts == 1
+
+
+def test_a_roll_back_that_was_cut_off_before_the_restart_is_completed(tried: UpdatingBox) -> None:
+    (tried.releases / "current").unlink()
+    (tried.releases / "current").symlink_to("0.1.0")
+    note(tried, bad="unhealthy: no broker for 300 s")
+    tried.updated(1, "0.1.0")
+    assert tried.systemd.restarts == 1
+
+
+def answers_as(box: UpdatingBox, version: str) -> bool:
+    found = status(box.folder / "status.sock")
+    return found is not None and found.version == version
 
 
 def test_what_somebody_else_has_put_in_force_stays(tried: UpdatingBox) -> None:

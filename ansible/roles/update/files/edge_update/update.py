@@ -226,8 +226,14 @@ class Updater:
             return sentence("release-no-other", before=before) if before else sentence("release-none-other")
         if found != trial.before:
             self._releases.switch(trial.before)
-        running.restart()
+            running.restart()
+        elif not self._answers_as(trial.before):  # otherwise it is done again, and the agent runs well
+            running.restart()
         return sentence("release-back", before=trial.before)
+
+    def _answers_as(self, version: str) -> bool:
+        status = running.status(self._settings.status_socket)
+        return status is not None and status.version == version
 
 
 def _is_for_the_broker(trial: Trial) -> bool:
