@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from edge_update.manifest import Manifest
 from edge_update.releases import Releases
 from edge_update.running import status
+from edge_update.settings import Settings
+from edge_update.update import Order, Updater
+from edge_update.wheels import Inbox
 from tests.testbed.mosquitto import wait_until
 from tests.update.agents import installed
 from tests.update.box import UpdatingBox
@@ -37,8 +41,12 @@ def note(box: UpdatingBox, **changes: object) -> None:
 
 def no_room(box: UpdatingBox) -> None:
     """No file can be written: each is written under another name first."""
+    no_room_in(box.state.parent)
+
+
+def no_room_in(folder: Path) -> None:
     for name in ("state", "trial", "told"):
-        (box.state.parent / f"{name}.new").mkdir()
+        (folder / f"{name}.new").mkdir()
 
 
 def test_a_bad_release_goes_back_although_the_disk_is_full(tried: UpdatingBox) -> None:
@@ -50,6 +58,33 @@ def test_a_bad_release_goes_back_although_the_memory_is_damaged(tried: UpdatingB
     tried.state.write_text("{")
     note(tried, bad="unhealthy: no broker for 300 s")
     tried.updated(1, "0.1.0")
+
+
+@pytest.mark.parametrize("obstacle", ["var/lib/edge-agent-update/trial.new", "opt/edge-agent/.current.new"])
+def test_an_update_that_cannot_begin_its_trial_is_refused(box: UpdatingBox, obstacle: str) -> None:
+    box.have("0.1.0")
+    box.run_on("0.1.0")
+    box.have("0.2.0")
+    box.state.parent.mkdir(parents=True)
+    (box.folder / obstacle).mkdir()
+    box.ask("order-1")
+    box.updated(1, "0.1.0")
+    assert box.reported["now"] is None
+    assert (box.reported["last"]["id"], box.reported["last"]["outcome"]) == ("order-1", "refused")
+    assert not (box.state.parent / "trial.json").exists()
+    assert box.systemd.restarts == 0
+
+
+def test_a_disk_that_becomes_full_before_the_trial_leaves_no_phase_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    updater = Updater(Settings(tmp_path / "key", state=tmp_path, releases=tmp_path), print)
+    (tmp_path / "told.json").write_text("{}")
+    manifest = Manifest("0.2.0", 1, 100, ())
+    monkeypatch.setattr(updater, "_prepare", lambda _: no_room_in(tmp_path))
+    with pytest.raises(OSError, match="trial"):
+        updater._install_and_try(Order("order-1", manifest, Inbox(tmp_path)))
+    assert not (tmp_path / "told.json").exists(), "the agent does not wait for the end of this phase"
 
 
 def test_a_roll_back_that_cannot_be_stored_restarts_the_agent_once(tried: UpdatingBox) -> None:

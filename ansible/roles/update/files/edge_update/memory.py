@@ -146,6 +146,10 @@ class Memory:
         with contextlib.suppress(UpdateError, OSError):  # a full disk must not prevent the end of a trial
             self._publish(None, self.state().get("last"))
 
+    def withdraw_report(self) -> None:
+        """Delete what the agent reads, because it could not be replaced."""
+        self._published.unlink(missing_ok=True)
+
     def _publish(self, now: dict[str, Any] | None, last: dict[str, Any] | None) -> None:
         write_durably(self._published, json.dumps({"now": now, "last": last}))
 

@@ -112,13 +112,24 @@ class Updater:
             return text
         try:
             self._prepare(order)
+            trial = self._switch(order)
         except (UpdateError, OSError) as error:
-            if order.id:
-                self._memory.conclude(order.id, version, "refused", str(error))
-            else:
-                self._memory.report_idle()  # the timer asks again
+            self._refuse(order, error)
             raise
-        return self._try(order)
+        running.restart()
+        result = self._judge(trial)
+        wheels.prune(order.manifest.wheels, self._releases.wheels)
+        return result
+
+    def _refuse(self, order: Order, error: Exception) -> None:
+        """Report that nothing was switched."""
+        if not order.id:
+            self._memory.report_idle()  # the timer asks again
+            return
+        try:
+            self._memory.conclude(order.id, order.manifest.version, "refused", str(error))
+        except OSError:  # a full disk: the agent must not wait for ever for the end of the last phase
+            self._memory.withdraw_report()
 
     def _prepare(self, order: Order) -> None:
         manifest = order.manifest
@@ -132,7 +143,8 @@ class Updater:
 
     # -- trying it
 
-    def _try(self, order: Order) -> str:
+    def _switch(self, order: Order) -> Trial:
+        """Store the trial and put the release in force. Raises OSError if the former one stays in force."""
         status = running.status(self._settings.status_socket)
         trial = Trial(
             order.id,
@@ -141,12 +153,14 @@ class Updater:
             tuple(sorted(status.cameras)) if status else (),
             status is not None and status.connected,
         )
-        trial = self._memory.store_trial(trial)
-        self._releases.switch(trial.version)
-        running.restart()
-        text = self._judge(trial)
-        wheels.prune(order.manifest.wheels, self._releases.wheels)
-        return text
+        try:
+            self._memory.store_trial(trial)
+            self._releases.switch(trial.version)
+        except OSError:
+            if self._releases.in_force() != trial.version:
+                self._memory.end_trial()
+                raise
+        return trial
 
     def _end_interrupted(self) -> str:
         """Judge a trial that a power cut interrupted. A release that was not yet in force is requested
