@@ -80,6 +80,34 @@ def test_a_gateway_that_no_playbook_commissions_recovers_too() -> None:
     assert "/etc/edge-agent/healing.json" in [copy.get("dest") for copy in copied]
 
 
+def test_passwords_are_deleted_after_the_configuration_that_needs_them() -> None:
+    """Whatever ends the play in between, and with each tag: the agent must find what its file names."""
+    tasks = read(ANSIBLE / "roles/edge_agent/tasks/configure.yml")
+    names = [task["name"] for task in tasks]
+    configured = names.index("The agent is configured")
+    deleting = tasks[names.index("Passwords of removed cameras are deleted")]
+    assert tasks.index(deleting) > configured
+    assert deleting["tags"] == tasks[configured]["tags"] == ["configuration"]
+
+
+def test_passwords_of_drop_ins_and_pushed_configurations_are_found(tmp_path: Path) -> None:
+    """With the task's own command; nothing was ever pushed to the second gateway."""
+    tasks = {task["name"]: task for task in read(ANSIBLE / "roles/edge_agent/tasks/configure.yml")}
+    find = tasks["Find passwords that drop-ins and pushed configurations name"]
+    *words, drop_ins, pushed = find["ansible.builtin.command"]["argv"]
+    assert (drop_ins, pushed.endswith("/pushed")) == ("/etc/edge-agent/conf.d", True)
+    for folder in ("conf.d", "state/pushed"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "conf.d/cameras.yaml").write_text("  password_file: credentials/cam-3\n")
+    (tmp_path / "state/pushed/13.yaml").write_text('{id: cam-4, "password_file": "credentials/cam-4"}\n')
+    for state, found, errors in (("state", ["cam-3", "cam-4"], 0), ("other", ["cam-3"], 1)):
+        folders = [str(tmp_path / "conf.d"), str(tmp_path / state / "pushed")]
+        done = subprocess.run([*words, *folders], capture_output=True, text=True, check=False)
+        assert done.stdout.split() == found
+        assert [line for line in done.stderr.splitlines() if "/pushed: " in line] == done.stderr.splitlines()
+        assert len(done.stderr.splitlines()) == errors
+
+
 @pytest.mark.parametrize("playbook", ["prepare.yml", "rollout.yml", "servers.yml"])
 def test_a_release_in_force_gets_its_manual(playbook: str) -> None:
     text = (ANSIBLE / playbook).read_text(encoding="utf-8")
