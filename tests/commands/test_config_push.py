@@ -220,6 +220,19 @@ def test_a_reload_that_fails_on_a_card_that_fails_goes_back_later(
     assert (site.settings.heartbeat_s, site.origin) == (30.0, ConfigOrigin.FILE)
 
 
+def test_a_reload_that_ends_after_its_answer_is_undone(site: Site) -> None:
+    def answer_too_late() -> ControlReply:
+        site.settings = site.source.load()
+        return ControlReply(EX_FAILED, "the agent is stopping or busy")
+
+    site.hooks = replace(site.hooks, reload=answer_too_late)
+    site.push = ConfigPush(site.source, site.hooks, site.clock, settled_s=10)
+    with pytest.raises(CommandFailed, match="busy") as failed:
+        site.propose(13, pushed(13, FASTER))
+    assert failed.value.code == "reverted"
+    assert (site.settings.heartbeat_s, site.origin) == (30.0, ConfigOrigin.FILE)
+
+
 def test_a_drop_in_that_breaks_during_the_trial_ends_no_agent(site: Site, tmp_path: Path) -> None:
     site.propose(13, pushed(13, FASTER))
     (tmp_path / "conf.d").mkdir()

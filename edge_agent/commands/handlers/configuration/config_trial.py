@@ -124,6 +124,7 @@ class TrialJudge:
                 if not self._reject(trial_watch, reason):
                     self._trial_watch = trial_watch  # ``tick`` tries again, and finishes the command
                     return InProgress(reason)
+                self._agent.want_reload()  # an answer that came too late: the text on trial may be in force
                 raise CommandFailed(reason, "reverted")
             self._trial_watch = TrialWatch(self._clock.monotonic() + confirm_s, finish)
         return InProgress(answer.text)
