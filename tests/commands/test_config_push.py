@@ -271,6 +271,38 @@ def test_a_camera_that_was_up_has_to_be_up_again_and_one_that_was_not_has_not(si
     assert site.settings.version == 13
 
 
+def test_one_that_arrives_at_the_start_waits_until_it_is_known_which_cameras_are_up(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dead camera must not end its trial, and a camera that works has to work with it."""
+    site.cameras = {"cam-1": CameraState.STARTING, "cam-2": CameraState.STARTING}
+
+    def first_attempt(seconds: float) -> None:
+        site.clock.advance(seconds)
+        site.cameras = {"cam-1": CameraState.ONLINE, "cam-2": CameraState.OFFLINE}
+
+    monkeypatch.setattr("edge_agent.commands.handlers.configuration.config_trial.time.sleep", first_attempt)
+    site.propose(13)
+    trial = PushStore(site.settings.state_dir).trial
+    assert trial is not None
+    assert trial.cameras_up == ["cam-1"]
+    site.pass_s(12)
+    assert isinstance(site.answers.pop(), CommandSucceeded)
+
+
+def test_a_camera_that_starts_for_long_holds_up_no_configuration(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.cameras["cam-2"] = CameraState.STARTING
+    trial_module = "edge_agent.commands.handlers.configuration.config_trial"
+    monkeypatch.setattr(f"{trial_module}.time.sleep", site.clock.advance)
+    site.confirm(13)
+    site.cameras["cam-2"] = CameraState.STARTING
+    with pytest.raises(CommandFailed, match="before it applied") as stopped:
+        site.push.run(GivenContext("push-14", site.context(14).args, stopping=lambda: True))
+    assert stopped.value.code == "interrupted"
+
+
 def test_a_camera_that_the_new_one_takes_away_is_not_missed(site: Site) -> None:
     one = OWN.replace('  - {id: cam-2, url: "rtsp://10.0.0.12/stream2"}\n', "")
     site.propose(13, pushed(13, one))

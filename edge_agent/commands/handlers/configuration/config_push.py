@@ -84,6 +84,7 @@ class ConfigPush:
     def run(self, context: CommandContext[SetConfigArguments]) -> CommandSucceeded | InProgress:
         """Check the configuration and start its trial. Raises CommandRefused, CommandFailed."""
         args = context.args
+        self.judge.wait_for_cameras(context.stopping)
         with self.judge.lock:
             if (outcome := self._decided_already(args)) is not None:
                 return outcome

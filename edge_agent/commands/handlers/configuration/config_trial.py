@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from edge_agent.commands.action import (
     CommandRefused,
     CommandSucceeded,
     InProgress,
+    unchanged,
 )
 from edge_agent.config.changes import compare
 from edge_agent.config.model.settings import Settings
@@ -36,6 +38,10 @@ SETTLED_S = 10.0
 """Broker and cameras must be up for this long: a camera may accept a connection and drop it again."""
 RETRY_S = 10.0
 """Delay after a failure of the disk to record that a trial has failed. An attempt may take a second."""
+FIRST_ATTEMPT_S = 30.0
+"""A trial waits at most this long for cameras that still start; the first attempt takes about 12 s."""
+CHECK_S = 0.5
+UP = (CameraState.ONLINE, CameraState.DEGRADED)
 Finish = Callable[[CommandSucceeded | CommandFailed], None]
 
 
@@ -93,6 +99,17 @@ class TrialJudge:
         if (trial := store.trial) is not None:  # the agent has started with the text on trial
             self._trial_watch = TrialWatch(clock.monotonic() + trial.confirm_s)
 
+    def wait_for_cameras(self, stopping: Callable[[], bool]) -> None:
+        """Wait for the first attempt of cameras that still start: until then, nothing says which ones are up.
+        Call it before ``begin`` and without ``lock``. Raises CommandFailed when the agent stops."""
+        until_mono = self._clock.monotonic() + FIRST_ATTEMPT_S
+        while any(each.state is CameraState.STARTING for each in self._agent.cameras()):
+            if stopping():
+                raise CommandFailed(unchanged(problem_text("config-trial-not-begun")), "interrupted")
+            if self._clock.monotonic() >= until_mono:
+                return
+            time.sleep(CHECK_S)
+
     def begin(
         self,
         version: int,
@@ -104,7 +121,7 @@ class TrialJudge:
         fits: bool = True,
     ) -> None:
         """Put the stored text in force, on trial. Raises CommandRefused."""
-        up = [each.camera_id for each in self._agent.cameras() if each.state is not CameraState.OFFLINE]
+        up = [each.camera_id for each in self._agent.cameras() if each.state in UP]
         try:
             trial = ConfigTrial(version, sha256, command, confirm_s, up, changed_rule=changed_rule, fits=fits)
             self._store.begin(trial)

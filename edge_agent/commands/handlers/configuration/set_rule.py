@@ -107,6 +107,7 @@ class RuleChangeCommand:
     def run(self, context: CommandContext[SetRuleArguments]) -> InProgress:
         """Check the change and start its trial. Raises CommandRefused, CommandFailed."""
         args = context.args
+        self._judge.wait_for_cameras(context.stopping)
         with self._judge.lock:
             self._refuse_now(args)
             version = self._next_version()
