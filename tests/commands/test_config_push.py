@@ -271,6 +271,14 @@ def test_a_camera_that_was_up_has_to_be_up_again_and_one_that_was_not_has_not(si
     assert site.settings.version == 13
 
 
+def test_a_camera_that_was_up_and_never_gets_past_its_first_attempt_is_missed(site: Site) -> None:
+    site.propose(13)
+    site.cameras["cam-1"] = CameraState.STARTING
+    site.pass_s(61)
+    assert "camera cam-1, which was up, did not come up again" in str(site.answers.pop())
+    assert site.origin is ConfigOrigin.FILE
+
+
 def test_one_that_arrives_at_the_start_waits_until_it_is_known_which_cameras_are_up(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -196,7 +196,7 @@ class TrialJudge:
         if not self._agent.online():
             return problem_text("config-no-broker")
         for camera in self._agent.cameras():
-            if camera.camera_id in trial.cameras_up and camera.state is CameraState.OFFLINE:
+            if camera.camera_id in trial.cameras_up and camera.state not in UP:
                 if camera.cause is None:
                     return problem_text("config-camera-lost", camera=camera.camera_id)
                 lost = {"camera": camera.camera_id, "cause": str(camera.cause)}
