@@ -283,6 +283,7 @@ def build_cameras(
         collector=collector,
         passages=passages.observer,
         stills=stills,
+        detector_problem=lambda: detection.detector.health().degraded,
     )
     return Cameras(
         settings.cameras,

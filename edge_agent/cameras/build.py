@@ -72,6 +72,7 @@ class PipelineContext:
     collector: Collector | None = None  # None: no frames are collected for training
     passages: Callable[[Camera], PassageStage] = no_passages
     stills: StillRecorder | None = None  # None: no stills are made
+    detector_problem: Callable[[], str | None] = lambda: None  # why it does not work as configured
 
     def arming(self, camera_id: str, rule: AnyRule) -> Arming:
         override = partial(self.overrides.of, camera_id, rule.id)

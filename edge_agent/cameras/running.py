@@ -333,6 +333,10 @@ class Cameras:
         for camera in self._all():
             camera.reader.loop.join(max(0.0, deadline - time.monotonic()))
 
+    def detector_problem(self) -> str | None:
+        """Return why the detector does not work as configured; None: it does. Thread-safe."""
+        return self._context.detector_problem()
+
     def _all(self) -> Iterator[RunningCamera]:
         yield from self._running.values()
         yield from self._leaving

@@ -72,6 +72,7 @@ class ConfigTrial(msgspec.Struct, frozen=True):
     starts: int = 0  # starts of the agent since the trial began
     changed_rule: ChangedRule | None = None  # set only for changed rules
     fits: bool = True  # False: one change is taken back, and the others do not fit
+    detects: bool = False  # whether the detector worked as configured before the trial
 
 
 class RejectedConfig(msgspec.Struct, frozen=True):

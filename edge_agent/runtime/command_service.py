@@ -349,6 +349,7 @@ class CommandService:
             settings=agent.settings,
             cameras=agent.cameras.statuses,
             online=agent.online,
+            detector_problem=agent.cameras.detector_problem,
             reload=agent.reloads.request_and_wait,
             want_reload=agent.reloads.request,
             may_restart=refuse_without_systemd,

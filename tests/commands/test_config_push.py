@@ -68,6 +68,7 @@ class Site:
         self.path = folder / "edge-agent.yaml"
         self.clock = FakeClock()
         self.online = True
+        self.detector_problem: str | None = None
         self.cameras = {"cam-1": CameraState.ONLINE, "cam-2": CameraState.ONLINE}
         self.restarts: list[str] = []
         self.wanted_reloads = 0
@@ -81,6 +82,7 @@ class Site:
             settings=lambda: self.settings,
             cameras=lambda: [status(id_, state) for id_, state in self.cameras.items()],
             online=lambda: self.online,
+            detector_problem=lambda: self.detector_problem,
             reload=self._reload,
             want_reload=self._want_reload,
             may_restart=lambda: None,
@@ -309,6 +311,22 @@ def test_a_camera_that_starts_for_long_holds_up_no_configuration(
     with pytest.raises(CommandFailed, match="before it applied") as stopped:
         site.push.run(GivenContext("push-14", site.context(14).args, stopping=lambda: True))
     assert stopped.value.code == "interrupted"
+
+
+def test_a_detector_that_worked_has_to_work_again(site: Site) -> None:
+    text = OWN + "detector: {model: /nowhere.tflite}\n"
+    site.propose(13, pushed(13, text))
+    site.start()
+    site.detector_problem = "/nowhere.tflite cannot be read"
+    site.pass_s(61)
+    assert "detector.model" in site.restarts[0]
+    assert "detector.model" in site.restarts[1], "and back by another restart"
+    assert "the detector, which worked, does not work (/nowhere.tflite" in " ".join(site.push.lines())
+
+
+def test_a_detector_that_did_not_work_before_is_not_missed(site: Site) -> None:
+    site.detector_problem = "no runtime can be imported"
+    site.confirm(13)
 
 
 def test_a_camera_that_the_new_one_takes_away_is_not_missed(site: Site) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 # What the root side asks of an agent, and no more: version, check and status socket. ``how`` is good,
-# crashing (at import), deaf (runs, but never connects to the broker) or blind (no frames).
+# crashing (at import), deaf (runs, but never connects to the broker), blind (no frames) or mindless (no
+# detector).
 AGENT = '''"""Version {version}."""
 import json, os, socket, sys, time
 VERSION, HOW, TAKES = "{version}", "{how}", {takes}
@@ -28,7 +29,8 @@ def run(path):
         server.listen()
         while True:
             asker, _ = server.accept()
-            beat = {{"version": VERSION, "cameras": CAMERAS}}
+            detector = {{"degraded": "no runtime can be imported"}} if HOW == "mindless" else {{}}
+            beat = {{"version": VERSION, "cameras": CAMERAS, "detector": detector}}
             asker.sendall(json.dumps({{"connected": HOW != "deaf", "heartbeat": beat}}).encode())
             asker.close()
 

@@ -16,11 +16,13 @@ from edge_update.trial import Judge
 TRIAL_S, SETTLE_S, POLL_S = 60.0, 100.0, 2.0
 
 # What a second of the trial is like: process ("a", "b": another one; "F": systemd has given up; "-":
-# it does not say), then what its status says: version, "c" when connected, cameras. "?": it does not answer.
+# it does not say), then what its status says: version, "c" when connected, "d" when the detector does not
+# work, cameras. "?": it does not answer.
 WELL = "a new c cam-1 cam-2"
 THIRD = "c new c cam-1 cam-2"
 NO_BROKER = "a new - cam-1 cam-2"
 NO_CAMERA = "a new c cam-1"
+NO_DETECTOR = "a new cd cam-1 cam-2"
 
 
 class Second:
@@ -50,13 +52,14 @@ class Second:
         words = self._words()
         if words[1:] in ([], ["?"]):
             return None
-        return Status(words[1], words[2] == "c", frozenset(words[3:]))
+        detector = "no runtime" if "d" in words[2] else ""
+        return Status(words[1], "c" in words[2], frozenset(words[3:]), detector)
 
 
-def judged(script: list[str]) -> tuple[str, float]:
-    """The result, and after how many seconds."""
+def judged(script: list[str], *, detects: bool = True) -> tuple[str, float]:
+    """The result, and after how many seconds. ``detects``: the detector worked before."""
     second = Second(script)
-    trial = Trial("", "new", "old", ("cam-1", "cam-2"), connected=True)
+    trial = Trial("", "new", "old", ("cam-1", "cam-2"), connected=True, detects=detects)
     settings = Settings(Path("key"), trial_s=TRIAL_S, settle_s=SETTLE_S, poll_s=POLL_S)
     judge = Judge(trial, settings, second.process, second.status, second.monotonic, second.pause)
     return judge.verdict(), second.now
@@ -83,6 +86,8 @@ def judged(script: list[str]) -> tuple[str, float]:
         ([NO_CAMERA], "unhealthy: no picture from cam-2 for 100 s", 100),
         (["a ?"], "unhealthy: it does not answer for 100 s", 100),
         (["a old c cam-1 cam-2"], "unhealthy: old answers for 100 s", 100),
+        # a detector that cannot be loaded
+        ([NO_DETECTOR], "unhealthy: the detector does not work (no runtime) for 100 s", 100),
         # good first, then disconnected
         ([WELL] * 50 + [NO_BROKER], "unhealthy: no broker for 100 s", 150),
         # a camera that the process after a restart no longer finds
@@ -99,6 +104,10 @@ def judged(script: list[str]) -> tuple[str, float]:
 )  # fmt: skip
 def test_the_verdict_is(script: list[str], verdict: str, after_s: float) -> None:
     assert judged(script) == (verdict, after_s)
+
+
+def test_a_detector_that_did_not_work_before_is_not_missed() -> None:
+    assert judged([NO_DETECTOR], detects=False) == ("", 60)
 
 
 def test_the_agent_has_the_same_sentences_as_roots_program() -> None:

@@ -41,6 +41,7 @@ def test_a_good_release_stays(running: UpdatingBox) -> None:
         ("crashing", "crashing: it ended "),
         ("deaf", "unhealthy: no broker for 1 s"),
         ("blind", "unhealthy: no picture from cam-1 for 1 s"),
+        ("mindless", "unhealthy: the detector does not work (no runtime can be imported) for 1 s"),
     ],
 )
 def test_a_bad_release_goes_back_and_says_why(running: UpdatingBox, how: str, why: str) -> None:

@@ -178,6 +178,10 @@ SERVICES: Sentences = {
         "camera {camera}, which was up, did not come up again ({cause})",
         "camera {camera} trước đó có hình, nay không có ({cause})",
     ),
+    "config-detector-lost": (
+        "the detector, which worked, does not work ({why})",
+        "bộ nhận dạng trước đó hoạt động, nay không ({why})",
+    ),
     "config-restarts": (
         "the agent did not stay up with it, it was started {times} times",
         "phần mềm không chạy ổn định với cấu hình này, đã khởi động {times} lần",

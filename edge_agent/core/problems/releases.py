@@ -66,6 +66,7 @@ REASONS: Sentences = {
     "release-other-answers": ("{version} answers", "phần mềm đang trả lời là bản {version}"),
     "release-no-broker": ("no broker", "không kết nối được máy chủ nhận tin"),
     "release-no-picture": ("no picture from {camera}", "{camera} không có hình"),
+    "release-no-detector": ("the detector does not work ({why})", "bộ nhận dạng không hoạt động ({why})"),
 }
 
 DOWNLOADS: Sentences = {

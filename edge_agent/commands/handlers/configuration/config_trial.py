@@ -1,8 +1,8 @@
 """Runs the trial of a pushed configuration or changed rules: in force until confirmed or reverted.
 
-The trial is passed once the broker is connected and all cameras that were up before are up again. If that
-does not happen in time, what was in force before is restored. Each step is durable before it takes effect:
-docs/design/config-push.md.
+The trial is passed once the broker is connected, all cameras that were up before are up again, and the
+detector works if it did before. If that does not happen in time, what was in force before is restored. Each
+step is durable before it takes effect: docs/design/config-push.md.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class AgentHooks:
     settings: Callable[[], Settings]  # in force
     cameras: Callable[[], Sequence[CameraStatus]]
     online: Callable[[], bool]
+    detector_problem: Callable[[], str | None]  # why the detector does not work as configured
     reload: Callable[[], ControlReply]  # blocks until it is done; not on the main thread
     want_reload: Callable[[], None]  # returns at once
     may_restart: Callable[[], None]  # raises CommandRefused unless systemd restarts the agent
@@ -122,8 +123,11 @@ class TrialJudge:
     ) -> None:
         """Put the stored text in force, on trial. Raises CommandRefused."""
         up = [each.camera_id for each in self._agent.cameras() if each.state in UP]
+        detects = self._agent.detector_problem() is None
+        trial = ConfigTrial(
+            version, sha256, command, confirm_s, up, changed_rule=changed_rule, fits=fits, detects=detects
+        )
         try:
-            trial = ConfigTrial(version, sha256, command, confirm_s, up, changed_rule=changed_rule, fits=fits)
             self._store.begin(trial)
         except PushStoreError as error:
             raise CommandRefused(error_text(error)) from error
@@ -201,6 +205,8 @@ class TrialJudge:
                     return problem_text("config-camera-lost", camera=camera.camera_id)
                 lost = {"camera": camera.camera_id, "cause": str(camera.cause)}
                 return problem_text("config-camera-lost-because", **lost)
+        if trial.detects and (why := self._agent.detector_problem()) is not None:
+            return problem_text("config-detector-lost", why=why)
         return None
 
     def _confirm(self, trial_watch: TrialWatch, trial: ConfigTrial) -> None:

@@ -27,6 +27,7 @@ class Trial:
     good: bool = False  # verdict: keep it
     bad: str = ""  # verdict: the reason of the rollback
     bad_problem: dict[str, Any] | None = None  # the same as a code
+    detects: bool = False  # the detector worked before
 
 
 class Memory:

@@ -13,6 +13,7 @@ from edge_update.programs import run
 
 UNIT = "edge-agent.service"
 MOST_BYTES = 1 << 20
+MOST_REASON = 200  # characters
 TIMEOUT_S = 10.0
 
 
@@ -28,6 +29,7 @@ class Status:
     version: str
     connected: bool
     cameras: frozenset[str]  # those that have sent a picture
+    detector: str = ""  # why the detector does not work as configured; empty: it does
 
 
 def process() -> Process:
@@ -66,7 +68,9 @@ def status(path: Path, timeout_s: float = TIMEOUT_S) -> Status | None:
         raw = json.loads(text)
         beat, connected = raw["heartbeat"], raw["connected"]
         cameras = {name for name, camera in beat.get("cameras", {}).items() if _has_pictures(camera)}
-        return Status(str(beat["version"]), connected is True, frozenset(cameras))
+        reason = str(beat.get("detector", {}).get("degraded") or "")[:MOST_REASON]
+        detector = "".join(filter(str.isprintable, reason))
+        return Status(str(beat["version"]), connected is True, frozenset(cameras), detector)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 

@@ -26,6 +26,7 @@ SENTENCES = {
     "release-other-answers": "{version} answers",
     "release-no-broker": "no broker",
     "release-no-picture": "no picture from {camera}",
+    "release-no-detector": "the detector does not work ({why})",
 }
 
 

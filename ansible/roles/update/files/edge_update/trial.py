@@ -1,9 +1,9 @@
 """Judges a release that was put in force: is it as good as the one before?
 
 Healthy means: the same process, connected to the broker, with a picture from every camera that sent some
-before. The release is kept when it was healthy for ``trial_s`` without interruption. It is rolled back when
-it was unhealthy for ``settle_s`` without interruption, when its process ended too often, or when there is no
-verdict after ``longest_s``.
+before, and with a detector that works if it did before. The release is kept when it was healthy for
+``trial_s`` without interruption. It is rolled back when it was unhealthy for ``settle_s`` without
+interruption, when its process ended too often, or when there is no verdict after ``longest_s``.
 """
 
 from __future__ import annotations
@@ -81,6 +81,8 @@ class Judge:
             seen |= status.cameras
             for camera in sorted(set(self.trial.cameras) - seen):
                 yield sentence("release-no-picture", camera=camera)
+            if self.trial.detects and status.detector:
+                yield sentence("release-no-detector", why=status.detector)
 
 
 class _ProcessEnds:

@@ -152,6 +152,7 @@ class Updater:
             self._releases.in_force(),
             tuple(sorted(status.cameras)) if status else (),
             status is not None and status.connected,
+            detects=status is not None and not status.detector,
         )
         try:
             self._memory.store_trial(trial)
