@@ -102,10 +102,6 @@ AT_THE_POLE: Sentences = {
         "call the centre: it sees whether this test event has arrived",
         "gọi trung tâm để hỏi sự kiện thử này đã đến chưa",
     ),
-    "camera-not-permitted": (
-        "let this user see this stream, on the page of the camera or recorder; or call the centre",
-        "trên trang cấu hình của camera hoặc đầu ghi, cho phép tài khoản xem luồng này; hoặc gọi trung tâm",
-    ),
     "camera-unauthorized": (
         "compare user name and password with those that are set in the camera. A wrong password is tried "
         "only twice an hour, because cameras lock themselves; if the user name differs, call the centre",

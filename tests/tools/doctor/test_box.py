@@ -183,7 +183,7 @@ def test_a_disk_with_clips_that_make_room_for_newer_ones_is_not_short(
     assert findings(check_disk(settings, tmp_path)) == ["disk-short"]
 
 
-SHORT = problem_text("evidence-disk-short", free_mb=150)
+SHORT = problem_text("evidence-disk-short", free_mb=150, keep_free_mb=200)
 USED_UP = problem_text("evidence-used-up", bytes=2_000_000_000)
 NO_WRITES = problem_text("journal-failed", why=problem_text("journal-disk-silent"))
 
