@@ -86,16 +86,21 @@ class AccessUnitAssembler:
         if len(packet) < 12 or packet[0] >> 6 != 2:
             return []
         is_video = packet[1] & 127 == self._payload_type
-        self._lost = self._losses.lost_before(packet, is_video=is_video) or self._lost
-        payload, timestamp, marker = self._parsed(packet)
-        if not is_video or not payload:
+        if self._losses.lost_before(packet, is_video=is_video):
+            self._lost = True
+        if not is_video:
             return []
-        lost, self._lost = self._lost, False
-        self._damaged = self._damaged or (lost and bool(self._pieces))
+        payload, timestamp, marker = self._parsed(packet)
+        if not payload:
+            return []
+        if self._lost and self._pieces:
+            self._damaged = True
         units = []
         if self._timestamp is not None and timestamp != self._timestamp and self._format.picture:
             units.append(self._whole())
-        self._follows_loss = self._follows_loss or (lost and not self._pieces)
+        if self._lost:
+            self._follows_loss = self._follows_loss or not self._pieces
+            self._lost = False
         self._timestamp = timestamp
         self._append(payload)
         if timestamp == self._ended and self._format.picture and not self._format.complete_start:
@@ -145,22 +150,27 @@ class _LossDetector:
 
     def __init__(self) -> None:
         self._source = b""
-        self._last = 0
-        self._in_order = 0  # packets in a row; counted up to ``TRUSTED_AFTER``, then no longer reset
+        self._expected = 0
+        self._in_order = 0  # packets in a row; from ``TRUSTED_AFTER`` on no longer reset
 
     def lost_before(self, packet: bytes, *, is_video: bool) -> bool:
         """Return whether packets of this source (SSRC) are missing before ``packet``. A number that comes
         again, or late, is no loss. Other packets of the same source share the numbers of the video."""
-        source, sequence = packet[8:12], int.from_bytes(packet[2:4], "big")
+        sequence = packet[2] << 8 | packet[3]
+        if sequence == self._expected:  # nearly every packet, so this has to be quick
+            self._expected = sequence + 1 & 65_535
+            self._in_order += 1
+            return False
+        source = packet[8:12]
         if source != self._source:
             if is_video:
-                self._source, self._last = source, sequence
+                self._source, self._expected = source, sequence + 1 & 65_535
             return False
-        step, self._last = (sequence - self._last) % 65_536, sequence
+        missing, self._expected = (sequence - self._expected) % 65_536, sequence + 1 & 65_535
         if self._in_order < TRUSTED_AFTER:
-            self._in_order = self._in_order + 1 if step == 1 else 0
+            self._in_order = 0
             return False
-        return 1 < step < 32_768
+        return missing < 32_767
 
 
 class _ParameterSets:
