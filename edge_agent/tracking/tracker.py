@@ -164,7 +164,9 @@ class Tracker:
 
     def _count_misses(self, inferred: Sequence[Box], beside: _Beside, now: float) -> None:
         """Count a miss for each covered track that the inference did not see, unless an object hides it or it
-        is too small. Its next inference is due as if it had been seen, because it would show no more."""
+        is too small. The next inference for it is due as if this one had seen it: it would show no more."""
+        if not inferred:
+            return
         for tracked in self._objects:
             box = tracked.box.clipped()
             crops = [crop for crop in inferred if box.inside(crop) >= COVERS]
