@@ -63,14 +63,15 @@ def is_same(sighting: Sighting, tracked: TrackedObject, moves: bool) -> bool:
     box = tracked.box
     if sighting.box.iou(box) > SAME_IOU:
         return True
-    before_it = moves and is_behind(tracked, sighting.group)
-    return not before_it and sighting.box.inside(box) > SAME_INSIDE
+    if moves and may_be_in_front(sighting.group, tracked):
+        return False
+    return sighting.box.inside(box) > SAME_INSIDE
 
 
-def is_behind(parked: TrackedObject, group: str | None) -> bool:
-    """Return whether an object of ``group`` inside the box of ``parked`` may be in front of it, and no part
-    of it: ``parked`` is a parked vehicle, and the object is none."""
-    return parked.parked and parked.vote.group == VEHICLE != group
+def may_be_in_front(group: str | None, whole: TrackedObject) -> bool:
+    """Return whether an object of ``group`` inside the box of ``whole`` may be in front of it, and no part of
+    it: ``whole`` is a parked vehicle, and the object is none."""
+    return whole.parked and whole.vote.group == VEHICLE and group != VEHICLE
 
 
 def _is_doubtful(sighting: Sighting, tracked: TrackedObject, moves: bool, now: float) -> bool:
