@@ -63,12 +63,12 @@ def is_same(sighting: Sighting, tracked: TrackedObject, moves: bool) -> bool:
     box = tracked.box
     if sighting.box.iou(box) > SAME_IOU:
         return True
-    if moves and may_be_in_front(sighting.group, tracked):
+    if moves and may_cover_part_of(sighting.group, tracked):
         return False
     return sighting.box.inside(box) > SAME_INSIDE
 
 
-def may_be_in_front(group: str | None, whole: TrackedObject) -> bool:
+def may_cover_part_of(group: str | None, whole: TrackedObject) -> bool:
     """Return whether an object of ``group`` inside the box of ``whole`` may be in front of it, and no part of
     it: ``whole`` is a parked vehicle, and the object is none."""
     return whole.parked and whole.vote.group == VEHICLE and group != VEHICLE

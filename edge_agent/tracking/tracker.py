@@ -286,7 +286,7 @@ def _is_part(tracked: TrackedObject, beside: _Beside, now: float) -> bool:
     return any(
         other.sighted_mono == now
         and tracked.box.inside(other.box) > SAME_INSIDE
-        and not matching.may_be_in_front(tracked.vote.group, other)
+        and not matching.may_cover_part_of(tracked.vote.group, other)
         and (other.confirmed or _is_as_sure(other, tracked))
         for other in beside[tracked.number]
     )
