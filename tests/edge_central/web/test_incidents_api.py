@@ -172,6 +172,16 @@ def test_an_acknowledgement_names_the_person_on_whose_behalf_it_is(alarms: House
     assert (after["acknowledged_by"], after["owner"]) == ("bridge", "lan")
 
 
+def test_a_program_may_name_itself_as_owner_but_no_other_program(alarms: House) -> None:
+    bridge = acting(alarms)
+    assert record(bridge, "acknowledged", owner="bridge")["owner"] == "bridge"
+    record(bridge, "owner", owner="lan")
+    assert record(bridge, "owner", owner="bridge")["owner"] == "bridge"
+    alarms.token("other", WARD, role=Role.API_OFFICER)
+    body = {"step": "owner", "subject": SUBJECT, "owner": "other"}
+    assert bridge.post(STEPS, json=body).status_code == 400
+
+
 def test_what_a_person_does_at_the_console_comes_to_a_waiting_program(centre: House) -> None:
     app, browser = centre.program(centre.token("app", WARD)), centre.browser("lan")
     cursor = steps(app, after="now")["next"]
@@ -233,7 +243,7 @@ def test_hiding_an_event_is_no_step_for_programs(alarms: House) -> None:
         ({"step": "acknowledged", "subject": "event dt-001 a\0"}, 400),
         ({"step": "acknowledged", "subject": SUBJECT, "owner": "nobody"}, 400),
         ({"step": "owner", "subject": SUBJECT}, 400),
-        ({"step": "owner", "subject": SUBJECT, "owner": "bridge"}, 400),
+        ({"step": "owner", "subject": SUBJECT, "owner": "other"}, 400),
         ({"step": "outcome", "subject": SUBJECT, "outcome": "maybe"}, 400),
         ({"step": "note", "subject": SUBJECT, "note": ""}, 400),
         ({"step": "note", "subject": SUBJECT, "note": "x" * 2_001}, 400),

@@ -22,7 +22,9 @@ Subject = Annotated[
 SubjectOrRow = Annotated[
     str, Meta(pattern=ROW_PATTERN, description="a subject, or `row` of the list: all open alarms in it")
 ]
-Owner = Annotated[str, Meta(max_length=63, description="name of a user who may act in the ward")]
+Owner = Annotated[
+    str, Meta(max_length=63, description="name of a user who may act in the ward, or of the account itself")
+]
 NoteText = Annotated[str, Meta(max_length=MAX_NOTE_CHARACTERS)]
 OutcomeWord = Literal["real", "false", "handled"]
 OUTCOME_WORDS: tuple[str, ...] = get_args(OutcomeWord)

@@ -145,8 +145,10 @@ def record_step(visit: UserRequestContext) -> Response:
         raise NotFound("there is no such incident, or you may not see it")
     subject, ward = next(iter(known.items()))  # all alarms of a row belong to one ward
     owner = getattr(action, "owner", None)
-    if owner is not None and owner not in {each.name for each in acting_accounts(visit.connection, ward)}:
-        raise BadRequest("owner must be a user who may act in this ward")
+    if owner not in (None, visit.author.who) and not any(
+        each.name == owner for each in acting_accounts(visit.connection, ward)
+    ):
+        raise BadRequest("owner must be a user who may act in this ward, or the account itself")
     with visit.writing() as connection:
         count = _record(connection, visit.author, action, subjects)
         handlings = incident_log.handlings(connection, visit.scope, [subject])
