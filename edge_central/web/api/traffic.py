@@ -96,7 +96,7 @@ class TrafficSeriesEntry(ApiDocument, frozen=True, kw_only=True):
 
 
 class TrafficAnswer(ApiDocument, frozen=True, kw_only=True):
-    """Counts by period. A period that has not begun is left out."""
+    """Counts by period. A period of which no quarter of an hour is over is left out."""
 
     from_at: Time
     to_at: Annotated[Time, Meta(description="not included")]

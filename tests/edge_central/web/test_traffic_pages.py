@@ -266,6 +266,27 @@ def test_the_api_tells_zero_gaps_and_parts_apart(house: House) -> None:
     assert (eight["a_to_b"], eight["b_to_a"], eight["measured_min"]) == (None, None, 0)
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("step", "params", "span"),
+    [
+        ("hour", {}, ("2026-11-23T05:00:00.000Z", "2026-11-24T06:00:00.000Z")),
+        ("day", {}, ("2026-11-22T17:00:00.000Z", "2026-11-24T17:00:00.000Z")),
+        (
+            "hour",
+            {"from": "2026-11-24T08:59:00+07:00", "to": "2026-11-24T10:01:00+07:00"},
+            ("2026-11-24T01:00:00.000Z", "2026-11-24T04:00:00.000Z"),
+        ),
+    ],
+)
+def test_an_answer_begins_and_ends_with_whole_periods(
+    house: House, step: str, params: dict[str, str], span: tuple[str, str]
+) -> None:
+    client = house.program(house.token("app", WARD))
+    answer = client.get("/api/traffic", params={"step": step, **params}).json()
+    assert (answer["from_at"], answer["to_at"]) == span
+
+
 def test_csv_has_a_row_for_each_count_and_each_gap(house: House) -> None:
     client = house.program(house.token("app", WARD, "bo-xuyen"))
     answer = client.get("/api/traffic", params={"from": DAY, "format": "csv", "step": "day"})

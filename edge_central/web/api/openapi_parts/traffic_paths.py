@@ -33,6 +33,7 @@ def traffic_paths(problem: Document, counted: Document, turned: Document) -> Doc
 
 def _operation(summary: str, formats: Sequence[str], success: Document, problem: Document) -> Document:
     time = "a date in the time zone of the console, or a time with its offset"
+    whole = "the answer begins and ends with whole periods; see `from_at`, `to_at`"
     step = {"type": "string", "enum": list(PeriodLength), "default": PeriodLength.HOUR.value}
     written = {"type": "string", "enum": list(formats), "default": "json"}
     places = ("ward", "gateway", "camera", "rule", "line")
@@ -40,8 +41,8 @@ def _operation(summary: str, formats: Sequence[str], success: Document, problem:
         "summary": summary,
         "parameters": [
             *(query_parameter(name, _TEXT, f"of this one {name} only") for name in places),
-            query_parameter("from", _TEXT, f"{time}; left out: a day before `to`"),
-            query_parameter("to", _TEXT, f"{time}, not included; left out: now"),
+            query_parameter("from", _TEXT, f"{time}; left out: 24 hours before `to`; {whole}"),
+            query_parameter("to", _TEXT, f"{time}, not included; left out: now; {whole}"),
             query_parameter("step", step, "length of a period"),
             query_parameter("format", written, "of the answer"),
         ],
