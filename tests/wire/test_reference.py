@@ -1,0 +1,46 @@
+"""The reference documents name every field of the schemas."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent import wire
+from edge_agent.wire.json_schema import schema_of
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+EVENTS = (REFERENCE / "events.md").read_text(encoding="utf-8")
+
+
+def fields(node: Any, parts: dict[str, Any], entered: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Yield the name of every property below ``node``. ``parts``: ``$defs`` of the schema."""
+    if isinstance(node, list):
+        for each in node:
+            yield from fields(each, parts, entered)
+    elif isinstance(node, dict):
+        part = node.get("$ref", "").rsplit("/", 1)[-1]
+        if part and part not in entered:
+            yield from fields(parts[part], parts, entered | {part})
+        yield from node.get("properties", ())
+        for each in node.get("properties", {}).values():
+            yield from fields(each, parts, entered)
+        for key in ("anyOf", "items", "prefixItems", "additionalProperties"):
+            yield from fields(node.get(key), parts, entered)
+
+
+def named(text: str) -> set[str]:
+    """Return the words that are written as code, and the keys of the examples."""
+    code = re.findall(r"`([^`\n]+)`", text) + re.findall(r'"(\w+)":', text)
+    return set(re.findall(r"\w+", " ".join(code)))
+
+
+@pytest.mark.parametrize("kind", wire.DATA_OF_KIND)
+def test_every_field_of_an_event_is_in_its_section_or_in_the_general_one(kind: str) -> None:
+    sections = dict(part.split("\n", 1) for part in EVENTS.split("\n## ")[1:])
+    schema = schema_of(f"event-{kind}")
+    known = named(sections["In every event"]) | named(sections[kind])
+    assert set(fields(schema, schema.get("$defs", {}))) - known == set()
