@@ -14,6 +14,7 @@ from edge_agent.wire.json_schema import schema_of
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 EVENTS = (REFERENCE / "events.md").read_text(encoding="utf-8")
+HEARTBEAT = (REFERENCE / "heartbeat.md").read_text(encoding="utf-8")
 
 
 def fields(node: Any, parts: dict[str, Any], entered: frozenset[str] = frozenset()) -> Iterator[str]:
@@ -44,3 +45,11 @@ def test_every_field_of_an_event_is_in_its_section_or_in_the_general_one(kind: s
     schema = schema_of(f"event-{kind}")
     known = named(sections["In every event"]) | named(sections[kind])
     assert set(fields(schema, schema.get("$defs", {}))) - known == set()
+
+
+@pytest.mark.parametrize("name", schema_of("heartbeat")["properties"])
+def test_every_field_of_the_heartbeat_is_in_a_row_about_it(name: str) -> None:
+    schema = schema_of("heartbeat")
+    rows = [row for row in HEARTBEAT.splitlines() if re.match(rf"\| `{name}[`.]", row)]
+    inner = set(fields(schema["properties"][name], schema["$defs"]))
+    assert {name, *inner} - named("\n".join(rows)) == set()
