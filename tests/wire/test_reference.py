@@ -1,4 +1,4 @@
-"""The reference documents name every field of the schemas."""
+"""The reference documents name every field of the events and the heartbeat, and every topic."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from edge_agent import wire
+from edge_agent.wire.asyncapi import channels
 from edge_agent.wire.json_schema import schema_of
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 EVENTS = (REFERENCE / "events.md").read_text(encoding="utf-8")
 HEARTBEAT = (REFERENCE / "heartbeat.md").read_text(encoding="utf-8")
+TOPICS = (REFERENCE / "topics.md").read_text(encoding="utf-8")
 
 
 def fields(node: Any, parts: dict[str, Any], entered: frozenset[str] = frozenset()) -> Iterator[str]:
@@ -53,3 +55,20 @@ def test_every_field_of_the_heartbeat_is_in_a_row_about_it(name: str) -> None:
     rows = [row for row in HEARTBEAT.splitlines() if re.match(rf"\| `{name}[`.]", row)]
     inner = set(fields(schema["properties"][name], schema["$defs"]))
     assert {name, *inner} - named("\n".join(rows)) == set()
+
+
+def test_every_topic_has_a_row_with_its_qos_and_whether_it_is_retained() -> None:
+    text = TOPICS.replace("`…/", "`alert/<ward>/<gateway>/")
+    rows = re.findall(r"^\| (`.+?`) \| (\d) \| (.+?) \|", text, re.M)
+    known = {
+        (topic, int(qos), retained != "no")
+        for cell, qos, retained in rows
+        for topic in cell[1:-1].split("`, `")
+    }
+    names = {"media_id": "id", "command_id": "cmd_id"}
+    for channel in channels():
+        topic = re.sub(r"\{(\w+)\}", lambda found: f"<{names.get(found[1], found[1])}>", channel.subtopic)
+        topic = re.sub("^down/cmd/.+", "down/cmd/<type>", topic)
+        if not channel.of_box:
+            topic = topic.removeprefix("up/").removeprefix("down/")
+        assert (topic, channel.qos, channel.retain) in known
