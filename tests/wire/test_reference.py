@@ -1,4 +1,4 @@
-"""The reference documents name every field of the events and the heartbeat, and every topic."""
+"""The reference documents name every field of events, heartbeat and alerts, and every topic."""
 
 from __future__ import annotations
 
@@ -55,6 +55,12 @@ def test_every_field_of_the_heartbeat_is_in_a_row_about_it(name: str) -> None:
     rows = [row for row in HEARTBEAT.splitlines() if re.match(rf"\| `{name}[`.]", row)]
     inner = set(fields(schema["properties"][name], schema["$defs"]))
     assert {name, *inner} - named("\n".join(rows)) == set()
+
+
+def test_every_field_of_an_alert_is_in_the_guide() -> None:
+    schema = schema_of("central-alert")
+    guide = (REFERENCE.parent / "guide" / "alerts.md").read_text(encoding="utf-8")
+    assert set(fields(schema, schema["$defs"])) - named(guide) == set()
 
 
 def test_every_topic_has_a_row_with_its_qos_and_whether_it_is_retained() -> None:
