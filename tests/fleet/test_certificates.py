@@ -191,6 +191,18 @@ def test_a_box_that_lost_its_key_gets_the_new_one_at_once(box: Box, authority: A
     assert box.shown() == new.cert.read_bytes()
 
 
+def test_a_box_of_another_site_uses_the_new_sites_certificate_at_once(
+    box: Box, authority: Authority, own: Certificate
+) -> None:
+    new = authority.renew("dt-002", own.key)
+    given = {"certificate": new.cert.read_text()}
+    box.stage(again(authority, own))
+    assert box.tool("stage", "--name", "dt-002", given=given)[1].startswith("in force")
+    assert box.shown() == (box.tls / "client.crt").read_bytes() == new.cert.read_bytes()
+    assert next_slot(box.settings) is None
+    assert box.tool("stage", "--name", "dt-002", given=given)[1].startswith("unchanged")
+
+
 # -- gateways without ssh
 
 

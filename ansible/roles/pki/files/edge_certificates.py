@@ -138,16 +138,17 @@ def stage(slots: Slots, given: dict[str, bytes], name: str, *, only_later: bool 
             if withdrawn
             else f"unchanged{moved}"
         )
-    if wanted == following:
+    usable = _pair_fits(first) and CA in first and _name(first[CERTIFICATE]) == name
+    if usable and wanted == following:
         return f"unchanged: it waits in the next slot{moved}"
     _check(wanted, first, name)
-    if _pair_fits(first) and CA in first:
+    if usable:
         slots.clear(*changed)
         slots.write(slots.next, changed)
         return f"staged: in force when the broker has accepted it{moved}"
     slots.clear()
     slots.write(slots.folder, changed)
-    return "in force: there was no usable certificate"
+    return f"in force: there was no usable certificate for {name}"
 
 
 def _later(pem: bytes, *slots: dict[str, bytes]) -> bool:
