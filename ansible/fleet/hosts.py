@@ -11,7 +11,8 @@ from fleet.problems import Problems
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*\.?")
-_PASSWORD = re.compile(r"(?i)(pass(word|wd)?|pwd)=")
+PASSWORD_PARAMETER = re.compile(r"(?i)(pass(word|wd|phrase)?|pas|psw|pwd)=")
+"""A password in a URL, by the names that cameras use: ``loginpas`` and ``userpwd`` too."""
 _PRIVATE = [
     ipaddress.ip_network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16")
 ]
@@ -57,7 +58,7 @@ def camera_url(text: str, what: str, line: int, problems: Problems) -> str:
     """Return the URL, or an empty text if it is invalid or contains a login."""
     if not text:
         problems.error(line, f"{what}: no camera_url", "such as rtsp://10.20.0.11:554/sub")
-    elif "@" in text or _PASSWORD.search(text):
+    elif "@" in text or PASSWORD_PARAMETER.search(text):
         remedy = (
             "user in camera_user, password in the vault; an @ of the path is %40; "
             "change a password that was written here"

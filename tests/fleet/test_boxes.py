@@ -162,6 +162,7 @@ def test_no_password_of_the_control_machine_is_bundled(folder: Path, monkeypatch
         {"cameras": [{"id": "cam-1", "url": f"rtsp://edge:{PASSWORD}@192.0.2.1/sub"}]},
         {"webhook": {"token": PASSWORD}},
         {"uplink": {"sim": {"pin": PASSWORD}}},
+        {"cameras": [{"id": "cam-1", "url": f"rtsp://192.0.2.1/sub?usr=edge&psw={PASSWORD}"}]},
         {"x": ["-----BEGIN PRIVATE KEY-----"]},
     ],
 )

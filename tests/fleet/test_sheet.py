@@ -170,7 +170,8 @@ def test_no_cell_breaks_the_check_and_no_bad_line_goes_unnamed(
 
 
 def test_a_password_in_an_address_is_not_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for url in ("rtsp://u:hunter2@h/", "rtsp://h/a?password=hunter2", "u:hunter2@h", "rtsp://h:hunter2@@/"):
+    named = [f"rtsp://h/a?{name}=hunter2" for name in ("password", "Passwd", "psw", "loginpas", "userpwd")]
+    for url in (*named, "rtsp://u:hunter2@h/", "u:hunter2@h", "rtsp://h:hunter2@@/"):
         path = tmp_path / "sites.csv"
         path.write_text(sheet(GOOD.replace("rtsp://192.168.1.11/sub", url)))
         assert main(["check", str(path)]) == 1

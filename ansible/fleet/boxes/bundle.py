@@ -27,12 +27,13 @@ from edge_agent.wire import BirthLocation, BundleCamera, BundleSite, SiteBundle
 from edge_agent.wire.claims import MAX_BUNDLE_BYTES
 from fleet.boxes.public_keys import read_public_key
 from fleet.boxes.variables import NAMES, ROLE, site_variables
+from fleet.hosts import PASSWORD_PARAMETER
 from fleet.signing import sign
 from fleet.sites import Site
 
 FILE = "sites.json"
 _SECRET_KEY = re.compile(r"(?i)(^|_)(password|passwd|passphrase|secret|token|private_key|api_key|pin)$")
-_SECRET_TEXT = re.compile(r"(?is)://.*@|PRIVATE KEY-----|(pass(word|wd)?|pwd)=")
+_SECRET_TEXT = re.compile(r"(?is)://.*@|PRIVATE KEY-----")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def refuse_secrets(value: Any, where: str) -> None:
     elif isinstance(value, list):
         for number, each in enumerate(value):
             refuse_secrets(each, f"{where}[{number}]")
-    elif isinstance(value, str) and _SECRET_TEXT.search(value):
+    elif isinstance(value, str) and (_SECRET_TEXT.search(value) or PASSWORD_PARAMETER.search(value)):
         raise ValueError(f"{where} has a login or a private key in it: the bundle lies on every box")
 
 
