@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,8 @@ def test_only_a_centre_that_does_not_know_the_command_is_not_asked(tmp_path: Pat
     assert begun(tmp_path, SITES[:2], asking(program)) == [(1, "tb-001"), (1, "tb-002")]
 
 
+RESTART = '"ansible.builtin.systemd_service": {"name": "edge-agent", "state": "restarted"}'
+NO_UNIT = {RESTART: '"ansible.builtin.debug": {"msg": "restarted"}'}
 LOST = "tb-002"
 BROKER = f"""#!/bin/sh
 [ "$1 $2" = "wait --version" ] || exit 2
@@ -99,18 +102,33 @@ case "$heard" in *null*) exit 1; esac
 """
 
 
-def from_the_switch_on(programs: dict[str, Path]) -> dict[str, Any]:
-    """The play that switches gateways, without what comes before the switch."""
+def the_switch(block: list[dict[str, Any]], programs: Mapping[str, object]) -> dict[str, Any]:
+    """The play that switches gateways, with these tasks in its block. ``programs``: texts to replace."""
     play = switching()
     _, updates, *after = play["tasks"]
-    names = [task["name"] for task in updates["block"]]
-    cut = updates | {"block": updates["block"][names.index("The gateway is being switched") :]}
-    text = json.dumps({"tasks": [cut, *after], "vars": play["vars"]})
-    for path, program in programs.items():
-        text = text.replace(path, str(program))
+    text = json.dumps({"tasks": [updates | {"block": block}, *after], "vars": play["vars"]})
+    for old, new in programs.items():
+        text = text.replace(old, str(new))
     given: dict[str, Any] = json.loads(text)
-    given["vars"] |= {"rollout_before": "0.1.0", "rollout_timeout_s": 5, "version": "0.2.0"}
+    given["vars"] |= {"rollout_timeout_s": 5, "version": "0.2.0"}
     return {key: play[key] for key in WHO_AND_WHEN} | given
+
+
+def begins_and_rest() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What the first block does before it installs a release, and what it does from the switch on."""
+    block = switching()["tasks"][1]["block"]
+    names = [task["name"] for task in block]
+    begin, switch = (
+        names.index(each) for each in ("The release is installed beside it", "The gateway is being switched")
+    )
+    return block[:begin], block[switch:]
+
+
+def from_the_switch_on(programs: Mapping[str, object]) -> dict[str, Any]:
+    """The play that switches gateways, without what comes before the switch."""
+    play = the_switch(begins_and_rest()[1], programs)
+    play["vars"]["rollout_before"] = "0.1.0"
+    return play
 
 
 def test_a_gateway_that_ssh_loses_is_judged_by_its_heartbeats(tmp_path: Path) -> None:
@@ -140,3 +158,34 @@ def test_a_gateway_that_ssh_loses_is_judged_by_its_heartbeats(tmp_path: Path) ->
     assert recorded.startswith(f"central rollout failed 0.2.0 --gateway {LOST} --reason={LOST}: no heartbeat")
     failed = dict(re.findall(r"^(tb-\d+) .* failed=(\d)", recap, re.M))
     assert failed == {"tb-001": "0", LOST: "1"}, "tb-003 is of the next batch"
+
+
+def test_a_roll_out_that_was_interrupted_after_the_switch_goes_back_to_the_release_before(
+    tmp_path: Path,
+) -> None:
+    """The links lead to 0.2.0, which does not report. Only the first gateway has the release before."""
+    broker, book, inventory = tmp_path / "edge-broker", tmp_path / "book.yml", tmp_path / "hosts.ini"
+    broker.write_text("#!/bin/sh\necho '{}'\nexit 1\n", encoding="utf-8")
+    broker.chmod(0o755)
+    opt = tmp_path / "{{ inventory_hostname }}"
+    begins, rest = begins_and_rest()
+    play = the_switch(
+        [*begins, *rest], {"/usr/local/sbin/edge-broker": broker, "/opt/edge-agent": opt} | NO_UNIT
+    )
+    book.write_text(yaml.safe_dump([play | {"serial": 2}]), encoding="utf-8")
+    for name in ("tb-001/0.1.0", "tb-001/0.2.0", "tb-002/0.2.0"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / ".complete").touch()
+    for site in ("tb-001", "tb-002"):
+        (tmp_path / site / "current").symlink_to("0.2.0")
+    known = json.dumps({site: {"state": "online", "version": "0.1.0"} for site in ("tb-001", "tb-002")})
+    given = json.dumps({"rollout_states": {"stdout": known}, "release_folder": str(opt)})
+    hosts = "[rollout_targets]\ntb-001\ntb-002\n[all:vars]\nansible_connection=local\n[brokers]\nb\n"
+    inventory.write_text(hosts)
+    done = ansible_playbook(tmp_path, "-i", str(inventory), "-e", given, str(book))
+    shown = " ".join(done.stdout.split())
+    assert "tb-001: no heartbeat with 0.2.0" in shown, done.stdout + done.stderr
+    assert "It was put back to 0.1.0" in shown, done.stdout
+    assert "There is NO RELEASE FOR A ROLL-BACK: it keeps 0.2.0" in shown, done.stdout
+    links = [str((tmp_path / site / "current").readlink()) for site in ("tb-001", "tb-002")]
+    assert links == ["0.1.0", "0.2.0"]
