@@ -118,12 +118,12 @@ def test_what_the_sheet_leaves_out_is_not_asked_of_the_network_and_what_is_remov
     given: dict[str, dict[str, object]] = {
         "empty": {},
         "lan": {"base_lan": lan, "base_network_remove": ["cameras", "sim"]},
-        "card": {"base_modem_apn": "v-internet", "base_modem_pin": 1234},
+        "card": {"base_modem_apn": "v-internet", "base_modem_pin": "0123"},
     }
     hosts = {host: read(ANSIBLE / "roles/base/defaults/main.yml") | values for host, values in given.items()}
     printed = " ".join(played(tmp_path, json.dumps([play]), **hosts).split())  # Ansible folds lines
     found = {host: json.loads(wanted) for host, wanted in re.findall(r"(\w+) wants (.*?) \.", printed)}
-    sim = {"apn": "v-internet", "modem": "", "username": "", "password": "", "pin": "1234"}
+    sim = {"apn": "v-internet", "modem": "", "username": "", "password": "", "pin": "0123"}
     assert found == {"empty": {}, "lan": {"lan": lan, "cameras": None, "sim": None}, "card": {"sim": sim}}
 
 

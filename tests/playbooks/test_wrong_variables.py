@@ -1,0 +1,53 @@
+"""What the preflight of the roles says about variables that people write by hand."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+
+from tests.playbooks.role_files import ANSIBLE, ansible_playbook, read
+
+# Also as the vault has them: read by Ansible's own YAML.
+HOSTS = r"""
+all:
+  vars:
+    ansible_connection: local
+    edge_agent_at_site: true
+    edge_agent_cameras: [{id: cam-1, username: edge}, {id: cam-2, username: edge}, {id: cam-3}]
+    edge_agent_camera_passwords: {cam-1: "01234567", cam-2: !unsafe "a{#b"}
+    base_modem_pin: "0123"
+    base_modem_password: ""
+  hosts:
+    good:
+    number: {edge_agent_camera_passwords: {cam-1: "yes", cam-2: 01234567, cam-3: 1}}
+    boolean: {edge_agent_camera_passwords: {cam-1: yes, cam-2: "{{ 'a' }}"}}
+    pin: {base_modem_pin: 0123}
+"""
+CHECKS = (
+    ("edge_agent/tasks/preflight.yml", "Each password is a text"),
+    ("base/tasks/network.yml", "PIN and password of the SIM card are texts"),
+)
+
+
+def test_variables_that_would_be_altered_or_lost_are_refused(tmp_path: Path) -> None:
+    tasks = [
+        task for file, name in CHECKS for task in read(ANSIBLE / "roles" / file) if task.get("name") == name
+    ]
+    assert len(tasks) == len(CHECKS)
+    book, hosts = tmp_path / "book.yml", tmp_path / "hosts.yml"
+    book.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+    hosts.write_text(HOSTS)
+    done = ansible_playbook(tmp_path, "-i", str(hosts), str(book))
+    shown = " ".join((done.stdout + done.stderr).split())
+    assert re.findall(r"(\w+) : ok=\d+ \S+ \S+ failed=1", shown) == ["boolean", "number", "pin"], (
+        shown
+    )
+    for sentence in (
+        "number: YAML does not read the password of cam-2 as a text: put it in quotation marks",
+        "boolean: YAML does not read the password of cam-1 as a text",
+        "pin: YAML does not read base_modem_pin as a text: put it in quotation marks",
+    ):
+        assert sentence in shown, shown
+    assert not [secret for secret in ("342391", "01234567", "a{#b") if secret in shown]
