@@ -17,6 +17,8 @@ all:
     edge_agent_at_site: true
     edge_agent_cameras: [{id: cam-1, username: edge}, {id: cam-2, username: edge}, {id: cam-3}]
     edge_agent_camera_passwords: {cam-1: "01234567", cam-2: !unsafe "a{#b"}
+    edge_agent_operator_keys: [/keys/an.pem, /keys/binh.pem, /keys/an.pem]
+    edge_agent_search_keys: [/centre/an.pem]
     base_modem_pin: "0123"
     base_modem_password: ""
   hosts:
@@ -24,9 +26,11 @@ all:
     number: {edge_agent_camera_passwords: {cam-1: "yes", cam-2: 01234567, cam-3: 1}}
     boolean: {edge_agent_camera_passwords: {cam-1: yes, cam-2: "{{ 'a' }}"}}
     pin: {base_modem_pin: 0123}
+    keys: {edge_agent_operator_keys: [/keys/an.pem, /other/an.pem]}
 """
 CHECKS = (
     ("edge_agent/tasks/preflight.yml", "Each password is a text"),
+    ("edge_agent/tasks/preflight.yml", "Each key has a file name of its own"),
     ("base/tasks/network.yml", "PIN and password of the SIM card are texts"),
 )
 
@@ -41,13 +45,14 @@ def test_variables_that_would_be_altered_or_lost_are_refused(tmp_path: Path) -> 
     hosts.write_text(HOSTS)
     done = ansible_playbook(tmp_path, "-i", str(hosts), str(book))
     shown = " ".join((done.stdout + done.stderr).split())
-    assert re.findall(r"(\w+) : ok=\d+ \S+ \S+ failed=1", shown) == ["boolean", "number", "pin"], (
+    assert re.findall(r"(\w+) : ok=\d+ \S+ \S+ failed=1", shown) == ["boolean", "keys", "number", "pin"], (
         shown
     )
     for sentence in (
         "number: YAML does not read the password of cam-2 as a text: put it in quotation marks",
         "boolean: YAML does not read the password of cam-1 as a text",
         "pin: YAML does not read base_modem_pin as a text: put it in quotation marks",
+        "keys: /keys/an.pem, /other/an.pem: each needs a file name of its own",
     ):
         assert sentence in shown, shown
     assert not [secret for secret in ("342391", "01234567", "a{#b") if secret in shown]
