@@ -56,3 +56,19 @@ def test_variables_that_would_be_altered_or_lost_are_refused(tmp_path: Path) -> 
     ):
         assert sentence in shown, shown
     assert not [secret for secret in ("342391", "01234567", "a{#b") if secret in shown]
+
+
+def test_a_site_that_never_had_a_certificate_is_not_decommissioned(tmp_path: Path) -> None:
+    """The first tasks of revoke.yml, for a name in no folder and for one that was revoked before."""
+    tasks = read(ANSIBLE / "roles/pki/tasks/revoke.yml")
+    names = [task["name"] for task in tasks]
+    (tmp_path / "revoked").mkdir()
+    (tmp_path / "revoked/dt-001_7.crt").touch()
+    play = {"hosts": "all", "gather_facts": False, "vars": {"pki_directory": str(tmp_path)}}
+    book, hosts = tmp_path / "book.yml", tmp_path / "hosts.ini"
+    book.write_text(yaml.safe_dump([play | {"tasks": tasks[: names.index("Read their numbers")]}]))
+    hosts.write_text("done pki_common_name=dt-001\nmisspelt pki_common_name=dt-01\n")
+    done = ansible_playbook(tmp_path, "-i", str(hosts), str(book))
+    shown = " ".join((done.stdout + done.stderr).split())
+    assert f"{tmp_path} has no certificate of dt-01: is the name right? Nothing was revoked." in shown
+    assert re.findall(r"(\w+) : ok=\d+ \S+ \S+ failed=1", shown) == ["misspelt"], shown
