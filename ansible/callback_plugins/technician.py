@@ -82,6 +82,13 @@ class Fault:
 
 FAULTS = (
     Fault(
+        r"Syntax error in template",
+        "A password or another variable has {{{{, {{% or {{# in it: write !unsafe before its quotation "
+        'marks, as in cam-1: !unsafe "a{{#b". The full log says in which line.',
+        "Có mật khẩu hoặc biến khác chứa {{{{, {{% hay {{#: ghi !unsafe trước dấu ngoặc kép, ví dụ "
+        'cam-1: !unsafe "a{{#b". Số dòng có trong nhật ký đầy đủ.',
+    ),
+    Fault(
         r"no vault secrets found",
         "The vault's password is missing: run it again with --ask-vault-pass.",
         "Thiếu mật khẩu vault: chạy lại với --ask-vault-pass.",

@@ -123,6 +123,7 @@ def test_a_step_that_fails_is_named_with_its_reason(tmp_path: Path) -> None:
     ("text", "english", "vietnamese"),
     [
         ("Attempting to decrypt but no vault secrets found.", "--ask-vault-pass", "--ask-vault-pass"),
+        ("Task failed: Syntax error in template: x", '"a{#b"', "chứa {{, {% hay {#: ghi !unsafe"),
         ("Task failed: Missing sudo password", "run it again with -K", "chạy lại với -K"),
         ("Premature end of stream: sudo: a password is required", "run it again with -K", "chạy lại với -K"),
         ("Sorry, a password is required to run sudo", "run it again with -K", "chạy lại với -K"),
