@@ -103,7 +103,9 @@ def test_a_release_that_cannot_be_installed_leaves_nothing_of_it(fleet: Fleet) -
 def test_a_bad_release_stops_at_the_box_it_breaks_and_that_box_comes_back(fleet: Fleet) -> None:
     fleet.boxes["dt-003"].run("systemctl stop edge-agent")
     wait_until(lambda: "dt-003" not in fleet.versions(), 30, "dt-003 offline")
-    play = fleet.control.play("rollout.yml", "-e", "version=0.2.0", "-e", "rollout_timeout_s=60")
+    play = fleet.control.play(
+        "rollout.yml", "-e", "version=0.2.0", "-e", "rollout_timeout_s=60 rollout_stay_s=5"
+    )
     assert play.code != 0
     assert "dt-002: " in play.text
     assert "It is back on 0.1.0 and reports." in play.text
@@ -119,7 +121,7 @@ def test_a_bad_release_stops_at_the_box_it_breaks_and_that_box_comes_back(fleet:
 def test_the_next_good_release_goes_everywhere(fleet: Fleet) -> None:
     fleet.boxes["dt-003"].run("systemctl start edge-agent")
     wait_until(lambda: "dt-003" in fleet.versions(), 30, "dt-003 online")
-    fleet.control.play_well("rollout.yml", "-e", "version=0.3.0", "-l", "ward_de_tham")
+    fleet.control.play_well("rollout.yml", "-e", "version=0.3.0 rollout_stay_s=5", "-l", "ward_de_tham")
     assert fleet.versions() == dict.fromkeys(SITES, "0.3.0")
     kept = set(fleet.boxes["dt-001"].run("ls /opt/edge-agent").split())
     assert kept == {"current", "wheels", "0.2.0", "0.3.0"}, "the one before stays, older ones go"

@@ -39,10 +39,10 @@ def in_force(box: Box) -> str:
 def test_a_release_is_rolled_out_and_the_next_one_that_crashes_is_rolled_back(filmed: Provisioning) -> None:
     site = filmed
     before = in_force(site.box)
-    site.play_well("rollout.yml", version=GOOD)
+    site.play_well("rollout.yml", version=GOOD, rollout_stay_s=5)
     assert in_force(site.box) == GOOD
     wait_until(lambda: sees(site.box), 60, "both cameras with the new release")
-    bad = site.play("rollout.yml", version=CRASHES)
+    bad = site.play("rollout.yml", version=CRASHES, rollout_stay_s=5)
     assert bad.code != 0
     assert f"It is back on {GOOD} and reports." in bad.text
     assert in_force(site.box) == GOOD

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 import time
@@ -50,12 +51,17 @@ def begun(broker: FleetBroker, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def beaten(broker: FleetBroker, waiting: subprocess.Popen[str], **versions: str) -> tuple[int, Any]:
-    """Let gateways beat with their versions until ``wait`` ends; return its exit code and what it printed."""
+def beaten(
+    broker: FleetBroker, waiting: subprocess.Popen[str], detector: str | None = None, **versions: str
+) -> tuple[int, Any]:
+    """Let gateways beat with their versions until ``wait`` ends; return its exit code and what it printed.
+
+    ``detector``: why the detectors do not work."""
 
     def beat() -> bool:
         for gateway, version in versions.items():
-            say(broker, gateway.replace("_", "-"), "heartbeat", {"version": version}, retain=False)
+            body = {"version": version, "detector": {"degraded": detector}}
+            say(broker, gateway.replace("_", "-"), "heartbeat", body, retain=False)
         return waiting.poll() is not None
 
     wait_until(beat, what="the end of the wait")
@@ -63,7 +69,7 @@ def beaten(broker: FleetBroker, waiting: subprocess.Popen[str], **versions: str)
     return waiting.returncode, json.loads(printed)
 
 
-def say(broker: FleetBroker, gateway: str, end: str, body: dict[str, str], *, retain: bool = True) -> None:
+def say(broker: FleetBroker, gateway: str, end: str, body: dict[str, Any], *, retain: bool = True) -> None:
     topic = f"tb/v1/{GATEWAYS[gateway]}/{gateway}/up/{end}"
     answer = broker.publish(gateway, topic, json.dumps(body), retain=retain)
     assert answer.code == 0, answer.err
@@ -110,6 +116,39 @@ def test_wait_ends_and_says_who_beats_with_what(
     waiting = begun(broker, "wait", "--version", "0.2.0", "--timeout-s", limit_s, "dt-001", "dt-002")
     say(broker, "bx-001", "heartbeat", {"version": "0.2.0"}, retain=False)
     assert beaten(broker, waiting, **versions) == answer
+
+
+def test_wait_asks_for_a_working_detector_only_of_gateways_that_are_named(broker: FleetBroker) -> None:
+    options = ("--version", "0.2.0", "--timeout-s", "2", "--detector=dt-001")
+    waiting = begun(broker, "wait", *options, "dt-001", "dt-002")
+    broken = beaten(broker, waiting, "no Edge TPU\x1b", dt_001="0.2.0", dt_002="0.2.0")
+    why = "0.2.0, but the detector does not work: no Edge TPU"
+    assert broken == (1, {"dt-001": why, "dt-002": "0.2.0"})
+
+
+def test_a_gateway_that_ends_after_its_heartbeat_is_not_good() -> None:
+    tool = runpy.run_path(str(EDGE_BROKER))
+
+    def message(kind: str, **body: object) -> object:
+        return tool["Message"]("de-tham", "dt-001", kind, "topic", body)
+
+    def result(*heard: tuple[float, object], at: float = 100.0) -> tuple[bool, str]:
+        """Whether it is good at second ``at``, and what is printed."""
+        awaited = tool["Awaited"]("0.2.0", detects=True, stay_s=60.0)
+        for second, each in heard:
+            awaited.hear(each, second)
+        return awaited.good(at), awaited.result(at)
+
+    beat = message("heartbeat", version="0.2.0", session="a")
+    left = message("state", state="offline", session="a")
+    ended = (False, "0.2.0, but was not connected with it for 60 s")
+    assert result((10, beat), (40, beat)) == (True, "0.2.0")
+    assert result((10, beat), at=69) == ended
+    assert result((10, beat), (50, left), (60, message("heartbeat", version="0.2.0", session="b"))) == ended
+    assert result((10, beat), (70, left)) == (True, "0.2.0"), "others are still awaited"
+    late = message("state", state="offline", session="of the former release")
+    assert result((10, beat), (11, late)) == (True, "0.2.0")
+    assert result((10, beat), (11, message("heartbeat", version="0.1.0", session="b"))) == (False, "0.1.0")
 
 
 def test_clear_leaves_the_ward_that_is_kept_and_every_other_gateway(broker: FleetBroker) -> None:

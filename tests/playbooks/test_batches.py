@@ -94,6 +94,7 @@ version=$3
 shift 5
 heard=
 for gateway; do
+    case $gateway in --*) continue; esac
     [ $gateway = {LOST} ] && seen=null || seen=\\"$version\\"
     heard="$heard, \\"$gateway\\": $seen"
 done
@@ -155,37 +156,51 @@ def test_a_gateway_that_ssh_loses_is_judged_by_its_heartbeats(tmp_path: Path) ->
     message = "COULD NOT BE PUT BACK to 0.1.0: check the gateway on site"
     assert message in " ".join(shown.split()), done.stdout + done.stderr
     (recorded,) = calls.read_text(encoding="utf-8").splitlines()
-    assert recorded.startswith(f"central rollout failed 0.2.0 --gateway {LOST} --reason={LOST}: no heartbeat")
+    assert recorded.startswith(
+        f"central rollout failed 0.2.0 --gateway {LOST} --reason={LOST}: no good heartbeat"
+    )
     failed = dict(re.findall(r"^(tb-\d+) .* failed=(\d)", recap, re.M))
     assert failed == {"tb-001": "0", LOST: "1"}, "tb-003 is of the next batch"
+
+
+def script(path: Path, text: str) -> Path:
+    """Write a program for sh."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
 
 
 def test_a_roll_out_that_was_interrupted_after_the_switch_goes_back_to_the_release_before(
     tmp_path: Path,
 ) -> None:
-    """The links lead to 0.2.0, which does not report. Only the first gateway has the release before."""
-    broker, book, inventory = tmp_path / "edge-broker", tmp_path / "book.yml", tmp_path / "hosts.ini"
-    broker.write_text("#!/bin/sh\necho '{}'\nexit 1\n", encoding="utf-8")
-    broker.chmod(0o755)
+    """The links lead to 0.2.0, which does not report. Only the first gateway has the release before, and a
+    detector that works."""
+    calls, book, inventory = tmp_path / "calls", tmp_path / "book.yml", tmp_path / "hosts.ini"
+    broker = script(tmp_path / "edge-broker", f"echo $@ >> {calls}; echo '{{}}'; exit 1")
+    for site, why in (("tb-001", "null"), ("tb-002", '"no Edge TPU"')):
+        status = f'{{"heartbeat": {{"detector": {{"degraded": {why}}}}}}}'
+        script(tmp_path / site / "0.2.0/bin/edge-agent", f"echo '{status}'")
+        (tmp_path / site / "current").symlink_to("0.2.0")
+    (tmp_path / "tb-001/0.1.0").mkdir()
+    (tmp_path / "tb-001/0.1.0/.complete").touch()
     opt = tmp_path / "{{ inventory_hostname }}"
     begins, rest = begins_and_rest()
-    play = the_switch(
-        [*begins, *rest], {"/usr/local/sbin/edge-broker": broker, "/opt/edge-agent": opt} | NO_UNIT
-    )
+    programs = {"/usr/local/sbin/edge-broker": broker, "/opt/edge-agent": opt, **NO_UNIT}
+    play = the_switch([*begins, *rest], programs)
     book.write_text(yaml.safe_dump([play | {"serial": 2}]), encoding="utf-8")
-    for name in ("tb-001/0.1.0", "tb-001/0.2.0", "tb-002/0.2.0"):
-        (tmp_path / name).mkdir(parents=True)
-        (tmp_path / name / ".complete").touch()
-    for site in ("tb-001", "tb-002"):
-        (tmp_path / site / "current").symlink_to("0.2.0")
     known = json.dumps({site: {"state": "online", "version": "0.1.0"} for site in ("tb-001", "tb-002")})
     given = json.dumps({"rollout_states": {"stdout": known}, "release_folder": str(opt)})
     hosts = "[rollout_targets]\ntb-001\ntb-002\n[all:vars]\nansible_connection=local\n[brokers]\nb\n"
     inventory.write_text(hosts)
     done = ansible_playbook(tmp_path, "-i", str(inventory), "-e", given, str(book))
     shown = " ".join(done.stdout.split())
-    assert "tb-001: no heartbeat with 0.2.0" in shown, done.stdout + done.stderr
+    assert "tb-001: no good heartbeat with 0.2.0" in shown, done.stdout + done.stderr
     assert "It was put back to 0.1.0" in shown, done.stdout
     assert "There is NO RELEASE FOR A ROLL-BACK: it keeps 0.2.0" in shown, done.stdout
     links = [str((tmp_path / site / "current").readlink()) for site in ("tb-001", "tb-002")]
     assert links == ["0.1.0", "0.2.0"]
+    first, back = calls.read_text(encoding="utf-8").splitlines()
+    options = "--version 0.2.0 --timeout-s 5 --stay-s=60 --detector=tb-001"
+    assert first == f"wait {options} tb-001 tb-002"
+    assert back == "wait --version 0.1.0 --timeout-s 5 tb-001", "the former release need only report"

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
@@ -25,6 +26,7 @@ FORMER_NAME = "edge-fleet"  # a link to this file, for scripts that use it
 RETRY_S = 1.0
 END_S = 3.0  # for mosquitto_sub to end the session; then it is killed
 QUIET_S = 1.0  # retained messages follow the subscription at once; after such a pause all have arrived
+MOST_REASON = 200  # characters
 
 
 class BrokerSilent(Exception):
@@ -51,6 +53,44 @@ class Message:
     kind: str  # state, birth, heartbeat, config
     topic: str
     body: dict[str, object]  # empty: the message is not a JSON object
+
+
+@dataclass
+class Awaited:
+    """A gateway that ``wait`` waits for."""
+
+    version: str  # that its heartbeats must have; empty: any
+    detects: bool  # the detector must work
+    stay_s: float  # it must stay connected for this time after the heartbeat
+    seen: str | None = None  # the version in its last heartbeat
+    broken: str = ""  # why its detector does not work, if it must
+    since: float = math.inf  # when the first heartbeat came that meets the conditions, monotonic
+    session: object = None
+
+    def hear(self, message: Message, now: float) -> None:
+        body = message.body
+        if self.good(now):  # whatever comes while others are awaited
+            return
+        if message.kind == "heartbeat":
+            detector = body.get("detector")
+            why = detector.get("degraded") if self.detects and isinstance(detector, dict) else None
+            self.broken = "".join(filter(str.isprintable, str(why or "")))[:MOST_REASON]
+            self.seen, self.session = str(body.get("version")), body.get("session")
+            good = self.version in ("", self.seen) and not self.broken
+            self.since = min(self.since, now) if good else math.inf
+        elif body.get("state") != "online" and body.get("session") == self.session:
+            self.since = math.inf
+
+    def good(self, now: float) -> bool:
+        return self.since + self.stay_s <= now
+
+    def result(self, now: float) -> str | None:
+        """Return the version in its last heartbeat, and what is wrong with it."""
+        if self.seen is None or self.good(now) or self.version not in ("", self.seen):
+            return self.seen
+        if self.broken:
+            return f"{self.seen}, but the detector does not work: {self.broken}"
+        return f"{self.seen}, but was not connected with it for {self.stay_s:g} s"
 
 
 class Subscription:
@@ -190,36 +230,35 @@ def rank(known: dict[str, object]) -> tuple[bool, str]:
 
 
 def wait(
-    broker: Broker, gateways: Sequence[str], version: str, ward: str, timeout_s: float
+    broker: Broker, awaited: dict[str, Awaited], ward: str, timeout_s: float
 ) -> tuple[dict[str, str | None], bool]:
-    """Wait until each gateway has sent a heartbeat with ``version`` in ``ward``; empty means any.
+    """Wait until each gateway meets its conditions in ``ward``; empty means any.
 
-    Return the version in each last heartbeat, and whether all conditions are met. Raises BrokerSilent.
+    Return the result of each gateway, and whether all meet their conditions. Raises BrokerSilent.
     """
-    heard: dict[str, str | None] = dict.fromkeys(gateways)
-    deadline = time.monotonic() + timeout_s
-    ends = [f"{gateway}/up/heartbeat" for gateway in gateways]
+    deadline = time.monotonic() + timeout_s + max(each.stay_s for each in awaited.values())
+    ends = [f"{gateway}/up/{kind}" for gateway in awaited for kind in ("heartbeat", "state")]
 
     def good() -> bool:
-        return all(seen == version if version else seen is not None for seen in heard.values())
+        return all(each.good(time.monotonic()) for each in awaited.values())
 
     def listen(queue: Queue[Message | None]) -> None:
         """Until all is good, the time is over, or the broker has ended the connection."""
-        while not good():
-            try:
-                message = queue.get(timeout=max(0.0, deadline - time.monotonic()))
-            except Empty:
-                return
-            if message is None:
-                time.sleep(RETRY_S)
-                return
-            if message.body and (message.ward == ward or not ward):
-                heard[message.gateway] = str(message.body.get("version"))
+        while not good() and (left_s := deadline - time.monotonic()) > 0:
+            with suppress(Empty):
+                message = queue.get(timeout=min(RETRY_S, left_s))
+                if message is None:
+                    time.sleep(RETRY_S)
+                    return
+                if message.body and (message.ward == ward or not ward):
+                    awaited[message.gateway].hear(message, time.monotonic())
 
     while not good() and time.monotonic() < deadline:  # again if the broker was restarted
         with subscribed(broker, *ends) as queue:
             listen(queue)
-    return heard, good()
+    now = time.monotonic()
+    results = {gateway: each.result(now) for gateway, each in awaited.items()}
+    return results, all(each.good(now) for each in awaited.values())
 
 
 def clear(broker: Broker, gateway: str, keep: str) -> list[str]:
@@ -264,7 +303,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.command == "states":
             print(json.dumps(states(broker)))
         elif args.command == "wait":
-            heard, good = wait(broker, args.gateways, args.version, args.ward, args.timeout_s)
+            detecting = args.detector or ()
+            awaited = {name: Awaited(args.version, name in detecting, args.stay_s) for name in args.gateways}
+            heard, good = wait(broker, awaited, args.ward, args.timeout_s)
             print(json.dumps(heard))
             return 0 if good else 1
         elif args.command == "clear":
@@ -293,6 +334,12 @@ def _parser() -> argparse.ArgumentParser:
     waiting.add_argument("--version", default="", help="wait for this version; default: any")
     waiting.add_argument("--ward", default="", help="wait for this ward; default: any")
     waiting.add_argument("--timeout-s", type=float, default=180)
+    waiting.add_argument(
+        "--stay-s", type=float, default=0.0, help="then it must stay connected for this time; default: 0"
+    )
+    waiting.add_argument(
+        "--detector", metavar="GATEWAY", action="append", help="its detector must work; repeat for more"
+    )
     waiting.add_argument("gateways", nargs="+")
     clearing = commands.add_parser(
         "clear", help="delete the retained messages of a gateway", allow_abbrev=False
