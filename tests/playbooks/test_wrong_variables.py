@@ -23,7 +23,7 @@ all:
     base_modem_password: ""
   hosts:
     good:
-    number: {edge_agent_camera_passwords: {cam-1: "yes", cam-2: 01234567, cam-3: 1}}
+    number: {edge_agent_camera_passwords: {cam-2: 01234567, cam-1: "yes", cam-3: 1}}
     boolean: {edge_agent_camera_passwords: {cam-1: yes, cam-2: "{{ 'a' }}"}}
     pin: {base_modem_pin: 0123}
     keys: {edge_agent_operator_keys: [/keys/an.pem, /other/an.pem]}
