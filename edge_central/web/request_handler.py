@@ -269,7 +269,11 @@ class RequestHandler:
 def check_origin(request: Request) -> None:
     """Refuse a form of another site, by the headers that browsers send. Raises Forbidden."""
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    try:
+        is_ours = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    except ValueError:  # the header is no address
+        is_ours = False
+    if not is_ours:
         raise Forbidden("this form was not sent by a page of this console")
     # "none": the user has sent the form again by reloading the page.
     if request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
