@@ -37,7 +37,13 @@ from edge_central.cases.files import find_case, read_case, record_case_access
 from edge_central.cases.model import CaseAuthor, CaseView
 from edge_central.cases.onvif_clips import OnvifClip, onvif_clips
 from edge_central.cases.onvif_texts import ABOUT_ALTERED, readme
-from edge_central.cases.redactions import RedactedCopy, RedactionSubject, read_copies, subjects_of
+from edge_central.cases.redactions import (
+    RedactedCopy,
+    RedactionSubject,
+    discard_unnamed,
+    read_copies,
+    subjects_of,
+)
 from edge_central.onvif_export.recipe import OnvifRecipe, pieces
 from edge_central.searches.passage_holds import holds_of_case
 from edge_central.store import tables
@@ -206,14 +212,29 @@ def read_export(
     }
 
 
-def store_export(connection: Connection, row: dict[str, Any]) -> int:
-    """Store an export to be signed, and return its id."""
+def store_export(connection: Connection, folder: CaseFolder, row: dict[str, Any]) -> int | None:
+    """Store an export to be signed, and return its id. None: one of its altered copies is being made again.
+    Only the newest MAX_EXPORTS exports are kept. Raises DatabaseUnavailable."""
+    case_id: int = row["case_id"]
+    if not all(folder.path(case_id, sha256).exists() for sha256 in _altered(row["files"])):
+        return None
     export = insert_row(connection, tables.case_export, row)
-    newest = select(_EXPORT.id).where(_EXPORT.case_id == row["case_id"]).order_by(_EXPORT.id.desc())
+    newest = select(_EXPORT.id).where(_EXPORT.case_id == case_id).order_by(_EXPORT.id.desc())
     kept = list(connection.scalars(newest.limit(MAX_EXPORTS)))
-    of_case = (_EXPORT.case_id == row["case_id"], _EXPORT.id.not_in(kept))
-    connection.execute(delete(tables.case_export).where(*of_case))
+    dropped = delete(tables.case_export).where(_EXPORT.case_id == case_id, _EXPORT.id.not_in(kept))
+    for files in connection.scalars(dropped.returning(_EXPORT.files)).all():
+        discard_unnamed(connection, folder, case_id, _altered(files))
     return export
+
+
+def _altered(files: bytes) -> set[str]:
+    """Return the SHA-256 of the altered copies of an export, from its column ``files``."""
+    stored = _decode_files(files).stored
+    return {sha256 for name, sha256 in stored.items() if name.startswith(f"{REDACTED}/")}
+
+
+def _decode_files(files: bytes) -> ExportFiles:
+    return msgspec.json.decode(zlib.decompress(files), type=ExportFiles)
 
 
 def list_exports(connection: Connection, case_id: int) -> list[ExportView]:
@@ -280,7 +301,7 @@ def open_zip(
     row = connection.execute(select(tables.case_export).where(*which)).first()
     if row is None or not row.signature:
         return None
-    files = msgspec.json.decode(zlib.decompress(row.files), type=ExportFiles)
+    files = _decode_files(row.files)
     size = sum(folder.path(case_id, sha256).stat().st_size for sha256 in files.stored.values())
     size += sum(recipe.size for recipe in files.onvif.values())
     if size and not folder.has_space(size):

@@ -7,7 +7,7 @@ A program does not find every face. So a copy leaves the centre only after a per
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -19,6 +19,7 @@ from edge_central.cases.items import note_case_changes
 from edge_central.cases.model import AttachmentKind, CaseAuthor, CasePictureStatus, CaseSummary, CaseView
 from edge_central.store import tables
 from edge_central.store.accesses import AccessKind
+from edge_central.store.case_folder import CaseFolder
 from edge_central.store.database import conflict_insert
 
 MAX_BY_HAND = 40
@@ -180,7 +181,7 @@ def _record(
 
 # --- making them ---
 
-_FILE = tables.case_attachment.c
+_FILE, _EXPORT = tables.case_attachment.c, tables.case_export.c
 _OF_CLIP = (
     select(_FILE.id)
     .where(
@@ -238,8 +239,32 @@ def begin_copy(connection: Connection, waiting: WaitingCopy) -> bool:
     return True
 
 
-def finish_copy(connection: Connection, waiting: WaitingCopy, made: MadeCopy, now_ms: int) -> None:
-    """Store the result, unless another copy has been requested meanwhile."""
+def discard_former_copy(connection: Connection, folder: CaseFolder, waiting: WaitingCopy) -> None:
+    """Delete the copy that a waiting one replaces, so that it does not count as a file of the case. Raises
+    DatabaseUnavailable."""
+    which = (_COPY.id == waiting.id, _COPY.status == "waiting")
+    former = connection.scalar(select(_COPY.sha256).where(*which))
+    if former is not None:
+        connection.execute(update(tables.case_redaction).where(*which).values(sha256=None, bytes=None))
+        discard_unnamed(connection, folder, waiting.case_id, [former])
+
+
+def discard_unnamed(connection: Connection, folder: CaseFolder, case_id: int, digests: Iterable[str]) -> None:
+    """Delete those of these altered copies that neither a row nor an export names. Raises
+    DatabaseUnavailable."""
+    sums = list(connection.scalars(select(_EXPORT.sums).where(_EXPORT.case_id == case_id)))
+    for sha256 in digests:
+        rows = (
+            select(_COPY.id).where(_COPY.case_id == case_id, _COPY.sha256 == sha256),
+            select(_FILE.id).where(_FILE.case_id == case_id, _FILE.sha256 == sha256),
+        )
+        in_export = any(sha256.encode() in each for each in sums)
+        if not in_export and all(connection.scalar(query.limit(1)) is None for query in rows):
+            folder.discard(case_id, sha256)
+
+
+def finish_copy(connection: Connection, waiting: WaitingCopy, made: MadeCopy, now_ms: int) -> bool:
+    """Store the result. False: it is not stored, because another copy has been requested meanwhile."""
     which = (_COPY.id == waiting.id, _COPY.by_hand == waiting.by_hand, _COPY.status == "waiting")
     values = {
         "status": (RedactionStatus.DONE if made.failure is None else RedactionStatus.FAILED).value,
@@ -249,5 +274,6 @@ def finish_copy(connection: Connection, waiting: WaitingCopy, made: MadeCopy, no
         "bytes": made.bytes,
         "done_ms": now_ms,
     }
-    connection.execute(update(tables.case_redaction).where(*which).values(**values))
+    stored = connection.execute(update(tables.case_redaction).where(*which).values(**values)).rowcount > 0
     note_case_changes(connection, [waiting.case_id])
+    return stored

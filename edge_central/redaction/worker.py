@@ -21,6 +21,8 @@ from edge_central.cases.redactions import (
     MadeCopy,
     WaitingCopy,
     begin_copy,
+    discard_former_copy,
+    discard_unnamed,
     finish_copy,
     next_waiting,
 )
@@ -82,11 +84,14 @@ class RedactionWorker:
         if not self._folder.has_space(MAX_CASE_FILES_BYTES):
             raise DatabaseUnavailable("the disk is too full to make one")
         with self._connections.writing() as connection:
+            discard_former_copy(connection, self._folder, waiting)
             goes_on = begin_copy(connection, waiting)
         if goes_on:
             made = self._made(waiting)
             with self._connections.writing() as connection:
-                finish_copy(connection, waiting, made, wall_ms(self._clock))
+                is_stored = finish_copy(connection, waiting, made, wall_ms(self._clock))
+                if not is_stored and made.sha256 is not None:
+                    discard_unnamed(connection, self._folder, waiting.case_id, [made.sha256])
         return True
 
     def _made(self, waiting: WaitingCopy) -> MadeCopy:

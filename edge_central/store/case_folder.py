@@ -1,8 +1,8 @@
 """Stores the files of cases on disk: ``media/_cases/<case>/<sha256>``. No text of a person becomes a path.
 
 A file is complete and durable before its row is committed. The next run of retention deletes the folders of
-deleted cases, and temporary files that no process uses. A file without a row is deleted together with its
-case.
+deleted cases, and temporary files that no process uses. An altered copy that was made again is deleted unless
+an export names it. Any other file without a row is deleted together with its case.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class CaseFolder:
             raise _unavailable(error) from error
 
     def used_bytes(self, case_id: int) -> int:
-        """Return the bytes of all files of the case, including copies that were made again."""
+        """Return the bytes of all files of the case."""
         try:
             return sum(each.stat().st_size for each in (self._folder / str(case_id)).iterdir())
         except FileNotFoundError:
@@ -88,6 +88,13 @@ class CaseFolder:
         except OSError as error:
             raise _unavailable(error) from error
         return True
+
+    def discard(self, case_id: int, sha256: str) -> None:
+        """Delete a file of a case, if it exists. Raises DatabaseUnavailable."""
+        try:
+            self.path(case_id, sha256).unlink(missing_ok=True)
+        except OSError as error:
+            raise _unavailable(error) from error
 
     def discard_others(self, case_ids: Collection[int]) -> None:
         """Delete the folders of all other cases, and temporary files that a killed process has left."""

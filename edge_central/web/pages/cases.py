@@ -50,7 +50,7 @@ from edge_central.sentences import problem_text
 from edge_central.store.case_folder import CHUNK_BYTES, CaseFolder
 from edge_central.web.auth.access_log import SAME_ACCESS_S
 from edge_central.web.auth.accounts import ACTING_ROLES
-from edge_central.web.http_errors import BadRequest, NotFound, Unavailable
+from edge_central.web.http_errors import BadRequest, Conflict, NotFound, Unavailable
 from edge_central.web.i18n import translate_word
 from edge_central.web.pages.passage_path import PathDrawing, path_drawing, picture_ratio
 from edge_central.web.pages.passages import JPEG, SEALED, match_of_path, render_passage
@@ -269,7 +269,9 @@ def export(visit: UserRequestContext) -> Response:
     if row is None:
         raise NotFound
     with visit.writing() as connection:
-        exports.store_export(connection, row)
+        stored = exports.store_export(connection, folder, row)
+    if stored is None:
+        raise Conflict("an altered copy of the case is being made again")
     return visit.redirect(f"/cases/{case.id}#exports")
 
 

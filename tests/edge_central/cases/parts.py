@@ -99,7 +99,7 @@ def ask_export(
         return None
     asked = (connection, folder, author, case_id, ward, now_ms)
     row = exports.read_export(*asked, redacted=redacted)
-    return None if row is None else exports.store_export(connection, row)
+    return None if row is None else exports.store_export(connection, folder, row)
 
 
 def read_zip(

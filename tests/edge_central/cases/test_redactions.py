@@ -10,7 +10,7 @@ from typing import IO
 import pytest
 from sqlalchemy import Connection, select
 
-from edge_central.cases import items
+from edge_central.cases import exports, items
 from edge_central.cases.exports import public_pem, sign_exports
 from edge_central.cases.files import read_case
 from edge_central.cases.model import CaseView
@@ -22,12 +22,14 @@ from edge_central.cases.redactions import (
     ask_copies,
     begin_copy,
     check_copy,
+    discard_former_copy,
     finish_copy,
     next_waiting,
     read_copies,
     set_areas,
     subjects_of,
 )
+from edge_central.redaction import worker
 from edge_central.redaction.order import RedactionOrder, RedactionReport
 from edge_central.redaction.worker import RedactionWorker
 from edge_central.settings import Database
@@ -206,6 +208,90 @@ def test_an_export_without_the_option_has_no_copies(
     assert not (target / "redacted").exists()
 
 
+@ON_SQLITE
+def test_a_copy_that_is_made_again_frees_its_room_unless_an_export_has_it(
+    database: Database, folder: CaseFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = 0
+
+    def make(
+        source: Path, target: IO[bytes], order: RedactionOrder, goes_on: Callable[[], bool]
+    ) -> RedactionReport:
+        nonlocal number
+        target.write(b"\xff\xd8\xff %099d" % (number := number + 1))
+        return RedactionReport(areas=1)
+
+    connections = DatabaseConnections(database)
+    with connections.writing() as connection:
+        found_city(connection)
+        case = case_with_files(connection, folder)
+        ask_copies(connection, LAN, case, NOW_MS)
+    case_id = case.summary.id
+    originals = folder.used_bytes(case_id)
+    monkeypatch.setattr(worker, "MAX_CASE_FILES_BYTES", originals + 250)
+    monkeypatch.setattr(exports, "MAX_EXPORTS", 1)
+    of_pictures = RedactionWorker(connections, folder, WallClock(), make, clips=False)
+    exported_sums = []
+    for _ in range(3):
+        assert of_pictures.step()
+        with connections.writing() as connection:
+            copy = copy_of(connection, case)
+            assert (copy.status, copy.failure) == (RedactionStatus.DONE, None)
+            assert check_copy(connection, LAN, case_id, copy.id, copy.sha256 or "", NOW_MS)
+            assert ask_export(connection, LAN, case_id, WARDS, NOW_MS, folder, redacted=True)
+            exported_sums.append(copy.sha256 or "")
+        for _ in range(3):
+            with connections.writing() as connection:
+                assert set_areas(connection, LAN, case_id, copy.id, (0.1, 0.1, 0.2, 0.2), NOW_MS)
+            assert of_pictures.step()
+            assert folder.used_bytes(case_id) == originals + 206, "the newest copy, and the exported one"
+        with connections.writing() as connection:
+            set_areas(connection, LAN, case_id, copy.id, None, NOW_MS)
+    connections.close()
+    assert [folder.path(case_id, each).exists() for each in exported_sums] == [False, False, True]
+
+
+@ON_SQLITE
+def test_an_export_of_a_copy_that_is_being_made_again_is_not_stored(
+    connection: Connection, folder: CaseFolder
+) -> None:
+    case = case_with_files(connection, folder)
+    ask_copies(connection, LAN, case, NOW_MS)
+    copy, case_id = made(connection, folder, case), case.summary.id
+    assert check_copy(connection, LAN, case_id, copy.id, copy.sha256 or "", NOW_MS)
+    row = exports.read_export(connection, folder, LAN, case_id, "de-tham", NOW_MS, redacted=True)
+    assert row is not None
+    assert set_areas(connection, LAN, case_id, copy.id, (0.1, 0.1, 0.2, 0.2), NOW_MS)
+    waiting = next_waiting(connection, clips=False)
+    assert waiting is not None
+    discard_former_copy(connection, folder, waiting)
+    assert exports.store_export(connection, folder, row) is None
+    assert exports.list_exports(connection, case_id) == []
+
+
+@ON_SQLITE
+def test_a_result_that_is_dropped_leaves_no_file(database: Database, folder: CaseFolder) -> None:
+    connections = DatabaseConnections(database)
+
+    def make(
+        source: Path, target: IO[bytes], order: RedactionOrder, goes_on: Callable[[], bool]
+    ) -> RedactionReport:
+        target.write(COPY)
+        with connections.writing() as connection:
+            set_areas(connection, LAN, case_id, copy_of(connection, case).id, (0.1, 0.1, 0.2, 0.2), NOW_MS)
+        return RedactionReport(areas=1)
+
+    with connections.writing() as connection:
+        found_city(connection)
+        case = case_with_files(connection, folder)
+        ask_copies(connection, LAN, case, NOW_MS)
+    case_id = case.summary.id
+    before = folder.used_bytes(case_id)
+    assert RedactionWorker(connections, folder, WallClock(), make, clips=False).step()
+    connections.close()
+    assert folder.used_bytes(case_id) == before
+
+
 def test_a_copy_that_was_tried_waits_behind_those_that_were_not(
     connection: Connection, folder: CaseFolder
 ) -> None:
@@ -241,14 +327,14 @@ def test_the_worker_makes_what_is_asked_for(
         found_city(connection)
         case = case_with_files(connection, folder)
         ask_copies(connection, LAN, case, NOW_MS)
-    worker, of_clips = (
+    of_pictures, of_clips = (
         RedactionWorker(connections, folder, WallClock(), make, clips=clips) for clips in (False, True)
     )
     with monkeypatch.context() as full_disk:
         full_disk.setattr(case_folder, "MIN_FREE_BYTES", 1 << 62)
         with pytest.raises(DatabaseUnavailable, match="too full"):
-            worker.step()
-    assert [worker.step(), worker.step()] == [True, False], "the clip does not delay the picture"
+            of_pictures.step()
+    assert [of_pictures.step(), of_pictures.step()] == [True, False], "the clip does not delay the picture"
     assert [of_clips.step(), of_clips.step()] == [True, False]
     with connections.reading() as connection:
         picture, clip = read_copies(connection, case.summary.id).values()
