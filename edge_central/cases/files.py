@@ -27,6 +27,7 @@ from edge_central.cases.model import (
     CaseSummary,
     CaseView,
 )
+from edge_central.searches.question import one_spelling
 from edge_central.sentences import problem_text
 from edge_central.store import tables
 from edge_central.store.accesses import AccessKind, record_access
@@ -37,8 +38,8 @@ _CASE = tables.case_file.c
 
 
 def normalised_number(text: str) -> str:
-    """Return a case number with single spaces, as searches store it. Raises CaseRefused."""
-    number = " ".join(text.replace("\0", " ").split())
+    """Return a case number as searches store it. Raises CaseRefused."""
+    number = one_spelling(text)
     if not 1 <= len(number) <= MAX_NUMBER:
         raise CaseRefused(problem_text("case-number", most=MAX_NUMBER))
     return number
@@ -95,7 +96,7 @@ def find_case(connection: Connection, author: CaseAuthor, case_id: int) -> CaseS
 
 def find_numbered(connection: Connection, author: CaseAuthor, number: str) -> CaseSummary | None:
     """Return the case with this number. None: there is none that the account may see."""
-    found = _by_number(connection, " ".join(number.split()))
+    found = _by_number(connection, one_spelling(number))
     return found if found is not None and may_see(author, found) else None
 
 

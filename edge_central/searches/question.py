@@ -4,6 +4,7 @@ stores one question; each gateway gets the part of the question that concerns it
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -204,7 +205,7 @@ def question_of_form(form: Mapping[str, str], zone: ZoneInfo) -> SearchQuestion:
 def _question(found: dict[str, Any], zone: ZoneInfo | None, *, strict: bool) -> SearchQuestion:
     for name in ("purpose", "case"):
         if isinstance(found.get(name), str):
-            found[name] = " ".join(found[name].replace("\0", " ").split())
+            found[name] = one_spelling(found[name])
     for each in (found, *_windows_of(found)):
         for name in ("from_at", "to_at"):
             each[name] = utc_moment(name, each.get(name), zone)
@@ -214,6 +215,12 @@ def _question(found: dict[str, Any], zone: ZoneInfo | None, *, strict: bool) -> 
         raise _invalid(error) from None
     _check(question)
     return question
+
+
+def one_spelling(text: str) -> str:
+    """Return a purpose or case number as it is stored and compared: with single spaces, and with each
+    letter and its diacritics as one character, however a keyboard sends them."""
+    return unicodedata.normalize("NFC", " ".join(text.replace("\0", " ").split()))
 
 
 def _windows_of(found: dict[str, Any]) -> list[dict[str, Any]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from sqlalchemy import Connection, select, update
@@ -43,6 +45,7 @@ from tests.edge_central.parts import JPEG
 from tests.edge_central.searches.parts import ADMIN as ASKED_BY
 from tests.edge_central.searches.parts import NOW_MS, OF_ALL, WARDS
 
+APART = partial(unicodedata.normalize, "NFD")  # each diacritic a character of its own, as on a Mac
 NEXT_MS = NOW_MS + 60_000
 
 
@@ -56,6 +59,12 @@ def test_the_first_item_opens_the_case_and_is_on_record(connection: Connection) 
     (facts,) = passages_of(item.facts)
     assert (facts.gateway, facts.site, facts.colours) == ("dt-001", "Chợ Bo", {"upper": ["red"]})
     assert accesses(connection) == [("lan", "case-add")]
+
+
+def test_a_number_is_the_same_case_however_a_keyboard_sends_its_letters(connection: Connection) -> None:
+    number = "Vụ trộm 7/2026"
+    assert added(connection, case=number).case_id == added(connection, case=APART(number)).case_id
+    assert files.find_numbered(connection, LAN, APART(number)) is not None
 
 
 def test_an_item_is_in_a_case_once(connection: Connection) -> None:

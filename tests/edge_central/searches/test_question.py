@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -88,6 +89,12 @@ def test_a_form_says_the_same_as_a_program() -> None:
     line = {"gateway": "dt-001", "camera": "cam-1", "from": [0.1, 0.5], "to": [0.9, 0.5]}
     wanted = question(wards=["de-tham", "bo-xuyen"], colour="red", min_speed=1.5, line=line)
     assert question_of_form(form, ZONE) == wanted
+
+
+def test_a_purpose_and_a_case_have_one_spelling() -> None:
+    written = {"purpose": "trộm xe máy", "case": "Vụ 7/2026"}
+    apart = {name: unicodedata.normalize("NFD", text) for name, text in written.items()}
+    assert question(**apart) == question(**written)
 
 
 def test_a_circle_has_its_radius_on_the_ground() -> None:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from edge_central.commands.records import commands_of_ids
 from edge_central.console.search import search
+from edge_central.searches.question import one_spelling
 from edge_central.store.accesses import AccessKind
 from edge_central.web.auth.access_list import AccessFilter, AccessGroup, list_accesses
 from edge_central.web.auth.accounts import ADMIN_ROLES, all_accounts
@@ -52,7 +53,7 @@ def _parse_filter(visit: UserRequestContext) -> AccessFilter:
     return AccessFilter(
         group=group,
         account=_field(visit, "account"),
-        case_number=_field(visit, "case"),
+        case_number=one_spelling(_field(visit, "case")),
         places=_places(visit, _field(visit, "camera")),
         from_ms=from_ms,
         to_ms=to_ms,
