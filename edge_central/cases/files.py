@@ -49,11 +49,13 @@ def open_case(
     connection: Connection, author: CaseAuthor, number: str, wards: Iterable[str], now_ms: int
 ) -> CaseSummary:
     """Return the open case with this number; if there is none, open one for the account. Raises CaseRefused
-    for another account's case, a closed case, wards that the account may not see, and too many open cases."""
+    for another account's case, a closed case, too many open cases, and wards that neither the account may see
+    nor the case has."""
     number, wards = normalised_number(number), sorted(set(wards))
-    if not wards or not all(author.scope.admits(ward) for ward in wards):
-        raise CaseRefused(problem_text("case-not-yours", case=number))
     found = _by_number(connection, number)
+    shared = found.wards if found is not None and may_see(author, found) else ()
+    if not wards or not all(author.scope.admits(ward) or ward in shared for ward in wards):
+        raise CaseRefused(problem_text("case-not-yours", case=number))
     if found is None:
         _check_open_cases(connection, author.account)
         row = {

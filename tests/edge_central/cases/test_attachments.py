@@ -32,7 +32,7 @@ from edge_central.retention.deletion_plans import DeletionTarget
 from edge_central.retention.operator_records import delete_old
 from edge_central.store import case_folder, tables
 from edge_central.store.case_folder import CaseFolder
-from tests.edge_central.cases.parts import LAN, TUAN, accesses, added, ask_export, read_zip
+from tests.edge_central.cases.parts import HOA, LAN, TUAN, accesses, added, ask_export, read_zip
 from tests.edge_central.cases.test_exports import KEY, documented_commands, run, unpacked
 from tests.edge_central.parts import JPEG
 from tests.edge_central.searches.parts import NOW_MS, WARDS
@@ -144,6 +144,21 @@ def test_a_note_is_an_item(connection: Connection) -> None:
         with pytest.raises(CaseRefused, match="1 to 2000 characters"):
             add_note(connection, LAN, case, text, NOW_MS)
     assert find_case(connection, TUAN, case.id) is None
+
+
+@ON_SQLITE
+def test_the_owner_of_a_case_that_a_colleague_widened_can_still_add_to_it(
+    connection: Connection, folder: CaseFolder
+) -> None:
+    case = open_case(connection)
+    added(connection, HOA, gateway="bx-001", number=2)
+    wide = find_case(connection, LAN, case.id)
+    assert wide is not None
+    assert wide.wards == ("bo-xuyen", "de-tham")
+    assert add_note(connection, LAN, wide, "gọi chủ xe", NOW_MS).is_new
+    assert bring(connection, folder, wide).is_new
+    with pytest.raises(CaseRefused, match="you may not see"):
+        add_note(connection, TUAN, wide, "gọi chủ xe", NOW_MS)
 
 
 @ON_SQLITE
