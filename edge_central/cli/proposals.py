@@ -26,6 +26,7 @@ def run_proposals(args: argparse.Namespace, stdout: TextIO, stderr: TextIO) -> i
     from edge_central.proposals.outcomes import read_judged
     from edge_central.proposals.reasoning import MIN_FALSE, propose
     from edge_central.store.database import read_transaction
+    from edge_central.store.scope import EVERYWHERE
 
     if not 1 <= args.days <= MAX_DAYS:
         raise UsageError(f"--days {args.days}: at least 1, at most {MAX_DAYS}")
@@ -38,7 +39,7 @@ def run_proposals(args: argparse.Namespace, stdout: TextIO, stderr: TextIO) -> i
         present = RuleInForce.read(args.gateway_config, args.camera, args.rule)
     since_ms = wall_ms(SystemClock()) - round(1000 * timedelta(days=args.days).total_seconds())
     with read_transaction(load_for_database(args.config).database) as connection:
-        judged = read_judged(connection, args.gateway, args.camera, args.rule, since_ms)
+        judged = read_judged(connection, EVERYWHERE, args.gateway, args.camera, args.rule, since_ms)
     found = propose(judged, zone)
     drafts = [None if present is None else drafted(present, each) for each in found]
     if args.json:

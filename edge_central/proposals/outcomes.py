@@ -13,6 +13,7 @@ from edge_agent.wire.base import Unit
 from edge_central.console.events import NOT_HIDDEN
 from edge_central.console.incident_log import IncidentOutcome
 from edge_central.store import tables
+from edge_central.store.scope import Scope
 
 MAX_OUTCOMES = 5000
 """The newest outcomes that are read: enough for any rule whose alarms officers still judge."""
@@ -51,18 +52,19 @@ _decode = msgspec.json.Decoder(_Event).decode
 
 
 def read_judged(
-    connection: Connection, gateway: str, camera: str, rule: str, since_ms: int
+    connection: Connection, scope: Scope, gateway: str, camera: str, rule: str, since_ms: int
 ) -> list[JudgedReport]:
     """Return the reports of a rule that were closed as real or false, oldest first.
 
-    Reports with other outcomes, hidden events, and events that cannot be decoded are left out. If an event
-    has several phases, its time and place are those of the first phase, its duration that of the last phase.
-    Its score is the highest of all phases, because a rule with a minimum score would have reported the object
+    Reports of wards outside the scope, which a site has left, are left out, as are reports with other
+    outcomes, hidden events, and events that cannot be decoded. If an event has several phases, its time and
+    place are those of the first phase, its duration that of the last phase. Its score is the highest of all
+    phases, because a rule with a minimum score would have reported the object
     at that moment.
     """
-    outcomes = read_outcomes(connection, gateway, since_ms)
+    outcomes = read_outcomes(connection, scope, gateway, since_ms)
     found: dict[str, JudgedReport] = {}
-    for row in _phases(connection, gateway, camera, outcomes):
+    for row in _phases(connection, scope, gateway, camera, outcomes):
         try:
             data = _decode(row.payload).data
         except msgspec.MsgspecError:
@@ -86,6 +88,7 @@ def read_judged(
 
 def read_outcomes(
     connection: Connection,
+    scope: Scope,
     gateway: str,
     since_ms: int,
     outcomes: Sequence[IncidentOutcome] = (IncidentOutcome.REAL, IncidentOutcome.FALSE),
@@ -95,7 +98,7 @@ def read_outcomes(
     query = (
         select(columns.subject, columns.outcome)
         .where(columns.subject.startswith(prefix, autoescape=True), columns.closed_ms >= since_ms)
-        .where(columns.outcome.in_([each.value for each in outcomes]))
+        .where(scope.of(columns.ward), columns.outcome.in_([each.value for each in outcomes]))
         .order_by(columns.closed_ms.desc())
         .limit(MAX_OUTCOMES)
     )
@@ -103,7 +106,7 @@ def read_outcomes(
 
 
 def _phases(
-    connection: Connection, gateway: str, camera: str, event_ids: Iterable[str]
+    connection: Connection, scope: Scope, gateway: str, camera: str, event_ids: Iterable[str]
 ) -> Iterator[Row[str, int, bytes]]:
     """Yield the phases of these events; the phases of each event come in the order in which they were
     stored."""
@@ -112,9 +115,8 @@ def _phases(
         query = (
             select(columns.event_id, columns.time_ms, columns.payload)
             .where(columns.event_id.in_(wanted[first : first + CHUNK]))
-            .where(
-                columns.gateway == gateway, columns.camera == camera, columns.phase.is_not(None), NOT_HIDDEN
-            )
+            .where(scope.of(columns.ward), columns.gateway == gateway, columns.camera == camera)
+            .where(columns.phase.is_not(None), NOT_HIDDEN)
             .order_by(columns.cursor)
         )
         yield from connection.execute(query)

@@ -94,7 +94,7 @@ def read_reports(
 ) -> CameraReports:
     """Count the reports of all rules of a camera in the last 30 days, without those of muted rules."""
     cut = _cut(connection, scope, gateway, now_ms)
-    outcomes = read_outcomes(connection, gateway, cut.since_ms, list(IncidentOutcome))
+    outcomes = read_outcomes(connection, scope, gateway, cut.since_ms, list(IncidentOutcome))
     found: dict[str, RuleReports] = {}
     for event_id, time_ms, data in _reports(connection, scope, gateway, camera, cut):
         rule = data.rule_id
@@ -116,7 +116,7 @@ def count_masked_reports(
     """Count the reports of the last 30 days about an object that stood in one of the masks when it was
     reported."""
     cut = _cut(connection, scope, gateway, now_ms)
-    outcomes = read_outcomes(connection, gateway, cut.since_ms, list(IncidentOutcome))
+    outcomes = read_outcomes(connection, scope, gateway, cut.since_ms, list(IncidentOutcome))
     found = ReportCounts()
     for event_id, _, data in _reports(connection, scope, gateway, camera, cut):
         foot = _foot(data.box)
@@ -202,6 +202,7 @@ class RuleProposals:
 
 def read_proposals(
     connection: Connection,
+    scope: Scope,
     gateway: str,
     camera: str,
     rules: CameraRuleSet,
@@ -209,10 +210,9 @@ def read_proposals(
     now_ms: int,
     zone: tzinfo,
 ) -> RuleProposals:
-    """Read what the outcomes of a rule suggest. ``zone``: time zone of the site. The caller has checked that
-    the gateway is in the scope."""
+    """Read what the outcomes of a rule suggest. ``zone``: time zone of the site."""
     since_ms = now_ms - PROPOSALS_OF_DAYS * DAY_MS
-    judged = read_judged(connection, gateway, camera, rule.id, since_ms)[-MAX_JUDGED:]
+    judged = read_judged(connection, scope, gateway, camera, rule.id, since_ms)[-MAX_JUDGED:]
     real = sum(each.is_real for each in judged)
     present = RuleInForce.of(rule.written, rules.places)
     found = []

@@ -12,6 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import Table
 
 from edge_agent import wire
 from edge_agent.cli.main import main
@@ -25,7 +26,9 @@ from edge_central.proposals.draft import RuleInForce, as_yaml, drafted
 from edge_central.proposals.mask import MaskedRectangle
 from edge_central.proposals.outcomes import JudgedReport, read_judged
 from edge_central.proposals.reasoning import ChangeKind, Cut, ProposedChange, propose, upper_share
+from edge_central.store import tables
 from edge_central.store.database import read_transaction, write_transaction
+from edge_central.store.scope import EVERYWHERE, Scope
 from tests.edge_central.console.gateway import FRAME, MODEL, Gateway
 from tests.edge_central.ingest_harness import IngestHarness
 from tests.testbed.agent import write_config
@@ -268,9 +271,9 @@ def fed(ingest: IngestHarness) -> IngestHarness:
 
 def test_outcomes_are_read_with_place_duration_and_score(fed: IngestHarness) -> None:
     with read_transaction(fed.database) as connection:
-        found = read_judged(connection, "dt-001", "cam-1", "yard", 0)
+        found = read_judged(connection, EVERYWHERE, "dt-001", "cam-1", "yard", 0)
         others = [
-            read_judged(connection, *other, 0)
+            read_judged(connection, EVERYWHERE, *other, 0)
             for other in (("dt-001", "cam-1", "x"), ("dt-001", "cam-2", "yard"), ("dt-00", "cam-1", "yard"))
         ]
     assert (sum(each.is_real for each in found), len(found)) == (6, 18)
@@ -279,6 +282,15 @@ def test_outcomes_are_read_with_place_duration_and_score(fed: IngestHarness) -> 
     assert first.lasted_s == 43.0
     assert first.score == 0.9, "the highest of start and end"
     assert others == [[], [], []]
+
+
+@pytest.mark.parametrize("table", [tables.event, tables.handling])
+def test_outcomes_of_a_ward_that_the_site_has_left_are_not_read(fed: IngestHarness, table: Table) -> None:
+    ours = Scope(frozenset({"de-tham"}))
+    with write_transaction(fed.database) as connection:
+        assert len(read_judged(connection, ours, "dt-001", "cam-1", "yard", 0)) == 18
+        connection.execute(table.update().values(ward="bo-xuyen"))
+        assert read_judged(connection, ours, "dt-001", "cam-1", "yard", 0) == []
 
 
 def run(*words: object) -> tuple[int, str, str]:

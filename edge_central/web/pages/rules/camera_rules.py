@@ -65,7 +65,7 @@ class RulesOfCamera:
     def proposals(self, visit: UserRequestContext, rule: ConfiguredRule) -> RuleProposals:
         """Return the changes that the outcomes of this rule suggest."""
         assert self.known.rules is not None
-        place = (self.site.id, self.camera.id, self.known.rules, rule)
+        place = (visit.scope, self.site.id, self.camera.id, self.known.rules, rule)
         return read_proposals(visit.connection, *place, visit.now_ms, visit.services.console.timezone)
 
 
