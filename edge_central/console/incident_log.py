@@ -111,12 +111,17 @@ def acknowledge_all(connection: Connection, by: LogAuthor, subjects: Subjects) -
 
 
 def acknowledge_waiting(connection: Connection, by: LogAuthor, subjects: Subjects) -> Subjects:
-    """Acknowledge these subjects. Return those that were not acknowledged before."""
+    """Acknowledge these subjects; the author takes charge of those that have no owner. Return those that were
+    not acknowledged before."""
     _ensure_handlings(connection, subjects)
     new: list[str] = []
     for part in _parts(list(subjects)):
         waiting = update(tables.handling).where(_H.subject.in_(part), _H.acknowledged_ms.is_(None))
-        values = {"acknowledged_ms": by.now_ms, "acknowledged_by": by.who, "owner": by.who}
+        values = {
+            "acknowledged_ms": by.now_ms,
+            "acknowledged_by": by.who,
+            "owner": func.coalesce(_H.owner, by.who),
+        }
         new += connection.scalars(waiting.values(values).returning(_H.subject))
     _steps(connection, by, new, "acknowledged")
     mark_acknowledged(connection, new)

@@ -110,6 +110,16 @@ def test_an_outcome_closes_an_alarm_and_its_history_has_author_time_and_text(
     ]
 
 
+def test_an_alarm_that_was_handed_to_an_officer_stays_with_that_officer(
+    city: City, writing: Connection
+) -> None:
+    alarm = newest(writing, city)
+    assign_all(writing, by(city), of(alarm), "minh")
+    assert acknowledge_all(writing, by(city, "hoa", 5), of(alarm))
+    now = row_of(writing, city, alarm).handling
+    assert (now.owner, now.acknowledged_by) == ("minh", "hoa")
+
+
 def test_a_reopened_alarm_is_in_the_queue_again_and_does_not_ring(city: City, writing: Connection) -> None:
     alarm = newest(writing, city)
     close_all(writing, by(city), of(alarm), IncidentOutcome.FALSE, "")

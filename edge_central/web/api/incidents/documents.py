@@ -34,7 +34,7 @@ class AcknowledgeIncident(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="step", tag="acknowledged"
 ):
     """Silence an incident for everyone, and put `owner` in charge of it; without `owner`, the account of the
-    token. Nothing changes if the incident was acknowledged before."""
+    token unless somebody is in charge. Nothing changes if the incident was acknowledged before."""
 
     subject: SubjectOrRow
     owner: Owner | None = None
