@@ -131,6 +131,21 @@ ALERTS: Sentences = {
     ),
 }
 
+OUTCOMES: Sentences = {
+    "closed-as-real": (
+        "{who} has closed this as real: reopen it first",
+        "{who} đã kết luận là báo động đúng: hãy bấm Xử lý lại trước",
+    ),
+    "closed-as-false": (
+        "{who} has closed this as false: reopen it first",
+        "{who} đã kết luận là báo nhầm: hãy bấm Xử lý lại trước",
+    ),
+    "closed-as-handled": (
+        "{who} has closed this as handled: reopen it first",
+        "{who} đã kết luận là đã xử lý: hãy bấm Xử lý lại trước",
+    ),
+}
+
 CLAIMS: Sentences = {
     "claim-cameras-missing": (
         "cameras of the sheet were not found: {cameras}",
@@ -387,6 +402,7 @@ JOURNEYS: Sentences = {
 SENTENCES: Sentences = {
     **PRESENCE,
     **ALERTS,
+    **OUTCOMES,
     **CLAIMS,
     **VERDICTS,
     **SEARCHES,

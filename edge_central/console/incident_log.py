@@ -15,6 +15,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from edge_central.console.alarms.subjects import find_subjects
 from edge_central.console.events import EventRow
+from edge_central.sentences import problem_text
 from edge_central.store import tables
 from edge_central.store.database import conflict_insert, insert_row
 from edge_central.store.open_alarms import list_event, mark_acknowledged, unlist_subjects
@@ -134,13 +135,29 @@ def assign_all(connection: Connection, by: LogAuthor, subjects: Subjects, owner:
 
 def close_all(
     connection: Connection, by: LogAuthor, subjects: Subjects, outcome: IncidentOutcome, words: str
-) -> None:
-    """Close these subjects with one outcome and note, which also acknowledges them."""
+) -> int:
+    """Close these subjects with one outcome and note, which also acknowledges them. One that is closed keeps
+    its outcome until it is reopened. Return how many have this outcome now."""
     acknowledge_all(connection, by, subjects)
     values = {"outcome": outcome.value, "closed_ms": by.now_ms}
-    _change(connection, by, subjects, "outcome", outcome.value, values)
+    new: list[str] = []
+    same: list[str] = []
+    for part in _parts(list(subjects)):
+        is_open = update(tables.handling).where(_H.subject.in_(part), _H.outcome.is_(None))
+        new += connection.scalars(is_open.values(values).returning(_H.subject))
+        has_it = (_H.subject.in_(part), _H.outcome == outcome.value)
+        same += connection.scalars(select(_H.subject).where(*has_it))
+    _steps(connection, by, new, "outcome", outcome.value)
     unlist_subjects(connection, list(subjects))
-    note_all(connection, by, subjects, words)
+    note_all(connection, by, {subject: subjects[subject] for subject in same}, words)
+    return len(same)
+
+
+def why_closed(connection: Connection, subject: str) -> str:
+    """Return the text that says who has closed a subject and with which outcome; empty: not closed. The
+    caller must have checked the scope of the subject."""
+    closings = [step for step in steps(connection, subject) if step.what == "outcome"]
+    return problem_text(f"closed-as-{closings[-1].words}", who=closings[-1].who) if closings else ""
 
 
 def reopen(connection: Connection, by: LogAuthor, subject: str, ward: str) -> None:

@@ -21,7 +21,7 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from edge_agent.core.problems.problem import encode_json
+from edge_agent.core.problems.problem import encode_json, problem_of
 from edge_central.web.i18n import ALL, Lang
 from edge_central.web.templates import Templates
 
@@ -99,7 +99,8 @@ def error_response(request: Request, refusal: HttpError, templates: Templates, l
         response = Response(encode_json(document), refusal.status, media_type=PROBLEM)
     else:
         status = refusal.status if f"error-{refusal.status}" in ALL else 400
-        context = {"account": None, "status": status, "posted": request.method == "POST"}
+        why = refusal.text if problem_of(refusal.text) else None  # a sentence in both languages
+        context = {"account": None, "status": status, "posted": request.method == "POST", "why": why}
         text = templates.render("error.html", lang, context)
         response = HTMLResponse(text, refusal.status)
     if refusal.retry_after_s is not None:

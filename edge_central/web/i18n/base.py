@@ -49,6 +49,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Thao tác chưa được ghi nhận. Hãy tải lại trang rồi thử lại.",
         "This was not recorded. Load the page again, and try again.",
     ),
+    "refused-because": ("Thao tác chưa được ghi nhận:", "This was not recorded:"),
     "refused-404": (
         "Thao tác chưa được ghi nhận: mục này không còn, hoặc đã được xử lý xong.",
         "This was not recorded: the entry no longer exists or is already closed.",

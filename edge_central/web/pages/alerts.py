@@ -143,6 +143,9 @@ def close(visit: UserRequestContext) -> Response:
     name = _subject(visit)  # for a subject of another ward: not found, whatever the outcome
     outcome = visit.form.get("outcome", "")
     count = _apply(visit, partial(find_subjects, names=[name]), _closing(visit, outcome))
+    if not count:
+        with visit.services.connections.reading() as connection:  # sees what was committed meanwhile
+            raise Conflict(incident_log.why_closed(connection, name))
     return visit.redirect(_with_closed(_next(visit), count, outcome))
 
 
@@ -195,21 +198,24 @@ def bulk(visit: UserRequestContext) -> Response:
         _apply(visit, partial(find_subjects, names=names, only_waiting=True), step)
         return visit.redirect(_address(asked))
     count = _apply(visit, partial(find_subjects, names=names), _closing(visit, action))
+    if not count:
+        raise Conflict("another user has closed these rows")
     return visit.redirect(_with_closed(_address(asked), count, action))
 
 
-SubjectStep = Callable[[Connection, LogAuthor, Subjects], object]
+SubjectStep = Callable[[Connection, LogAuthor, Subjects], int]
 
 
 def _apply(visit: UserRequestContext, pick: Callable[..., dict[str, str]], step: SubjectStep) -> int:
     """Record ``step`` for the subjects that ``pick`` finds, MAX_AT_ONCE of them in each transaction, and
-    return their number. Subjects that have the step already are not found again by ``pick``."""
+    return the sum of what ``step`` returns. Subjects that have the step already are not found again by
+    ``pick``."""
     more, count = True, 0
     while more:
         with visit.writing() as connection:
             subjects = pick(connection, scope=visit.scope)
-            step(connection, visit.author, subjects)
-        more, count = len(subjects) >= MAX_AT_ONCE, count + len(subjects)
+            count += step(connection, visit.author, subjects)
+        more = len(subjects) >= MAX_AT_ONCE
     return count
 
 

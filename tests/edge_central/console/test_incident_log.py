@@ -24,6 +24,7 @@ from edge_central.console.incident_log import (
     reopen,
     steps,
     take_over,
+    why_closed,
 )
 from edge_central.store.database import open_engine
 from edge_central.store.scope import EVERYWHERE, Scope
@@ -118,6 +119,28 @@ def test_an_alarm_that_was_handed_to_an_officer_stays_with_that_officer(
     assert acknowledge_all(writing, by(city, "hoa", 5), of(alarm))
     now = row_of(writing, city, alarm).handling
     assert (now.owner, now.acknowledged_by) == ("minh", "hoa")
+
+
+def test_a_closed_alarm_keeps_its_outcome_until_it_is_reopened(city: City, writing: Connection) -> None:
+    first, second = alarms(writing, city)[:2]
+    subject = first.handling.subject
+    assert why_closed(writing, subject) == ""
+    assert close_all(writing, by(city), of(first), IncidentOutcome.REAL, "") == 1
+    assert close_all(writing, by(city, "minh", 5), of(first, second), IncidentOutcome.FALSE, "a cat") == 1
+    assert close_all(writing, by(city, "hoa", 9), of(first), IncidentOutcome.REAL, "a thief") == 1
+    now = handlings(writing, EVERYWHERE, of(first, second))
+    assert [now[each].outcome for each in of(first, second)] == [IncidentOutcome.REAL, IncidentOutcome.FALSE]
+    assert now[subject].closed_ms == city.now_ms
+    assert why_closed(writing, subject) == "lan has closed this as real: reopen it first"
+    reopen(writing, by(city, "minh", 10), subject, first.ward)
+    assert close_all(writing, by(city, "minh", 11), of(first), IncidentOutcome.FALSE, "") == 1
+    assert [(step.who, step.what, step.words) for step in steps(writing, subject)] == [
+        ("lan", "acknowledged", ""),
+        ("lan", "outcome", "real"),
+        ("hoa", "note", "a thief"),
+        ("minh", "reopened", ""),
+        ("minh", "outcome", "false"),
+    ]
 
 
 def test_a_reopened_alarm_is_in_the_queue_again_and_does_not_ring(city: City, writing: Connection) -> None:

@@ -118,6 +118,32 @@ def test_the_list_says_what_was_closed_until_the_next_step(
 
 
 @pytest.mark.parametrize(
+    ("lang", "says"),
+    [
+        ("vi", "chưa được ghi nhận: lan đã kết luận là báo động đúng: hãy bấm Xử lý lại trước"),
+        ("en", "was not recorded: lan has closed this as real: reopen it first"),
+    ],
+)
+def test_another_outcome_of_a_closed_alarm_is_refused_and_names_who_closed_it(
+    house: House, lan: Browser, lang: str, says: str
+) -> None:
+    house.take(*alarms(2))
+    lan.get(f"/language/{lang}")
+    first, second = ("event dt-001 a1", "event dt-001 a2")
+    real = {"subject": first, "outcome": "real"}
+    assert lan.post("/alerts/close", real).status_code == 303
+    answer = lan.post("/alerts/close", real | {"outcome": "false"})
+    assert answer.status_code == 409
+    (said,) = re.findall(r'<p class="error" role="alert">(.*?)</p>', answer.text)
+    assert says in re.sub(r"<[^>]+>", "", said)
+    assert lan.post("/alerts/close", real).status_code == 303, "it has this outcome"
+    bulk = {first: "on", "do": "false"}
+    assert lan.post("/alerts/bulk", bulk).status_code == 409
+    both = lan.post("/alerts/bulk", bulk | {second: "on"})
+    assert both.headers["location"] == "/alerts?closed=1&outcome=false"
+
+
+@pytest.mark.parametrize(
     ("lang", "gone", "over"),
     [
         ("vi", "mục này không còn, hoặc đã được xử lý xong", "dữ liệu vừa thay đổi"),

@@ -136,6 +136,10 @@ def test_a_program_that_may_act_acknowledges_and_closes_with_its_own_name(centre
     assert [each["subject"] for each in bridge.get("/api/incidents").json()["incidents"]] == [
         "event dt-001 a2"
     ]
+    assert record(bridge, "outcome", outcome="false") == closed, "as before"
+    refused = bridge.post(STEPS, json={"step": "outcome", "subject": SUBJECT, "outcome": "real"})
+    assert refused.status_code == 409
+    assert refused.json()["detail"] == "bridge has closed this as false: reopen it first"
     assert record(bridge, "reopened")["outcome"] is None
     assert values(steps(bridge)) == [
         ("acknowledged", "bridge", ""),

@@ -39,7 +39,7 @@ SEARCHES = (
 WITH_SUBJECT = {
     *("steps", "acknowledge", "assign_owner", "close", "reopen", "note", "request_clip"),
     *("acknowledge_all", "acknowledge_waiting", "assign_all", "close_all", "note_all", "record_step"),
-    *("hide", "is_hidden", "unhide", "owners_of_rows"),
+    *("hide", "is_hidden", "unhide", "owners_of_rows", "why_closed"),
 }
 """Of the duty book: about a thing that was found within a scope. The test below knocks at their pages."""
 

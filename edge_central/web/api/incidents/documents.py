@@ -52,7 +52,8 @@ class AssignIncident(
 class CloseIncident(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="step", tag="outcome"
 ):
-    """Close an incident with its outcome, which also acknowledges it."""
+    """Close an incident with its outcome, which also acknowledges it. An incident that is closed with another
+    outcome has to be reopened first."""
 
     subject: SubjectOrRow
     outcome: OutcomeWord

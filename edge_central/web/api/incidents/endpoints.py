@@ -48,7 +48,7 @@ from edge_central.web.api.incidents.step_history import (
     steps_after,
 )
 from edge_central.web.auth.accounts import ALL_ROLES, HANDLING_ROLES, acting_accounts
-from edge_central.web.http_errors import BadRequest, HttpError, NotFound
+from edge_central.web.http_errors import BadRequest, Conflict, HttpError, NotFound
 from edge_central.web.live.hub import STALE, LiveHub, LiveListener
 from edge_central.web.live.stream import check_capacity, message_within
 from edge_central.web.request_context import UserRequestContext
@@ -151,6 +151,8 @@ def record_step(visit: UserRequestContext) -> Response:
         raise BadRequest("owner must be a user who may act in this ward, or the account itself")
     with visit.writing() as connection:
         count = _record(connection, visit.author, action, subjects)
+        if isinstance(action, CloseIncident) and subjects and not count:
+            raise Conflict(incident_log.why_closed(connection, subject))
         handlings = incident_log.handlings(connection, visit.scope, [subject])
     handling = _handling(handlings.get(subject, Handling(subject)), ward)
     recorded = RecordedStep(count=count, incident=handling)
@@ -177,7 +179,7 @@ def _record(connection: Connection, by: LogAuthor, action: IncidentAction, subje
             incident_log.assign_all(connection, by, subjects, action.owner)
         case CloseIncident():
             outcome = IncidentOutcome(action.outcome)
-            incident_log.close_all(connection, by, subjects, outcome, action.note)
+            return incident_log.close_all(connection, by, subjects, outcome, action.note)
         case ReopenIncident():
             for subject, ward in subjects.items():
                 incident_log.reopen(connection, by, subject, ward)

@@ -41,7 +41,7 @@ def incident_paths(
         query_parameter("ward", {"type": "string"}, WARD),
         query_parameter("gateway", {"type": "string"}, "of this one gateway only"),
     ]
-    created = {"201": answer("The state after the step", JSON, recorded)}
+    created = {"201": answer("The state after the step", JSON, recorded), **problems(problem, "409")}
     record = post_operation(
         "Acknowledge, assign, close or reopen an incident, or add a note",
         *([], action, created, problem),

@@ -46,7 +46,7 @@ def problems(problem: Document, *more: str) -> Document:
         "401": "No token, or one that does not hold",
         "403": "Not for this role",
         "404": "Not there, or not yours",
-        "409": "The cursor is of another history: begin again; the decision is not possible: `detail`",
+        "409": "The cursor is of another history: begin again; the step is not possible: `detail`",
         "413": "The body has more than 64 kB",
         "416": "The file has no such range; `Content-Range` has its length",
         "429": "Too many searches, pictures or waiting requests of this account; `Retry-After`",
