@@ -240,13 +240,15 @@ class Centre:
         return StepPage(tuple(map(Step.parse, page["events"])), page["next"], page["more"])
 
     def acknowledge(self, subject: str, owner: str | None = None) -> Incident:
-        """Silence an incident. ``owner`` is in charge of it; None: the account of the token."""
+        """Silence an incident. ``owner`` is in charge of it; None: who is in charge already,
+        else the account of the token."""
         return self._record({"step": "acknowledged", "subject": subject, "owner": owner})
 
     def assign(self, subject: str, owner: str) -> Incident:
         return self._record({"step": "owner", "subject": subject, "owner": owner})
 
     def close(self, subject: str, outcome: Outcome, note: str = "") -> Incident:
+        """Close an incident. ``ApiError`` with status 409: it is closed with another outcome."""
         return self._record({"step": "outcome", "subject": subject, "outcome": outcome, "note": note})
 
     def reopen(self, subject: str) -> Incident:
@@ -279,7 +281,7 @@ class Centre:
                 return received
         except urllib.error.HTTPError as refusal:
             with refusal:
-                raise _error(refusal) from None
+                raise _error(refusal, method) from None
         except urllib.error.URLError as error:
             if isinstance(error.reason, ssl.SSLCertVerificationError):
                 raise error.reason from None
@@ -288,14 +290,14 @@ class Centre:
             raise ConnectionError(str(error)) from error
 
 
-def _error(refusal: urllib.error.HTTPError) -> ApiError:
+def _error(refusal: urllib.error.HTTPError, method: str) -> ApiError:
     try:
         problem = json.loads(refusal.read())
         code, detail = str(problem["code"]), str(problem["detail"])
     except (ValueError, KeyError, TypeError):  # of a proxy
         code, detail = "unknown", refusal.reason
     after = refusal.headers.get("Retry-After", "")
-    kind = CursorLost if refusal.code == 409 else ApiError
+    kind = CursorLost if refusal.code == 409 and method == "GET" else ApiError
     return kind(refusal.code, code, detail, float(after) if after.isdecimal() else None)
 
 

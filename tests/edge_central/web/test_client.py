@@ -59,6 +59,9 @@ def test_it_handles_an_incident_and_reads_what_was_done(house: House) -> None:
     assert centre.assign(incident.subject, "lan").owner == "lan"
     centre.note(incident.subject, "đã gọi")
     assert centre.close(incident.subject, "false").outcome == "false"
+    with pytest.raises(ApiError, match="bridge has closed this as false") as refused:
+        centre.close(incident.subject, "real")
+    assert (refused.value.status, type(refused.value)) == (409, ApiError)
     assert centre.reopen(incident.subject).outcome is None
     done = [(each.step, each.by, each.value) for each in centre.steps(cursor).steps]
     assert done == [
