@@ -35,11 +35,13 @@ def events_page(visit: UserRequestContext) -> Response:
     if after is not None and position is None:
         raise BadRequest("after must be a position that a page of events gave")
     page = read_events(visit.connection, visit.scope, asked, position)
+    site = visit.fleet(gateway=asked.gateway).site(asked.gateway) if asked.gateway else None
     kept = {key: value for key, value in visit.request.query_params.items() if value and key != "after"}
     return visit.render(
         "events.html",
         rows=page.rows,
         asked=asked,
+        site=site,
         kind=next(iter(asked.kinds), ""),
         from_text=visit.query("from") or "",
         to_text=visit.query("to") or "",

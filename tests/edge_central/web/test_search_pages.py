@@ -149,6 +149,14 @@ def test_a_site_of_another_ward_is_named_and_the_form_is_not_just_empty(city: Ho
         assert says not in words(city.browser("minh").get("/searches/new?site=bx-001").text)
 
 
+def test_the_events_of_a_site_of_another_ward_are_listed_like_those_of_an_unknown_one(city: House) -> None:
+    lan, minh = city.browser("lan"), city.browser("minh")
+    filled = "/events?site={}&camera=cam-1"
+    theirs, unknown = (words(lan.get(filled.format(site)).text) for site in ("bx-001", "zz-999"))
+    assert theirs == unknown.replace("zz-999", "bx-001")
+    assert "Trần Phú, Cầu" in words(minh.get(filled.format("bx-001")).text)
+
+
 @pytest.mark.parametrize(
     ("more", "reported"),
     [
