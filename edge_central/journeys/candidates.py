@@ -69,6 +69,11 @@ class CandidateList:
         return any(each.is_open for each in self.searches)
 
     @property
+    def yours(self) -> tuple[Neighbour, ...]:
+        """The neighbours in the reader's wards."""
+        return tuple(each for each in self.neighbours if each.is_yours)
+
+    @property
     def not_yours(self) -> tuple[Neighbour, ...]:
         """The sites of wards that the reader may not see, each represented by one neighbour. They are not
         searched."""

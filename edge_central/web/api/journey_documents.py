@@ -130,16 +130,23 @@ class CandidateEntry(ApiDocument, frozen=True, kw_only=True):
 
 
 class NeighbourEntry(ApiDocument, frozen=True, kw_only=True):
-    """A camera at which the object may be seen, and when."""
+    """A camera of your wards at which the object may be seen, and when."""
 
     gateway: str
     camera: str
     name: Annotated[str, Meta(description="of the site")]
-    asked: Annotated[bool, Meta(description="false: not of your wards, never asked")]
     distance_m: float | None
     learnt: Annotated[bool, Meta(description="false: the times follow from the distance")]
     low_s: Annotated[float, Meta(description="between both passages")]
     high_s: float
+
+
+class OtherSite(ApiDocument, frozen=True, kw_only=True):
+    """A site of a ward that is not yours. It is not asked."""
+
+    gateway: str
+    ward: str
+    name: str
 
 
 class CandidatePage(ApiDocument, frozen=True, kw_only=True):
@@ -148,6 +155,7 @@ class CandidatePage(ApiDocument, frozen=True, kw_only=True):
     candidates: list[CandidateEntry]
     rejected: list[CandidateEntry]
     more: Annotated[int, Meta(description="that fit less well, and are left out")]
-    neighbours: list[NeighbourEntry]
+    neighbours: Annotated[list[NeighbourEntry], Meta(description="in your wards")]
+    not_yours: list[OtherSite]
     searches: Annotated[list[str], Meta(description="of this step and way, the newest first")]
     open: Annotated[bool, Meta(description="false: no gateway will answer any more")]

@@ -35,6 +35,7 @@ from edge_central.web.api.journey_documents import (
     JourneyEntry,
     JourneyList,
     NeighbourEntry,
+    OtherSite,
     ReasonEntry,
     StepEntry,
     StepSearch,
@@ -193,7 +194,8 @@ def candidates(visit: UserRequestContext) -> Response:
         candidates=_candidates(visit, found.candidates),
         rejected=_candidates(visit, found.rejected),
         more=found.more,
-        neighbours=[_neighbour(visit, each) for each in found.neighbours],
+        neighbours=[_neighbour(visit, each) for each in found.yours],
+        not_yours=[_other_site(visit, each) for each in found.not_yours],
         searches=[each.id for each in found.searches],
         open=found.is_open,
     )
@@ -228,12 +230,15 @@ def _reason(reason: Reason) -> ReasonEntry:
     )
 
 
+def _other_site(visit: UserRequestContext, each: Neighbour) -> OtherSite:
+    return OtherSite(gateway=each.gateway, ward=each.ward, name=visit.names.site_name(each.gateway))
+
+
 def _neighbour(visit: UserRequestContext, each: Neighbour) -> NeighbourEntry:
     return NeighbourEntry(
         gateway=each.gateway,
         camera=each.camera,
         name=visit.names.site_name(each.gateway),
-        asked=each.is_yours,
         distance_m=None if each.distance_m is None else round(each.distance_m),
         learnt=each.learnt is not None,
         low_s=round(each.low_s, 3),

@@ -154,6 +154,7 @@ def test_neighbours_are_asked_each_in_its_own_time_within_the_officers_wards(cit
     assert "colour" not in asked
     page = words(journey.browser.get(journey.step).text)
     assert "Không tìm ở 1 điểm vì bạn không có quyền xem Trần Phú (Bồ Xuyên)" in page
+    assert page.count("Trần Phú") == 2, "once in each direction of time: its cameras are not named"
     assert accesses(city)[-1][0] == "search"
     wider = journey.ask(reach_m="5000", stop_min="60", colour="red")
     both = question_of(city, wider)

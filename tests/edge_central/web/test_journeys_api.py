@@ -50,10 +50,10 @@ def test_a_program_follows_a_passage(city: House) -> None:
     search = valid(asked, "StartedSearch")["id"]
     waiting = valid(client.get(f"{path}/candidates", params={"step": step}), "CandidatePage")
     assert (waiting["candidates"], waiting["open"], waiting["searches"]) == ([], True, [search])
-    cameras = [(each["gateway"], each["camera"], each["asked"]) for each in waiting["neighbours"]]
-    assert ("dt-001", "cam-1", True) not in cameras, "the camera itself"
-    assert ("dt-002", "cam-1", True) in cameras
-    assert not any(gateway == "bx-001" for gateway, _, _ in cameras), "2.2 km away"
+    cameras = [(each["gateway"], each["camera"]) for each in waiting["neighbours"]]
+    assert ("dt-001", "cam-1") not in cameras, "the camera itself"
+    assert ("dt-002", "cam-1") in cameras
+    assert waiting["not_yours"] == [], "bx-001 is 2.2 km away"
     rows = [passage(1, start="2026-11-27T11:35:00.000Z", colours={"upper": ["white"]})]
     rows += [passage(2, start="2026-11-27T11:35:30.000Z", label="motorcycle", heading_deg=10)]
     answered(city, search, "dt-002", *rows)
@@ -85,10 +85,9 @@ def test_a_journey_of_other_wards_is_not_there(city: House) -> None:
     path = f"/api/journeys/{journey}"
     wide = {"step": step, "way": "forward", "reach_m": 5000}
     assert ward.post(f"{path}/searches", json=wide).status_code == 201
-    seen = ward.get(f"{path}/candidates", params={"step": step}).json()["neighbours"]
-    assert {(each["gateway"], each["asked"]) for each in seen} == {
-        ("dt-001", True), ("dt-002", True), ("bx-001", False)
-    }, "named, and not asked"  # fmt: skip
+    seen = ward.get(f"{path}/candidates", params={"step": step}).json()
+    assert {each["gateway"] for each in seen["neighbours"]} == {"dt-001", "dt-002"}
+    assert [(each["gateway"], each["ward"]) for each in seen["not_yours"]] == [("bx-001", "bo-xuyen")]
     assert ward.get(path).status_code == 200, "until here it is of this ward only"
     assert citywide.post(f"{path}/searches", json=wide).status_code == 201
     for found in (
