@@ -61,15 +61,15 @@ class MediaFolder:
 
     def stored_head(self, gateway: str, sha256: str, size_bytes: int) -> bytes | None:
         """Return the first bytes of a file of this size; None: not stored. Raises DatabaseUnavailable."""
-        for sealed in (False, True):
-            path = self.path(gateway, sha256, sealed)
-            try:
+        try:
+            for sealed in (False, True):
+                path = self.path(gateway, sha256, sealed)
                 if _has(path, size_bytes):
                     return _head(path)
-            except OSError as error:
-                raise DatabaseUnavailable(
-                    f"the file {path.name} cannot be read: {error.strerror or error}"
-                ) from error
+        except OSError as error:
+            raise DatabaseUnavailable(
+                f"the file {sha256} cannot be read: {error.strerror or error}"
+            ) from error
         return None
 
     def write_part(self, row: int, offset: int, payload: bytes) -> None:

@@ -22,6 +22,7 @@ from edge_central.ingest.file_assembly import EXPIRES_MS, GATEWAY_FILES
 from edge_central.ingest.gateway_messages import Confirmations
 from edge_central.store import tables
 from edge_central.store.database import DatabaseUnavailable
+from edge_central.store.media_folder import MediaFolder
 from tests.edge_central.ingest_harness import NOW_MS, IngestHarness
 from tests.edge_central.parts import FakeGateway
 
@@ -268,6 +269,12 @@ def test_a_batch_that_was_rolled_back_after_the_last_part_is_repeated(ingest: In
     assert stored(ingest) == []
     assert ingest.write(FILE.part(6)).media["dt-001"] == ["m-1.6", "m-1"]
     assert (len(stored(ingest)), incomplete(ingest)) == (1, [])
+
+
+def test_a_folder_that_cannot_be_read_is_no_missing_file(tmp_path: Path) -> None:
+    """exists() raises the error, as for a folder without permission."""
+    with pytest.raises(DatabaseUnavailable, match="cannot be read"):
+        MediaFolder(tmp_path).stored_head("g" * 300, FILE.sha256, 1)
 
 
 def test_a_disk_that_cannot_be_written_stops_the_batch(ingest: IngestHarness, tmp_path: Path) -> None:
