@@ -81,7 +81,7 @@ class BatchWriter:
     ) -> BatchResult:
         """Add the rows of these messages to ``batch``. Raises DatabaseUnavailable if a media file cannot be
         written."""
-        self._assembly.begin_batch()
+        self._assembly.begin_batch(batch.connection)
         open_batch = OpenBatch(fleet, batch, now_ms)
         traffic = TrafficRecorder(self.timezone)
         builder = _BatchBuilder(open_batch, self._media_folder, self._assembly, self._slot_ms, traffic)

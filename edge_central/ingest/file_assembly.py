@@ -2,6 +2,7 @@
 
 A row of ``transfer`` says which parts have arrived. Each part is durable before its row is committed and its
 id is confirmed. When the last part has arrived, the digest is checked and the file is stored like any other.
+The bytes of a deleted row are deleted after its commit, because a row that a rollback brings back needs them.
 
 Limits: a gateway with too many incomplete files loses its oldest, because a correct one sends one at a time;
 a file beyond the limit of all gateways together is refused. Incomplete files expire.
@@ -48,10 +49,16 @@ class FileAssembly:
         self._folder = folder
         self._wards = sorted(wards)
         self._named: set[int] = set()  # ids of files of which this batch has confirmed all arrived parts
+        self._discarded: set[int] = set()  # ids of deleted rows whose bytes are still on the disk
 
-    def begin_batch(self) -> None:
-        """Begin a batch: a repeated part may again confirm all arrived parts of its file, once."""
+    def begin_batch(self, connection: Connection) -> None:
+        """Begin a batch, as the first step of its transaction: a repeated part may again confirm all arrived
+        parts of its file, once. Delete the bytes of the files that earlier batches have discarded."""
         self._named.clear()
+        if self._discarded:
+            needed = connection.scalars(select(_T.id).where(_T.id.in_(self._discarded), _T.refused.is_(None)))
+            self._folder.discard_parts(self._discarded.difference(needed))
+            self._discarded.clear()
 
     def add(self, connection: Connection, part: PartMessage, now_ms: int) -> PartOutcome:
         """Write a part; store the file if it is then complete. ``media`` must have no row of the file yet.
@@ -82,13 +89,14 @@ class FileAssembly:
         return self._write(connection, id_, part, received, now_ms)
 
     def expire(self, connection: Connection, before_ms: int) -> None:
-        """Delete incomplete files whose last part arrived before ``before_ms``, and files without a row."""
+        """Delete incomplete files whose last part arrived before ``before_ms``, and files without a row. No
+        batch may have written to the transaction."""
         own = _T.ward.in_(self._wards)
+        self._folder.discard_other_parts(frozenset(connection.scalars(select(_T.id).where(own))))
         old = connection.scalars(select(_T.id).where(own, _T.last_ms < before_ms)).all()
         if old:
             log.info("%d files whose other parts have not arrived in time are deleted", len(old))
             self._discard(connection, old)
-        self._folder.discard_other_parts(frozenset(connection.scalars(select(_T.id).where(own))))
 
     def _write(
         self, connection: Connection, id_: int, part: PartMessage, received: bytearray, now_ms: int
@@ -164,9 +172,9 @@ class FileAssembly:
 
     def _discard(self, connection: Connection, ids: Collection[int]) -> None:
         if ids:
-            self._named.difference_update(ids)  # SQLite may give the same ids to new rows
+            self._named.difference_update(ids)
             connection.execute(delete(tables.transfer).where(_T.id.in_(ids)))
-            self._folder.discard_parts(ids)
+            self._discarded.update(ids)
 
 
 def _complete(part: PartMessage, head: bytes) -> PartOutcome:
