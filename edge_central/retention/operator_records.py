@@ -66,7 +66,8 @@ def delete_old(
 
 
 def _handlings(connection: Connection, before_ms: int, after: Any, most: int) -> Examined:
-    """Delete handlings and steps, aged by the newest step, unless their event or alert is still stored."""
+    """Delete handlings and steps, aged by the newest step, unless their event or alert is still stored. The
+    newest step of all stays with its incident, because programs may have its cursor."""
     columns = tables.handling_step.c
     written = func.max(columns.at_ms)
     query = select(columns.subject.label("key"), written.label("at_ms")).group_by(columns.subject)
@@ -91,6 +92,8 @@ def _handlings(connection: Connection, before_ms: int, after: Any, most: int) ->
     remaining |= {f"alert {number}" for number in connection.scalars(ids)}
     at = select(tables.event.c.cursor).where(tables.event.c.cursor.in_(cursors))
     remaining |= {f"cursor {number}" for number in connection.scalars(at)}
+    newest = select(columns.subject).order_by(columns.id.desc()).limit(1)
+    remaining.update(connection.scalars(newest))
     deleted = [row for row in found if row.key not in remaining]
     # A silence lasts for hours, so it has ended long before its step is old.
     connection.execute(delete(tables.silence).where(tables.silence.c.id.in_(silences)))

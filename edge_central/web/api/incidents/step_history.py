@@ -58,7 +58,7 @@ def step_cursor(connection: Connection, number: int) -> EventCursor:
 def check_step_cursor(connection: Connection, cursor: EventCursor) -> None:
     """Raises Conflict if the cursor does not belong to this database."""
     here = _check_digits(connection, cursor.number)
-    # No digits: the step was deleted with its incident, or this database never had it.
+    # No digits: retention has deleted the step, but never the newest, or this database never had it.
     if cursor.number > _newest(connection) if here is None else cursor.check not in ("", here):
         raise Conflict(
             "this cursor is not of this database: it was restored from a backup, or is another one. Begin "
