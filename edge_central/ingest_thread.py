@@ -18,7 +18,7 @@ from edge_central.ingest.batch_result import BatchResult
 from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.ingest.broker_session import CentralBrokerSession, UnconfirmedMessage
 from edge_central.ingest.gateway_messages import ACK_EVERY_S, BirthRequests, Confirmations, RequestSender
-from edge_central.ingest.ingest_status import GapLogger, IngestCounters
+from edge_central.ingest.ingest_status import GapLogger, IngestCounters, running_key
 from edge_central.measures import Measure
 from edge_central.metrics.alarm_figures import AlarmFigures
 from edge_central.metrics.central_metrics import CentralMetrics
@@ -407,7 +407,7 @@ class IngestThread:
         )
         with self._store.batch() as batch:
             status_row = self._counters.status(self._broker.online, self._broker.session)
-            write_record(batch.connection, "running", status_row)
+            write_record(batch.connection, running_key(self._central_id), status_row)
             write_record(batch.connection, self._clock_key, self._clock.record())
             self._availability.mark_alive(batch.connection, self._clock.now_ms())
             self._alarm_figures.read(batch.connection, self._clock.now_ms())

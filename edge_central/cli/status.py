@@ -16,7 +16,7 @@ from edge_agent.core.printable import printable
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.wire.topics import DEFAULT_ID
 from edge_central.alerts.rows import AlertStatus, open_alerts
-from edge_central.ingest.ingest_status import IngestStatus
+from edge_central.ingest.ingest_status import IngestStatus, running_key
 from edge_central.retention.deletion_plans import BlockedDeletions, blocked_key
 from edge_central.retention.undeleted_files import UndeletedFiles, undeleted_key
 from edge_central.settings import Database
@@ -141,7 +141,9 @@ def run_status(database: Database, as_json: bool, stdout: TextIO, central_id: st
 def read_status(database: Database, now_ms: int | None, central_id: str = DEFAULT_ID) -> CentralStatus:
     """Read the status; ``now_ms`` None: use the centre's own time."""
     with read_transaction(database) as connection:
-        status = _read(connection, now_ms_of(connection, central_id) if now_ms is None else now_ms)
+        if now_ms is None:
+            now_ms = now_ms_of(connection, central_id)
+        status = _read(connection, now_ms, central_id)
         record = read_clock_record(connection, central_id)
         blocked = read_record(connection, blocked_key(central_id), BlockedDeletions)
         undeleted = read_record(connection, undeleted_key(central_id), UndeletedFiles)
@@ -215,7 +217,7 @@ def _lists(status: CentralStatus) -> dict[str, list[str]]:
 
 def _running_line(status: CentralStatus) -> str:
     if status.running is None or status.note_age_s is None:
-        return "ingest     has never run with this database"
+        return "ingest     has never run with this database and this id"
     if not _runs(status):
         return f"ingest     does not run or cannot write; it last wrote {_age(status.note_age_s)} ago"
     broker = "connected" if status.running.connected else "not connected to the broker"
@@ -244,11 +246,11 @@ def _age(seconds: float) -> str:
     return f"{max(0.0, seconds):.0f} s"
 
 
-def _read(connection: Connection, now_ms: int) -> CentralStatus:
+def _read(connection: Connection, now_ms: int, central_id: str) -> CentralStatus:
     def age_s(since_ms: int) -> float:
         return (now_ms - since_ms) / 1000
 
-    running = _running(connection)
+    running = _running(connection, central_id)
     gaps = [
         GapStatus(
             gateway=row.gateway,
@@ -325,8 +327,8 @@ def _gateways(connection: Connection, reports: list[PresenceReport], now_ms: int
     ]
 
 
-def _running(connection: Connection) -> IngestStatus | None:
-    text = read_meta(connection, "running")
+def _running(connection: Connection, central_id: str) -> IngestStatus | None:
+    text = read_meta(connection, running_key(central_id))
     try:
         return None if text is None else msgspec.json.decode(text, type=IngestStatus)
     except msgspec.DecodeError as error:

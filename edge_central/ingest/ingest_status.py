@@ -22,8 +22,14 @@ RATE_OVER_S = 60.0
 REJECTED_LOG_EVERY_S = 60.0
 
 
+def running_key(central_id: str) -> str:
+    """Return the key of IngestStatus in ``meta``, one per centre, because several centres may use one
+    database."""
+    return f"running {central_id}"
+
+
 class IngestStatus(msgspec.Struct, kw_only=True):
-    """The row ``running`` of the table ``meta``, updated every ten seconds."""
+    """The row ``running_key`` of the table ``meta``, updated every ten seconds."""
 
     time_ms: int
     since_ms: int

@@ -26,6 +26,7 @@ from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_agent.wire.topics import CentralTopics
 from edge_central.cli.status import run_status
 from edge_central.ingest.gateway_messages import Confirmations
+from edge_central.ingest.ingest_status import IngestCounters, running_key
 from edge_central.retention.sweep import RetentionSweep
 from edge_central.settings import Database, Retention
 from edge_central.store import fleet_state as fleet
@@ -38,6 +39,8 @@ from edge_central.store.database import (
     prepare_schema,
     read_meta,
     write_meta,
+    write_record,
+    write_transaction,
 )
 from edge_central.store.fleet_state import MAX_BRANCHES, GapReason
 from edge_central.store.media_folder import MediaFolder
@@ -284,6 +287,14 @@ def test_status_prints_no_control_characters_of_a_gateway(ingest: IngestHarness)
     assert out.getvalue().count("\\x1b[2J\\n") == 2
     assert out.getvalue().replace("\n", "").isprintable()
     assert sum(line.startswith("events ") for line in out.getvalue().splitlines()) == 1
+
+
+def test_status_of_a_centre_is_not_that_of_another_one_in_its_database(tmp_path: Path) -> None:
+    database = make_sqlite(tmp_path / "central.db")
+    with write_transaction(database) as connection:
+        write_record(connection, running_key("city-a"), IngestCounters(SystemClock()).status(True, "s"))
+    found = {each: run_status(database, False, io.StringIO(), each) for each in ("city-a", "city-b")}
+    assert found == {"city-a": 0, "city-b": 3}
 
 
 def test_status_as_json_has_a_text_with_a_code_as_text(ingest: IngestHarness) -> None:

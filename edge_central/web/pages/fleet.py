@@ -26,6 +26,7 @@ from edge_central.console.history import Series, read_history
 from edge_central.console.search import search
 from edge_central.console.situation import find_situation
 from edge_central.console.wall import column_count, ward_cards
+from edge_central.ingest.ingest_status import running_key
 from edge_central.store.database import read_record
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.papers import MAX_PAPERS
@@ -86,7 +87,7 @@ class _IngestRecord(msgspec.Struct):
 
 def _is_receiving(visit: UserRequestContext) -> bool:
     """Whether the centre receives and stores messages; true before it has ever run."""
-    record = read_record(visit.connection, "running", _IngestRecord)
+    record = read_record(visit.connection, running_key(visit.services.settings.id), _IngestRecord)
     return record is None or (record.connected and visit.now_ms - record.time_ms < STALE_MS)
 
 

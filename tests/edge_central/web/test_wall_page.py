@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_central.ingest.ingest_status import IngestStatus
+from edge_central.ingest.ingest_status import IngestStatus, running_key
 from edge_central.store.database import write_record
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
 from edge_central.web.auth.accounts import Role
@@ -46,5 +46,8 @@ def test_a_centre_that_receives_nothing_says_so(
         events=0, duplicates=0, rejected=0, events_s=0.0,
     )  # fmt: skip
     with house.connections.writing() as connection:
-        write_record(connection, "running", status)
+        write_record(connection, running_key("other"), status)
+    assert OLD_STATES not in browser.get("/wall").text, "another centre uses the database"
+    with house.connections.writing() as connection:
+        write_record(connection, running_key(house.settings.id), status)
     assert (OLD_STATES in browser.get("/wall").text) is not receives
