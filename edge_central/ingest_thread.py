@@ -48,6 +48,9 @@ SEARCHES_RETRY_S = 60.0
 """After searches could not be sent, the ingest waits for this time before the next attempt."""
 STATUS_EVERY_S = 10.0
 CLEAN_EVERY_S = 600.0
+RECENT_GATEWAY_MS = 7 * 86_400_000
+"""A gateway that has sent nothing for this long need not confirm the centre's time: perhaps it was removed,
+and its row stays."""
 MAX_BATCH = 1_000
 MAX_BUFFERED = 10_000
 """Messages that the ingest buffers while the database fails. The broker stops far earlier, at its limit of
@@ -316,7 +319,8 @@ class IngestThread:
         released_by = self._store.query(
             lambda each: read_meta(each, clock_store.release_key(self._central_id))
         )
-        correction = self._clock.tick(len(self._fleet.gateways))
+        recent_ms = self._clock.now_ms() - RECENT_GATEWAY_MS
+        correction = self._clock.tick(self._fleet.count_gateways(self._writer.wards, recent_ms))
         if released_by is not None:
             log.warning("%s accepted the system's clock: the centre uses it from now on", released_by)
             correction = self._clock.trust_system()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -211,6 +212,10 @@ class FleetState:
     def state_sessions(self) -> dict[str, str | None]:
         """Return by gateway the session of its newest state message."""
         return {gateway: record.state_session for gateway, record in self.gateways.items()}
+
+    def count_gateways(self, wards: Collection[str], since_ms: int) -> int:
+        """Return how many gateways of these wards have sent a message after ``since_ms``."""
+        return sum(each.ward in wards and each.last_ms > since_ms for each in self.gateways.values())
 
     def add_stream(self, stream: EventStream) -> None:
         self.streams[stream.gateway, stream.epoch] = stream

@@ -47,6 +47,7 @@ class TrustedClockRecord(msgspec.Struct, frozen=True, kw_only=True):
     boot_id: str
     unproven_ms: int = 0  # added for the time in which the centre was perhaps off; perhaps too much
     settled_ms: int = 0  # arrival times up to here are confirmed; no correction moves them
+    before_boot_ms: int = 0  # newest time that was stored before this boot
     confirmed: bool = False  # gateways have agreed since this boot
     doubt: str | None = None
 
@@ -83,6 +84,7 @@ class TrustedClock:
         self._first_mono: float | None = None
         self._unproven_ms = 0
         self._settled_ms = 0
+        self._before_boot_ms = 0
         self._confirmed = False
         self.restored = False
         self.doubt: str | None = None
@@ -118,6 +120,7 @@ class TrustedClock:
             self._unproven_ms = record.unproven_ms
         if record is not None and record.boot_id == self._boot_id and record.mono_ms <= mono_ms:
             self._settled_ms, self._confirmed = record.settled_ms, record.confirmed
+            self._before_boot_ms = record.before_boot_ms
             self._set(record.time_ms - record.mono_ms)
             return
         stored = [
@@ -126,7 +129,7 @@ class TrustedClock:
         if not stored:
             self._set(system_ms - mono_ms)
             return
-        reached_ms = max(stored)
+        reached_ms = self._before_boot_ms = max(stored)
         # A later correction also moves the times since the last proof: they are wrong by as much as those
         # from now on, or by less.
         self._settled_ms = reached_ms if record is None else record.settled_ms
@@ -147,7 +150,7 @@ class TrustedClock:
     def tick(self, gateway_count: int) -> Correction | None:
         """Compare the sources, and return the correction that is needed; None: none. The caller stores the
         correction and then calls ``correct``, which applies it. ``gateway_count``: how many gateways the
-        centre knows."""
+        centre has heard lately."""
         mono_ms, system_ms = self._mono_ms(), wall_ms(self._system)
         own_ms = mono_ms + self._follow(system_ms, mono_ms)
         plausible = abs(system_ms - own_ms) <= FOLLOW_MS
@@ -168,9 +171,11 @@ class TrustedClock:
 
     def trust_system(self) -> Correction:
         """Return the correction that is needed after an administrator has confirmed that the system's clock
-        is right."""
-        own_ms = self.now_ms()
-        return Correction(wall_ms(self._system) - own_ms, self._settled_ms)
+        is right. It moves the times since this boot, and those in the future; earlier ones may have been
+        right."""
+        system_ms = wall_ms(self._system)
+        since_ms = max(self._settled_ms, min(self._before_boot_ms, system_ms))
+        return Correction(system_ms - self.now_ms(), since_ms)
 
     def correct(self, correction: Correction) -> None:
         """Apply a correction that has been stored."""
@@ -187,6 +192,7 @@ class TrustedClock:
             boot_id=self._boot_id,
             unproven_ms=self._unproven_ms,
             settled_ms=self._settled_ms,
+            before_boot_ms=self._before_boot_ms,
             confirmed=self._confirmed,
             doubt=None if self.doubt is None else str(self.doubt),
         )

@@ -13,6 +13,7 @@ from edge_central.alert_settings import AlertSettings, default_rules
 from edge_central.alerts.service import AlertService
 from edge_central.store import tables
 from edge_central.store.database import write_meta
+from edge_central.store.fleet_state import FleetState, GatewayRecord
 from edge_central.trusted_time.clock import (
     SETTLE_S,
     Correction,
@@ -183,6 +184,30 @@ def test_an_administrator_releases_the_clock_when_no_gateway_can_decide() -> Non
         None,
         centre.system.true_ms,
     )
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_release_moves_no_time_from_before_the_boot(restarts: bool) -> None:
+    """No gateway has ever confirmed the time; the centre was off for three days."""
+    off_ms = NOW_MS - 3 * DAY_MS
+    centre = Centre(System(), TrustedClockRecord(time_ms=off_ms, mono_ms=5, boot_id="b-0"), off_ms)
+    centre.wait()
+    if restarts:
+        centre = Centre(centre.system, centre.clock.record(), centre.clock.now_ms())
+    assert centre.clock.trust_system() == Correction(3 * DAY_MS, off_ms)
+
+
+def test_a_release_moves_stored_times_that_are_in_the_future() -> None:
+    ahead_ms = NOW_MS + YEARS_MS
+    centre = Centre(System(), TrustedClockRecord(time_ms=ahead_ms, mono_ms=5, boot_id="b-0"), ahead_ms)
+    assert centre.clock.trust_system() == Correction(-YEARS_MS, NOW_MS)
+
+
+def test_gateways_that_were_removed_or_have_another_centre_do_not_count() -> None:
+    fleet = FleetState()
+    for number, (ward, last_ms) in enumerate([(WARDS[0], 9), (WARDS[0], 4), ("another", 9)]):
+        fleet.gateways[f"dt-{number}"] = GatewayRecord(f"dt-{number}", ward, last_ms)
+    assert fleet.count_gateways(WARDS, 5) == 1
 
 
 def test_the_console_uses_the_same_time() -> None:
