@@ -83,13 +83,24 @@ class EventRows:
         stored = self._batch.rows.stored_payloads((stream.id, event.sequence) for stream, event in repeated)
         conflicting = []
         for stream, event in repeated:
-            # If retention has deleted the stored event, the two cannot be compared: count them as equal.
-            if stored.get((stream.id, event.sequence), event.payload) == event.payload:
+            payload = stored.get((stream.id, event.sequence))
+            if payload == event.payload or (payload is None and self._may_be_deleted(event)):
                 self._batch.result.duplicates += 1
                 self._confirm(event)
             else:
                 conflicting.append(event)
         return conflicting
+
+    def _may_be_deleted(self, event: EventMessage) -> bool:
+        """Return whether an event, whose number belonged to an event that retention has deleted, may be that
+        event: it is not later than the last deleted event of its kind."""
+        if event.time_ms > self._batch.rows.deleted_until_ms(event.kind):
+            return False
+        text = (
+            "%s: event %d of epoch %s is not stored: retention has deleted it, or another one with its number"
+        )
+        log.info(text, event.gateway, event.sequence, event.epoch)
+        return True
 
     def _branch(self, event: EventMessage, number: int) -> EventStream | None:
         """Store the event in branch ``number`` of its stream. If this branch has the event's sequence number

@@ -212,6 +212,13 @@ class Batch:
                     found[stream, row.sequence] = row.payload
         return found
 
+    def deleted_until_ms(self, kind: str) -> int:
+        """Return when the last event of this kind arrived that retention has deleted; 0: it has deleted
+        none."""
+        columns = tables.deletion.c
+        of_kind = (columns.what == "event") & (columns.kind == kind)
+        return self.connection.scalar(select(func.max(columns.last_ms)).where(of_kind)) or 0
+
     def flush(self) -> None:
         """Write all waiting rows."""
         for table, rows in (

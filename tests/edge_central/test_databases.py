@@ -12,6 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -46,12 +47,14 @@ from edge_central.store.fleet_state import MAX_BRANCHES, GapReason
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from tests.edge_central.ingest_harness import NOW_MS, IngestHarness, writer_in
-from tests.edge_central.parts import OURS, Centre, FakeGateway, FakeGateways
+from tests.edge_central.parts import OURS, TIME, Centre, FakeGateway, FakeGateways
 from tests.edge_central.prepared import make_sqlite
 from tests.testbed.mosquitto import Mosquitto, wait_until
 from tests.testbed.postgresql import PostgreSQL
 
 OFFLINE = GatewayReport("dt-001", "de-tham", PresenceState.OFFLINE, "connection lost", NOW_MS)
+AFTER_MS = round(datetime.fromisoformat(TIME).timestamp() * 1000) + 60_000
+"""A minute after the events of a FakeGateway."""
 OLDER, NEWER = tables.SCHEMA_VERSION - 1, tables.SCHEMA_VERSION + 1
 RESET = FakeGateway(epoch="3f2a0002")
 """The same gateway after a reset of its outbox."""
@@ -328,14 +331,33 @@ def test_loss_events_that_name_endless_ranges_cost_no_more_than_their_gateway_ma
 def test_what_a_gateway_says_it_has_lost_goes_with_the_event_that_said_so(
     ingest: IngestHarness, tmp_path: Path
 ) -> None:
-    settings = Retention(1, 1, 1, {}, 1, 1, 1)
-    ingest.write(OURS.event(1), OURS.loss(4, (2, 3)))
-    sweep = RetentionSweep(settings, MediaFolder(tmp_path), SystemClock(), first_after_s=0.0, pause_s=0.0)
+    ingest.write(OURS.event(1), OURS.loss(4, (2, 3)), now_ms=AFTER_MS)
+    delete_expired(ingest, tmp_path)
+    assert (ingest.status().events, ingest.status().losses, ingest.status().announced) == (0, [], 2)
+    assert ingest.write(OURS.loss(4, (2, 3))).duplicates == 1
+
+
+def test_another_event_under_the_number_of_a_deleted_one_is_a_conflict(
+    ingest: IngestHarness, tmp_path: Path
+) -> None:
+    ingest.write(OURS.event(1), now_ms=AFTER_MS)
+    delete_expired(ingest, tmp_path)
+    data = {"phase": "moment", "event_id": "e2", "label": "car"}
+    other = OURS.of_kind("object", 1, "cam-1", "2026-11-27T00:00:00.000Z", **data)
+    result = ingest.write(OURS.event(1), other)
+    assert (result.duplicates, result.conflicts[OURS.id], result.rejected) == (1, 1, 0)
+    assert [row.payload for row in ingest.rows(tables.event)] == [other[1]]
+    assert ingest.write(other).duplicates == 1
+
+
+def delete_expired(ingest: IngestHarness, folder: Path) -> None:
+    """Run retention two days after AFTER_MS; all data is kept for a day."""
+    settings, now_ms = Retention(1, 1, 1, {}, 1, 1, 1), AFTER_MS + 2 * 86_400_000
+    media, clock = MediaFolder(folder), SystemClock()
+    sweep = RetentionSweep(settings, media, clock, first_after_s=0.0, pause_s=0.0, now_ms=lambda: now_ms)
     while sweep.due:
         with ingest.store.batch() as batch:
             sweep.run_batch(batch.connection)
-    assert (ingest.status().events, ingest.status().losses, ingest.status().announced) == (0, [], 2)
-    assert ingest.write(OURS.loss(4, (2, 3))).duplicates == 1
 
 
 def test_rejected_messages_are_bounded(ingest: IngestHarness) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import Table
 
 from edge_agent.cli import main as cli
 from edge_agent.cli.arguments import parser
-from edge_agent.core.clock import SystemClock, wall_ms
+from edge_agent.core.clock import SystemClock, rfc3339_of_ms, wall_ms
 from edge_agent.wire import ClaimAnswer
 from edge_central.claims.records import record_answer, store_claim
 from edge_central.cli.retention_commands import run_deletions, run_holds
@@ -380,9 +380,10 @@ def test_deletions_are_listed(archive: Archive) -> None:
 
 def test_a_deleted_event_does_not_come_back_as_a_new_one(archive: Archive) -> None:
     """The stream still knows the number of a deleted event."""
-    archive.ingest.write(OURS.event(1), now_ms=ago_ms(50))
+    event = OURS.of_kind("object", 1, "cam-1", rfc3339_of_ms(ago_ms(51)), event_id="e1")
+    archive.ingest.write(event, now_ms=ago_ms(50))
     archive.run()
-    assert archive.ingest.write(OURS.event(1)).duplicates == 1
+    assert archive.ingest.write(event).duplicates == 1
     assert archive.ingest.status().events == 0
 
 
