@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from edge_agent.core.worker import SupervisedThread
@@ -187,14 +188,13 @@ class IngestThread:
             if now - self._status_mono >= STATUS_EVERY_S:
                 self._status_mono = now
                 self._write_status(now)
-            if self._sweep.due:
-                with self._store.batch() as batch:
-                    self._sweep.run_batch(batch.connection)
+            self._sweep_if_due()
         except DatabaseUnavailable as error:
             self._fleet = None
-            self._sweep.abandon()
-            self._retry_mono = self._clock.monotonic() + RETRY_S
             self._set_problem(str(error))
+            with suppress(DatabaseUnavailable):
+                self._sweep_if_due()  # a full disk may need what retention deletes
+            self._retry_mono = self._clock.monotonic() + RETRY_S
             return
         self._set_problem(None)
         if (
@@ -204,6 +204,17 @@ class IngestThread:
         ):
             self._acks_mono = now
             self._send_acks()
+
+    def _sweep_if_due(self) -> None:
+        """Run one batch of retention, also while nothing else can be stored."""
+        if not (self._sweep.due and self._clock.restored):
+            return
+        try:
+            with self._store.batch() as batch:
+                self._sweep.run_batch(batch.connection)
+        except DatabaseUnavailable:
+            self._sweep.abandon()
+            raise
 
     def _load(self) -> FleetState:
         """Read the state from the database: at the start, and after a failed transaction."""

@@ -44,6 +44,7 @@ PAUSE_S = 0.5
 """Pause between batches, for 400 deleted events a second: three times the peak rate of 465 gateways."""
 MAX_ROWS = 200
 MAX_MEDIA = 50
+MEDIA_TARGETS = (DeletionTarget.MEDIA, DeletionTarget.PAPER)
 
 MediaFile = tuple[str, str, bool]  # gateway, sha256, sealed
 RowPosition = tuple[Any, ...]  # sort key of the last examined row of a plan
@@ -165,7 +166,8 @@ class RetentionSweep:
         if self._counted_mono is not None and release is not None:
             log.warning("retention: %s released the waiting run", release.who)
         self.blocked = self._counted_mono = self._undeleted = self._holds = None
-        return iter(planned)
+        # Media first: on a full disk a file can be deleted, but a transaction may need space to delete a row.
+        return iter(sorted(planned, key=lambda plan: plan.what not in MEDIA_TARGETS))
 
     def _batch(self, connection: Connection, record: _Record, now_ms: int) -> bool:
         """Run one batch of the plan; return whether more rows may follow."""

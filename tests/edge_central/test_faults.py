@@ -9,15 +9,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, insert
 
 from edge_agent.wire.received.messages import GatewayMessage, parse_message
 from edge_agent.wire.topics import UpTopic
+from edge_central.config import load
 from edge_central.ingest import gateway_messages
 from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.searches.sender import SearchSender
+from edge_central.store import tables
 from edge_central.store.batch import Store
+from edge_central.store.database import DatabaseUnavailable, write_transaction
+from edge_central.store.media_folder import MediaFolder
 from tests.edge_central.ingest_harness import IngestHarness, writer_in
-from tests.edge_central.parts import OURS, Centre, FakeGateway, FakeGateways
+from tests.edge_central.parts import OURS, WARD, Centre, FakeGateway, FakeGateways
+from tests.edge_central.prepared import make_sqlite
 from tests.testbed import small_disk as mounted
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
@@ -55,6 +61,37 @@ def test_a_full_disk_stops_confirmations_until_there_is_space(
         gateways.wait_for(lambda: gateways.confirmed_media(OURS) == {"m-1"})
         gateways.wait_state("online")
         assert sorted(centre.numbers(OURS)) == list(range(1, 150))
+
+
+def test_retention_deletes_while_nothing_else_can_be_stored(
+    broker: Mosquitto, gateways: FakeGateways, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Simulates a disk that is full until retention has deleted an expired picture."""
+    centre = Centre(tmp_path, broker.port)
+    centre.state_dir.mkdir()
+    database = make_sqlite(centre.state_dir / "central.db")
+    expired = MediaFolder(load(centre.config).media_dir).path("dt-001", "a" * 64, False)
+    expired.parent.mkdir(parents=True)
+    expired.write_bytes(b"jpg")
+    row = {"gateway": "dt-001", "media_id": "m-1", "event_id": "e1", "camera": "cam-1", "sha256": "a" * 64}
+    with write_transaction(database) as connection:
+        connection.execute(
+            insert(tables.gateway), {"id": "dt-001", "ward": WARD, "first_ms": 1, "last_ms": 1}
+        )
+        connection.execute(insert(tables.media), row | {"bytes": 3, "sealed": False, "received_ms": 1})
+    publish_key = SearchSender.publish_key
+
+    def publish_with_space(self: SearchSender, connection: Connection) -> None:
+        if expired.exists():
+            raise DatabaseUnavailable("nothing is stored: the disk is full")
+        publish_key(self, connection)
+
+    monkeypatch.setattr(SearchSender, "publish_key", publish_with_space)
+    monkeypatch.setattr("edge_central.ingest_thread.RETRY_S", 0.1)
+    centre.first_sweep_s = 0.0
+    with centre:
+        gateways.wait_state("online")
+    assert not expired.exists()
 
 
 def test_one_message_that_breaks_the_batch_writer_does_not_keep_the_others(

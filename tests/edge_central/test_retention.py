@@ -163,7 +163,7 @@ def test_each_deletion_is_recorded_with_what_rule_and_range(archive: Archive) ->
     archive.hold(event_id="e-9")
     archive.picture(6, "m-1")
     archive.run()
-    event, media = archive.rows(tables.deletion)
+    media, event = archive.rows(tables.deletion)
     assert (event.what, event.kind, event.rule) == ("event", "object", "info_days: 10")
     assert (event.rows, event.held) == (2, 1)
     assert (event.first_cursor, event.last_cursor) == (first, second)
@@ -202,7 +202,9 @@ def test_an_interrupted_run_has_recorded_its_deletions_and_the_next_run_continue
 ) -> None:
     for _ in range(3):
         archive.event(11)
-    archive.step(archive.sweep())
+    sweep = archive.sweep()
+    for _ in range(3):  # pictures and papers come first
+        archive.step(sweep)
     assert archive.rows(tables.deletion)[0].rows == 3
     archive.event(11)
     archive.run()
@@ -372,10 +374,10 @@ def test_deletions_are_listed(archive: Archive) -> None:
     archive.event(30)
     archive.picture(6, "m-1")
     archive.run()
-    picture, event = listed(20).splitlines()
+    event, picture = listed(20).splitlines()
     assert "1 of media, received " in picture
     assert event.endswith("by info_days: 10; 1 more are held")
-    assert [row["what"] for row in json.loads(listed(1, as_json=True))] == ["media"]
+    assert [row["what"] for row in json.loads(listed(1, as_json=True))] == ["event"]
 
 
 def test_a_deleted_event_does_not_come_back_as_a_new_one(archive: Archive) -> None:
