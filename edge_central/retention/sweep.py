@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from sqlalchemy import Connection, Row, delete, select, tuple_, update
 from edge_agent.core.clock import Clock, wall_ms
 from edge_agent.wire.topics import DEFAULT_ID
 from edge_central.retention.deletion_plans import (
+    DAY_MS,
     DeletionPlan,
     DeletionRelease,
     DeletionTarget,
@@ -45,6 +47,9 @@ PAUSE_S = 0.5
 MAX_ROWS = 200
 MAX_MEDIA = 50
 MEDIA_TARGETS = (DeletionTarget.MEDIA, DeletionTarget.PAPER)
+MAX_UNNAMED = 5_000  # old files of one gateway that a run looks for in the database
+PAPER_SUFFIXES = (".sealed", ".gz")
+"""Files that may be papers: they stay for ``paper_days`` if no row names them."""
 
 MediaFile = tuple[str, str, bool]  # gateway, sha256, sealed
 RowPosition = tuple[Any, ...]  # sort key of the last examined row of a plan
@@ -101,6 +106,9 @@ class RetentionSweep:
         self._media_of = media_of
         self._next_mono = clock.monotonic() + first_after_s
         self._run: Iterator[DeletionPlan] | None = None
+        self._gateways: Iterator[tuple[str, int]] = iter(())
+        """Gateways whose folders this run examines after all plans, and when their first message came."""
+        self._unnamed_mono = clock.monotonic() + EVERY_S  # until then another backup may be restored
         self._record: _Record | None = None
         self._position: RowPosition | None = None
         self._now_ms = now_ms or partial(wall_ms, clock)
@@ -127,13 +135,11 @@ class RetentionSweep:
                 return
         if self._record is None:
             plan = next(self._run, None)
+            if plan is None and (gateway := next(self._gateways, None)) is not None:
+                self._remove_unnamed(connection, *gateway, now_ms)
+                return
             if plan is None:
-                self._run = None
-                write_meta(connection, release_key(self._central_id), None)
-                self._report(connection)
-                if self.failed is not None:
-                    log.error("retention: %s; the next run tries again", self.failed)
-                self._next_mono = self._clock.monotonic() + EVERY_S
+                self._end(connection)
                 return
             self._record, self._position = _Record(plan, now_ms), None
         if not self._batch(connection, self._record, now_ms):
@@ -143,6 +149,14 @@ class RetentionSweep:
                 more = f"; {held} more are held" if held else ""
                 log.info("retention: %d of %s deleted by %s%s", self._record.rows, what, plan.rule, more)
             self._record = None
+
+    def _end(self, connection: Connection) -> None:
+        self._run = None
+        write_meta(connection, release_key(self._central_id), None)
+        self._report(connection)
+        if self.failed is not None:
+            log.error("retention: %s; the next run tries again", self.failed)
+        self._next_mono = self._clock.monotonic() + EVERY_S
 
     def abandon(self) -> None:
         """Start a new run later, because the transaction of the last batch has failed."""
@@ -166,6 +180,9 @@ class RetentionSweep:
         if self._counted_mono is not None and release is not None:
             log.warning("retention: %s released the waiting run", release.who)
         self.blocked = self._counted_mono = self._undeleted = self._holds = None
+        if mono >= self._unnamed_mono:
+            gateways = connection.execute(select(tables.gateway.c.id, tables.gateway.c.first_ms))
+            self._gateways = iter([(row.id, row.first_ms) for row in gateways])
         # Media first: on a full disk a file can be deleted, but a transaction may need space to delete a row.
         return iter(sorted(planned, key=lambda plan: plan.what not in MEDIA_TARGETS))
 
@@ -252,6 +269,28 @@ class RetentionSweep:
             self._undeleted = replace(known, files=known.files + len(failures))
             self._report(connection)
         return set(failures)
+
+    def _remove_unnamed(self, connection: Connection, gateway: str, first_ms: int, now_ms: int) -> None:
+        """Delete expired files of a gateway that no row names, because a backup of the database was restored
+        or a transaction has failed. A run examines a sixteenth of the files. Files from before the database
+        knew the gateway stay: it may be an empty one, in the place of a database that was not found."""
+        days = self._settings.media_days
+        longest = max(days, self._settings.paper_days)  # papers are sealed or compressed
+        old = [
+            path
+            for path, at_ms in self._media_folder.files_of(gateway, f"{now_ms // DAY_MS % 16:x}")
+            if first_ms < at_ms < now_ms - DAY_MS * (longest if path.suffix in PAPER_SUFFIXES else days)
+        ][:MAX_UNNAMED]
+        columns = tables.media.c
+        query = select(columns.sha256, columns.sealed).where(columns.gateway == gateway)
+        rows = connection.execute(query.where(columns.sha256.in_([path.stem for path in old])))
+        named = {(row.sha256, row.sealed) for row in rows}
+        unnamed = [path for path in old if (path.stem, path.suffix == ".sealed") not in named]
+        for path in unnamed:
+            with suppress(OSError):  # the next run tries again
+                path.unlink()
+        if unnamed:
+            log.info("retention: %d old files of %s without a row deleted", len(unnamed), gateway)
 
     def _report(self, connection: Connection) -> None:
         """Report the files that this run could not delete."""

@@ -3,7 +3,7 @@ becomes a path.
 
 ``media/<gateway>/<first two digits>/<sha256>.jpg``, or ``.mp4``, ``.gz``, and ``.sealed`` for a file that
 only the centre's key opens. A file is complete and durable before its row is committed. A file without a row
-is harmless: a later attempt finds it by its name.
+is harmless: a later attempt finds it by its name, and retention deletes it when it is old.
 
 A file that arrives in parts is ``media/_parts/<number of its row>`` until it is complete; no gateway's id has
 an underscore.
@@ -11,9 +11,10 @@ an underscore.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from edge_agent.core.delivery import SEALED_MAGIC, content_type_of
@@ -138,6 +139,14 @@ class MediaFolder:
         sealed = head.startswith(SEALED_MAGIC)
         suffix = ".sealed" if sealed else PLAIN_SUFFIXES[content_type_of(head)]
         return self._folder / gateway / sha256[:2] / f"{sha256}{suffix}"
+
+    def files_of(self, gateway: str, digit: str) -> Iterator[tuple[Path, int]]:
+        """Yield the files of a gateway whose digest begins with this hex digit, and when each was written, in
+        milliseconds since 1970."""
+        with contextlib.suppress(OSError):  # no folder yet, or a failed disk: the next file reports it
+            for folder in (self._folder / gateway).glob(f"{digit}?"):
+                for path in folder.iterdir():
+                    yield path, round(path.stat().st_mtime * 1000)
 
     def remove(self, gateway: str, sha256: str, sealed: bool) -> None:
         """Delete the file if it exists. Raises OSError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -31,7 +32,7 @@ from edge_central.console.incident_log import (
 from edge_central.console.requests import request_clip
 from edge_central.retention import deletion_plans
 from edge_central.retention.holds import RetentionHold, place_hold, release_hold
-from edge_central.retention.sweep import MAX_MEDIA, MAX_ROWS, RetentionSweep
+from edge_central.retention.sweep import EVERY_S, MAX_MEDIA, MAX_ROWS, RetentionSweep
 from edge_central.settings import Database, Retention
 from edge_central.store import tables
 from edge_central.store.database import DatabaseUnavailable, insert_row, read_transaction, write_transaction
@@ -286,6 +287,47 @@ def test_pictures_of_another_centres_wards_are_its_own_to_delete(archive: Archiv
     archive.run(media_of=["de-tham"])
     assert not file.exists()
     assert archive.rows(tables.media) == []
+
+
+class LaterClock(SystemClock):
+    """A clock whose monotonic time is ahead by ``later_s``."""
+
+    later_s = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.later_s
+
+
+def test_old_files_that_no_row_names_are_deleted(archive: Archive) -> None:
+    """A restored database does not name the newest files. A run examines one first digit, and the first run
+    after a start none."""
+    first_ms = ago_ms(400)
+    archive.ingest.insert(
+        tables.gateway, {"id": "dt-001", "ward": "de-tham", "first_ms": first_ms, "last_ms": 0}
+    )
+    digit = f"{ago_ms(0) // DAY_MS % 16:x}"
+    named = archive.picture(1, "m-1", sha256=f"{digit}1".ljust(64, "a"))
+    ages = {
+        "old.jpg": 50,
+        "new.jpg": 4,
+        "paper.gz": 50,
+        "sealed.sealed": 50,
+        "before.jpg": 401,
+        "temp.jpg.new": 50,
+    }
+    files = {named.parent / name: days for name, days in ages.items()}
+    for file in files:
+        file.write_bytes(b"")
+    for file, days in {**files, named: 50}.items():
+        os.utime(file, (0, ago_ms(days) / 1000))
+    clock = LaterClock()
+    sweep = RetentionSweep(SETTINGS, MediaFolder(archive.pictures), clock, first_after_s=0.0, pause_s=0.0)
+    archive.finish(sweep)
+    assert set(named.parent.iterdir()) == {named, *files}
+    clock.later_s = EVERY_S + 1
+    archive.finish(sweep)
+    left = {file.name for file in named.parent.iterdir()}
+    assert left == {named.name, "new.jpg", "paper.gz", "sealed.sealed", "before.jpg"}
 
 
 def test_cleared_alerts_are_deleted_and_open_ones_stay(archive: Archive) -> None:
