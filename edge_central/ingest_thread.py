@@ -19,7 +19,7 @@ from edge_central.ingest.batch_result import BatchResult
 from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.ingest.broker_session import CentralBrokerSession, UnconfirmedMessage
 from edge_central.ingest.gateway_messages import ACK_EVERY_S, BirthRequests, Confirmations, RequestSender
-from edge_central.ingest.ingest_status import GapLogger, IngestCounters, running_key
+from edge_central.ingest.ingest_status import GapLogger, IngestCounters
 from edge_central.measures import Measure
 from edge_central.metrics.alarm_figures import AlarmFigures
 from edge_central.metrics.central_metrics import CentralMetrics
@@ -32,6 +32,7 @@ from edge_central.retention.sweep import RetentionSweep
 from edge_central.searches.answer_queue import AnswerQueue
 from edge_central.searches.sender import SearchSender
 from edge_central.store.batch import Store
+from edge_central.store.centres import running_key
 from edge_central.store.database import DatabaseUnavailable, read_meta, size_bytes, write_meta, write_record
 from edge_central.store.fleet_state import FleetState
 from edge_central.traffic.rebuild import TrafficRebuild
@@ -237,7 +238,8 @@ class IngestThread:
         if not self._alerts.restored:
             reports = self._store.stored_reports(self._writer.wards)
             self._presence.restore(reports, fleet.state_sessions)
-            self._alerts.restore(self._store.query(self._alerts.read), reports)
+            stored_alerts = self._store.query(lambda each: self._alerts.read(each, self._central_id))
+            self._alerts.restore(stored_alerts, reports)
             self._metrics.record_presence(reports)
             if self._metrics.is_served:
                 cameras = self._store.query(lambda each: read_cameras(each, self._writer.wards))
@@ -421,7 +423,8 @@ class IngestThread:
             self._store.query(lambda each: self._senders.claims.measurements(each, now_ms))
         )
         with self._store.batch() as batch:
-            status_row = self._counters.status(self._broker.online, self._broker.session)
+            broker, wards = self._broker, self._writer.wards
+            status_row = self._counters.status(broker.online, broker.session, wards)
             write_record(batch.connection, running_key(self._central_id), status_row)
             write_record(batch.connection, self._clock_key, self._clock.record())
             self._availability.mark_alive(batch.connection, self._clock.now_ms())

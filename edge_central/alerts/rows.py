@@ -40,6 +40,7 @@ class StoredAlerts:
     """What AlertService reads at its start."""
 
     alerts: list[Alert] = field(default_factory=list)
+    without_centre: list[Alert] = field(default_factory=list)  # of wards that no centre has any more
     cleared: list[AlertKey] = field(default_factory=list)  # cleared lately and not open again
     pending: dict[AlertKey, int] = field(default_factory=dict)
     notifications: list[tuple[int, bytes]] = field(default_factory=list)  # (id, body)
@@ -47,14 +48,15 @@ class StoredAlerts:
     conflicts: dict[str, SequenceConflict] = field(default_factory=dict)  # gateway -> conflict
 
 
-def read(connection: Connection, wards: Collection[str], now_ms: int) -> StoredAlerts:
-    """Read the alerts of these wards; other centres may use the same database."""
+def read(
+    connection: Connection, wards: Collection[str], now_ms: int, others: Collection[str] | None = None
+) -> StoredAlerts:
+    """Read the alerts of these wards; other centres may use the same database. ``others``: the wards of other
+    centres; None: not known."""
     rows, pending = tables.alert.c, tables.alert_pending.c
     in_wards = rows.ward.in_(wards)
-    alerts = [
-        _alert(row)
-        for row in connection.execute(select(tables.alert).where(in_wards, rows.cleared_ms.is_(None)))
-    ]
+    alerts = _open_alerts(connection, in_wards)
+    without_centre = [] if others is None else _open_alerts(connection, rows.ward.not_in({*wards, *others}))
     recent = select(rows.ward, rows.gateway, rows.rule, rows.camera).where(
         in_wards, rows.cleared_ms > now_ms - RECENT_MS
     )
@@ -68,6 +70,7 @@ def read(connection: Connection, wards: Collection[str], now_ms: int) -> StoredA
     )
     return StoredAlerts(
         alerts,
+        without_centre,
         sorted(over),
         {
             _key(row): row.since_ms
@@ -77,6 +80,11 @@ def read(connection: Connection, wards: Collection[str], now_ms: int) -> StoredA
         [(row.id, row.ward, row.heartbeat) for row in connection.execute(newest)],
         _conflicts(connection, wards, now_ms),
     )
+
+
+def _open_alerts(connection: Connection, which: ColumnElement[bool]) -> list[Alert]:
+    query = select(tables.alert).where(which, tables.alert.c.cleared_ms.is_(None))
+    return [_alert(row) for row in connection.execute(query)]
 
 
 def _conflicts(connection: Connection, wards: Collection[str], now_ms: int) -> dict[str, SequenceConflict]:

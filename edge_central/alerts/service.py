@@ -17,7 +17,7 @@ from edge_agent.core.model import Severity
 from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.received.health import read_health
 from edge_agent.wire.received.messages import EventMessage, HeartbeatMessage
-from edge_agent.wire.topics import CentralTopics
+from edge_agent.wire.topics import DEFAULT_ID, CentralTopics
 from edge_central.alert_settings import AlertSettings
 from edge_central.alerts import notifications, rows
 from edge_central.alerts.engine import AlertEngine
@@ -27,6 +27,7 @@ from edge_central.alerts.rows import CONFLICT_MS, SequenceConflict, StoredAlerts
 from edge_central.ingest.batch_result import BatchResult
 from edge_central.ingest.ingest_status import GAP_PATIENCE_MS
 from edge_central.measures import Measure, Measurement
+from edge_central.store.centres import wards_of_others
 from edge_central.store.fleet_state import FleetState, GapReason
 from edge_central.store.presence_reports import PresenceReport
 from edge_central.trusted_time.clock import Correction
@@ -92,8 +93,10 @@ class AlertService:
     def open_alerts(self) -> list[Alert]:
         return self._engine.open_alerts()
 
-    def read(self, connection: Connection) -> StoredAlerts:
-        return rows.read(connection, self._wards, wall_ms(self._clock))
+    def read(self, connection: Connection, central_id: str = DEFAULT_ID) -> StoredAlerts:
+        now_ms = wall_ms(self._clock)
+        others = wards_of_others(connection, central_id, now_ms)
+        return rows.read(connection, self._wards, now_ms, others)
 
     def restore(self, stored_alerts: StoredAlerts, reports: Iterable[PresenceReport]) -> None:
         """Start from the stored alerts and presence reports."""
@@ -111,6 +114,9 @@ class AlertService:
             self._engine.record_version(gateway, ward, version)
         for report in reports:
             self._changes += self._engine.record_presence(report, at)
+        for alert in stored_alerts.without_centre:
+            over = replace(alert, cleared_ms=at.ms, cleared_text="no centre has this ward any more")
+            self._changes.append(AlertChange(AlertChangeKind.CLEARED, over))
         if self._webhook is not None:
             self._webhook.submit(stored_alerts.notifications)
 

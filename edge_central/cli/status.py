@@ -16,11 +16,12 @@ from edge_agent.core.printable import printable
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.wire.topics import DEFAULT_ID
 from edge_central.alerts.rows import AlertStatus, open_alerts
-from edge_central.ingest.ingest_status import IngestStatus, running_key
+from edge_central.ingest.ingest_status import IngestStatus
 from edge_central.retention.deletion_plans import BlockedDeletions, blocked_key
 from edge_central.retention.undeleted_files import UndeletedFiles, undeleted_key
 from edge_central.settings import Database
 from edge_central.store import tables
+from edge_central.store.centres import running_key
 from edge_central.store.database import (
     DatabaseMissing,
     newest_cursor,

@@ -6,6 +6,7 @@ import logging
 import math
 import os
 from collections import deque
+from collections.abc import Collection
 
 import msgspec
 
@@ -22,12 +23,6 @@ RATE_OVER_S = 60.0
 REJECTED_LOG_EVERY_S = 60.0
 
 
-def running_key(central_id: str) -> str:
-    """Return the key of IngestStatus in ``meta``, one per centre, because several centres may use one
-    database."""
-    return f"running {central_id}"
-
-
 class IngestStatus(msgspec.Struct, kw_only=True):
     """The row ``running_key`` of the table ``meta``, updated every ten seconds."""
 
@@ -41,6 +36,7 @@ class IngestStatus(msgspec.Struct, kw_only=True):
     duplicates: int
     rejected: int
     events_s: float  # events per second, over the last minute
+    wards: list[str] = []
 
 
 class IngestCounters:
@@ -65,7 +61,7 @@ class IngestCounters:
             text = "%s; rejected (%d since the start, see edge-agent central status)"
             log.warning(text, result.first_rejected, self._rejected)
 
-    def status(self, connected: bool, session: str) -> IngestStatus:
+    def status(self, connected: bool, session: str, wards: Collection[str] = ()) -> IngestStatus:
         now = self._clock.monotonic()
         self._recent.append((now, self._events))
         while len(self._recent) > 2 and now - self._recent[1][0] >= RATE_OVER_S:
@@ -81,6 +77,7 @@ class IngestCounters:
             events=self._events,
             duplicates=self._duplicates,
             rejected=self._rejected,
+            wards=sorted(wards),
             events_s=round((self._events - before) / max(1e-3, now - before_mono), 2),
         )
 

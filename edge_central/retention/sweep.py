@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, Row, delete, select, tuple_, update
+from sqlalchemy import Connection, Row, delete, false, or_, select, tuple_, update
 
 from edge_agent.core.clock import Clock, wall_ms
 from edge_agent.wire.topics import DEFAULT_ID
@@ -33,6 +33,7 @@ from edge_central.retention.operator_records import delete_old
 from edge_central.retention.undeleted_files import UndeletedFiles, undeleted_key
 from edge_central.settings import CASE_DAYS, SEARCH_DAYS, Retention
 from edge_central.store import tables
+from edge_central.store.centres import wards_of_others
 from edge_central.store.database import insert_row, read_record, write_meta, write_record
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.open_alarms import unlist_deleted
@@ -96,9 +97,9 @@ class RetentionSweep:
         search_days: float = SEARCH_DAYS,
         case_days: float = CASE_DAYS,
     ) -> None:
-        """``media_of``: delete only media of gateways of these wards. ``now_ms``: returns the time that
-        decides what has expired. ``search_days``, ``case_days``: how long searches and closed cases are
-        kept."""
+        """``media_of``: delete only media of gateways of these wards, and of wards without a centre.
+        ``now_ms``: returns the time that decides what has expired. ``search_days``, ``case_days``: how long
+        searches and closed cases are kept."""
         self._settings = settings
         self._media_folder = media_folder
         self._clock = clock
@@ -235,7 +236,10 @@ class RetentionSweep:
         columns = tables.media.c
         query = select(tables.media).where(of_plan(record.plan), is_expired(record.plan))
         if self._media_of is not None:
-            own = select(tables.gateway.c.id).where(tables.gateway.c.ward.in_(self._media_of))
+            ward = tables.gateway.c.ward
+            others = wards_of_others(connection, self._central_id, record.begun_ms)
+            unowned = false() if others is None else ward.not_in(others)
+            own = select(tables.gateway.c.id).where(or_(ward.in_(self._media_of), unowned))
             query = query.where(columns.gateway.in_(own))
         order = (columns.received_ms, columns.gateway, columns.media_id)
         found = self._next(connection, query, order, MAX_MEDIA)

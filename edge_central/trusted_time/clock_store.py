@@ -12,6 +12,7 @@ from edge_agent.core.clock import SystemClock, read_boot_id, wall_ms
 from edge_central.retention.deletion_plans import stored_kinds
 from edge_central.store import tables
 from edge_central.store.availability_days import delete_sums_from
+from edge_central.store.centres import CLOCK_KEY
 from edge_central.store.database import read_record
 from edge_central.trusted_time.clock import Correction, FollowedClock, TrustedClockRecord
 
@@ -27,7 +28,7 @@ _SHIFT = (
 def record_key(central_id: str) -> str:
     """Return the key in ``meta``. Each centre has its own key, because several centres may use one
     database."""
-    return f"clock {central_id}"
+    return f"{CLOCK_KEY}{central_id}"
 
 
 def release_key(central_id: str) -> str:

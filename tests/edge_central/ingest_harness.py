@@ -13,6 +13,7 @@ from edge_agent.wire.topics import CentralTopics
 from edge_central.cli.status import CentralStatus, read_status
 from edge_central.ingest.batch_result import BatchResult
 from edge_central.ingest.batch_writer import BatchWriter
+from edge_central.ingest.ingest_status import IngestStatus
 from edge_central.searches.answers import record_answers
 from edge_central.settings import Database, HeartbeatHistory
 from edge_central.store import tables
@@ -29,6 +30,14 @@ def alert_row(at_ms: int, **columns: Any) -> dict[str, Any]:
     usual = {"ward": "de-tham", "gateway": "dt-001", "camera": "", "rule": "disk", "severity": 13}
     times = dict.fromkeys(("since_ms", "opened_ms"), at_ms)
     return {**usual, **times, "text": "", "folded": False, **columns}
+
+
+def ran_last(*wards: str, at_ms: int) -> IngestStatus:
+    """The status of a centre of these wards that ran until then."""
+    return IngestStatus(
+        time_ms=at_ms, since_ms=0, pid=1, version="", session="", connected=True, events=0, duplicates=0,
+        rejected=0, events_s=0.0, wards=list(wards),
+    )  # fmt: skip
 
 
 def writer_in(folder: Path, *wards: str) -> BatchWriter:

@@ -27,13 +27,14 @@ from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_agent.wire.topics import CentralTopics
 from edge_central.cli.status import run_status
 from edge_central.ingest.gateway_messages import Confirmations
-from edge_central.ingest.ingest_status import IngestCounters, running_key
+from edge_central.ingest.ingest_status import IngestCounters
 from edge_central.retention.sweep import RetentionSweep
 from edge_central.settings import Database, Retention
 from edge_central.store import fleet_state as fleet
 from edge_central.store import tables
 from edge_central.store.accesses import AccessKind, record_access
 from edge_central.store.batch import MAX_REJECTED, Store
+from edge_central.store.centres import running_key
 from edge_central.store.database import (
     DatabaseUnavailable,
     open_engine,

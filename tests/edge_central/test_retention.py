@@ -35,11 +35,18 @@ from edge_central.retention.holds import RetentionHold, place_hold, release_hold
 from edge_central.retention.sweep import EVERY_S, MAX_MEDIA, MAX_ROWS, RetentionSweep
 from edge_central.settings import Database, Retention
 from edge_central.store import tables
-from edge_central.store.database import DatabaseUnavailable, insert_row, read_transaction, write_transaction
+from edge_central.store.centres import running_key
+from edge_central.store.database import (
+    DatabaseUnavailable,
+    insert_row,
+    read_transaction,
+    write_record,
+    write_transaction,
+)
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.open_alarms import list_event
 from edge_central.store.scope import Scope
-from tests.edge_central.ingest_harness import NOW_MS, IngestHarness, alert_row
+from tests.edge_central.ingest_harness import NOW_MS, IngestHarness, alert_row, ran_last
 from tests.edge_central.parts import OURS
 from tests.edge_central.prepared import make_sqlite
 from tests.testbed.claiming_box import ClaimingBox
@@ -279,11 +286,17 @@ def test_a_picture_that_cannot_be_deleted_keeps_its_row_and_delays_nothing_else(
     assert archive.ingest.status().deletions_failed is None
 
 
-def test_pictures_of_another_centres_wards_are_its_own_to_delete(archive: Archive) -> None:
+@pytest.mark.parametrize("runs", [True, False])
+def test_pictures_of_another_centres_wards_are_its_own_to_delete_while_it_runs(
+    archive: Archive, runs: bool
+) -> None:
     archive.ingest.insert(tables.gateway, {"id": "dt-001", "ward": "de-tham", "first_ms": 0, "last_ms": 0})
     file = archive.picture(50, "m-1")
+    other = ran_last("de-tham", at_ms=ago_ms(0 if runs else 8))
+    with archive.ingest.store.batch() as batch:
+        write_record(batch.connection, running_key("city-b"), other)
     archive.run(media_of=["bo-xuyen"])
-    assert file.exists()
+    assert file.exists() is runs
     archive.run(media_of=["de-tham"])
     assert not file.exists()
     assert archive.rows(tables.media) == []

@@ -26,7 +26,7 @@ from edge_central.console.history import Series, read_history
 from edge_central.console.search import search
 from edge_central.console.situation import find_situation
 from edge_central.console.wall import column_count, ward_cards
-from edge_central.ingest.ingest_status import running_key
+from edge_central.store.centres import running_key
 from edge_central.store.database import read_record
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.papers import MAX_PAPERS

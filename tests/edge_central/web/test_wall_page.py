@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edge_central.ingest.ingest_status import IngestStatus, running_key
+from edge_central.ingest.ingest_status import IngestStatus
+from edge_central.store.centres import running_key
 from edge_central.store.database import write_record
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
 from edge_central.web.auth.accounts import Role
