@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TextIO
 
 from edge_agent.cameras.build import use_one_opencv_thread
 from edge_agent.config.model.settings import Camera, Settings
-from edge_agent.core.clock import Clock, SystemClock
+from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.languages import Bilingual, Lang, in_lang, lang_of
 from edge_agent.host.local_api.status import ask_status
-from edge_agent.host.system.addresses import InterfaceAddress, own_addresses
+from edge_agent.host.system.addresses import own_addresses
 from edge_agent.host.system.process import become_agent, make_state_dir
 from edge_agent.tools.doctor.aim.analysis import AimAnalysis
 from edge_agent.tools.doctor.aim.pages import AimPages
@@ -69,32 +69,24 @@ ENDED = {
 }
 
 
-def run_aim(
-    args: argparse.Namespace,
-    out: TextIO,
-    stop: threading.Event,
-    *,
-    clock: Clock | None = None,
-    addresses: Callable[[], Iterable[InterfaceAddress]] = own_addresses,
-    port: int = PORT,
-) -> int:
+def run_aim(args: argparse.Namespace, out: TextIO, stop: threading.Event) -> int:
     """Serve the page until ``stop``, the end of the time, or too many wrong codes. Raises ConfigError and
     EdgeAgentError."""
-    clock = clock or SystemClock()
+    clock = SystemClock()
     lang = lang_of(args)
     settings, unread = load(args.config)
     camera = _camera(settings, args.aim, unread)
     if ask_status(settings).document is not None:
         print(AGENT_RUNS[lang], file=out)
-    with open_port(port, LIFE_S) as opening:
+    with open_port(PORT, LIFE_S) as opening:
         make_state_dir(settings.state_dir)
         become_agent(settings.state_dir)
         use_one_opencv_thread()
         if opening in FIREWALL:
-            print(FIREWALL[opening][lang].format(port=port), file=out)
+            print(FIREWALL[opening][lang].format(port=PORT), file=out)
         gate = AccessGate(clock)
         watch = AimAnalysis(settings, camera, clock)
-        server = PageServer(page_addresses(addresses()), port, AimPages(camera, watch, gate), gate)
+        server = PageServer(page_addresses(own_addresses()), PORT, AimPages(camera, watch, gate), gate)
         try:
             watch.start()
             server.start()
