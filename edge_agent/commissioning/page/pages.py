@@ -85,10 +85,9 @@ class CommissionPages:
         steps: Commissioning,
         aiming: AimingRun,
         uplink: Callable[[], Bilingual | None],
-        modem: ModemView | None = None,
     ) -> None:
         self._steps, self._aiming, self._uplink = steps, aiming, uplink
-        self._modem = modem or ModemView()
+        self._modem = ModemView()
         self.asked_mono = time.monotonic()
         """When a phone with the code has asked for something: the open page does so every few seconds."""
         self.acted_mono = self.asked_mono
