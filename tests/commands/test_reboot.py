@@ -50,12 +50,11 @@ class Box:
         *,
         boot_id: str = "boot-1",
         up_s: float = 7200.0,
-        taken_within_s: float = 30.0,
+        read_within_s: float = 30.0,
         answered_within_s: float = 0.2,
     ) -> RebootCommand:
-        request = RootRequest("reboot", ANSWER, self.folder)
-        memory = self.folder / "reboot.json"
-        return RebootCommand(request, memory, boot_id, lambda: up_s, taken_within_s, answered_within_s)
+        request = RootRequest("reboot", ANSWER, self.folder, read_within_s, answered_within_s)
+        return RebootCommand(request, self.folder / "reboot.json", boot_id, lambda: up_s)
 
     def root(self, up_s: float) -> None:
         """What systemd starts when the request exists."""
@@ -136,7 +135,7 @@ def test_a_refusal_of_another_time_is_not_taken_for_the_answer(box: Box) -> None
 
 def test_a_box_without_roots_part_says_so_and_takes_the_request_back(box: Box) -> None:
     with pytest.raises(CommandRefused, match=r"edge-agent-reboot\.path does not run"):
-        box.reboot(taken_within_s=0.2).run(order())
+        box.reboot(read_within_s=0.2).run(order())
     assert not RootRequest("reboot", ANSWER, box.folder).is_pending
 
 

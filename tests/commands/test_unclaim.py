@@ -28,9 +28,9 @@ def context(*, stopping: bool = False) -> Any:
     )
 
 
-def unclaim(folder: Path, picked_up_within_s: float = 20.0) -> UnclaimCommand:
+def unclaim(folder: Path, read_within_s: float = 20.0) -> UnclaimCommand:
     (folder / "run/edge-agent").mkdir(parents=True, exist_ok=True)
-    return UnclaimCommand(RootRequest(REQUEST, ANSWER, folder), picked_up_within_s, 20.0)
+    return UnclaimCommand(RootRequest(REQUEST, ANSWER, folder, read_within_s, answered_within_s=20.0))
 
 
 def test_root_is_told_which_claim_and_who_withdrew_it(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_root_may_stop_the_agent_before_it_deletes_the_request(tmp_path: Path) -
 
 def test_without_a_program_of_root_nothing_waits_there(tmp_path: Path) -> None:
     with pytest.raises(CommandRefused, match="path does not run"):
-        unclaim(tmp_path, picked_up_within_s=0.0).run(context())
+        unclaim(tmp_path, read_within_s=0.0).run(context())
     assert not (tmp_path / FILE).exists()
 
 

@@ -7,7 +7,6 @@ the login of its streams.
 from __future__ import annotations
 
 import subprocess
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -28,18 +27,13 @@ from edge_agent.commands.action import (
 from edge_agent.config.model.settings import Camera, Settings
 from edge_agent.core.problems import problem_text
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.host.system.root_requests import RootRequest
+from edge_agent.host.system.root_requests import RequestNotRead, RootRequest
 from edge_agent.onvif.camera_process import ask_in_process
 from edge_agent.wire import CameraRebootArguments, NoArguments
 
 MIN_UPTIME_S = 600.0
 """Time since the boot below which no reboot is accepted, so that repeated commands cannot keep a gateway
 rebooting. Root's program has the same limit (edge-agent-reboot.service)."""
-TAKEN_WITHIN_S = 15.0
-"""If the request is still there after this time, systemd's path unit for root's program does not run."""
-ANSWERED_WITHIN_S = 5.0
-"""Longest wait for root's program to decide after removing the request; a reboot stops the agent."""
-POLL_INTERVAL_S = 0.1
 WITHIN_S = 180.0
 
 
@@ -53,22 +47,11 @@ class _PendingReboot(Struct, frozen=True):
 class RebootCommand:
     """The command ``reboot``. ``path``: the state file. ``up_s`` returns the seconds since the boot."""
 
-    def __init__(
-        self,
-        request: RootRequest,
-        path: Path,
-        boot_id: str,
-        up_s: Callable[[], float],
-        taken_within_s: float = TAKEN_WITHIN_S,
-        answered_within_s: float = ANSWERED_WITHIN_S,
-    ) -> None:
+    def __init__(self, request: RootRequest, path: Path, boot_id: str, up_s: Callable[[], float]) -> None:
         self._request = request
         self._path = path
         self._boot_id = boot_id
         self._up_s = up_s
-        self._taken_within_s = taken_within_s
-        self._answered_within_s = answered_within_s
-        self._poll = threading.Event()  # never set, only used to wait
 
     def action(self) -> Action:
         return Action(
@@ -81,27 +64,16 @@ class RebootCommand:
             times = {"up_s": round(up_s), "seconds": round(MIN_UPTIME_S)}
             raise CommandRefused(problem_text("reboot-too-early", **times))
         write_record(self._path, _PendingReboot(context.id, self._boot_id))
-        before = self._request.answer()  # the answer to an earlier request, which root deletes at a reboot
         try:
-            self._request.ask()
+            refused = self._request.ask_and_wait(b"", context.stopping)
         except OSError as error:
             reason = error.strerror or str(error)
             raise CommandRefused(problem_text("root-not-asked", error=reason)) from error
-        self._wait(lambda: not self._request.is_pending, self._taken_within_s, context)
-        if self._request.is_pending and not context.stopping():
-            self._request.withdraw()
-            raise CommandRefused(problem_text("reboot-not-handled"))
-        self._wait(lambda: self._request.answer() not in (None, before), self._answered_within_s, context)
-        answer = self._request.answer()
-        if answer is not None and answer != before and answer.outcome == "refused":
-            raise CommandRefused(problem_text("reboot-refused", why=answer.detail))
+        except RequestNotRead:
+            raise CommandRefused(problem_text("reboot-not-handled")) from None
+        if refused is not None:
+            raise CommandRefused(problem_text("reboot-refused", why=refused))
         return InProgress(problem_text("reboot-begins"))
-
-    def _wait(self, true: Callable[[], bool], within_s: float, context: CommandContext[NoArguments]) -> None:
-        waited_s = 0.0
-        while not true() and waited_s < within_s and not context.stopping():
-            self._poll.wait(POLL_INTERVAL_S)
-            waited_s += POLL_INTERVAL_S
 
     def resume(self, context: CommandContext[NoArguments]) -> CommandSucceeded | CommandFailed:
         pending = read_record(self._path, _PendingReboot)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -23,6 +25,11 @@ _Record = TypeVar("_Record", bound=msgspec.Struct)
 
 RUN = Path("run/edge-agent")
 MAX_BYTES = 100_000
+READ_WITHIN_S = 15.0
+"""If the request is still there after this time, systemd's path unit for root's program does not run."""
+ANSWERED_WITHIN_S = 5.0
+"""Longest wait for root's program to answer after deleting the request; it may stop the agent meanwhile."""
+POLL_INTERVAL_S = 0.1
 
 
 def _read(path: Path, kind: type[_Record]) -> _Record | None:
@@ -42,12 +49,26 @@ class RootAnswer(msgspec.Struct, frozen=True):
     uptime_s: float = 0.0
 
 
+class RequestNotRead(Exception):
+    """Root's program has not read the request, which is withdrawn."""
+
+
 class RootRequest:
     """The request file ``requests/<name>`` below the run directory, and its answer file. Not thread-safe."""
 
-    def __init__(self, name: str, answer: Path, sysroot: Path = Path("/")) -> None:
+    def __init__(
+        self,
+        name: str,
+        answer: Path,
+        sysroot: Path = Path("/"),
+        read_within_s: float = READ_WITHIN_S,
+        answered_within_s: float = ANSWERED_WITHIN_S,
+    ) -> None:
         self._path = sysroot / RUN / "requests" / name
         self._answer = sysroot / answer
+        self._read_within_s = read_within_s
+        self._answered_within_s = answered_within_s
+        self._poll = threading.Event()  # never set, only used to wait
 
     def ask(self, content: bytes = b"") -> None:
         """Create the request. Raises ``OSError`` where there is no run directory, as without systemd."""
@@ -59,6 +80,30 @@ class RootRequest:
             return  # the earlier request has not been read yet
         with os.fdopen(handle, "wb") as file:
             file.write(content)
+
+    def ask_and_wait(self, content: bytes, stopping: Callable[[], bool]) -> str | None:
+        """Create the request, and wait until root's program answers; when ``stopping``, no longer.
+
+        Returns why it refuses; None: it does not, or not within ``answered_within_s``. Raises ``OSError`` as
+        ``ask`` does, and ``RequestNotRead``.
+        """
+        before = self.answer()  # the answer to an earlier request
+        self.ask(content)
+        self._wait(lambda: not self.is_pending, self._read_within_s, stopping)
+        if self.is_pending and not stopping():
+            self.withdraw()
+            raise RequestNotRead
+        self._wait(lambda: self.answer() not in (None, before), self._answered_within_s, stopping)
+        answer = self.answer()
+        if answer is None or answer == before or answer.outcome != "refused":
+            return None
+        return answer.detail
+
+    def _wait(self, true: Callable[[], bool], within_s: float, stopping: Callable[[], bool]) -> None:
+        waited_s = 0.0
+        while not true() and waited_s < within_s and not stopping():
+            self._poll.wait(POLL_INTERVAL_S)
+            waited_s += POLL_INTERVAL_S
 
     @property
     def is_pending(self) -> bool:
