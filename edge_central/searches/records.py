@@ -29,9 +29,7 @@ MAX_LISTED = 100
 """Maximum number of searches in a list."""
 
 
-def list_searches(
-    connection: Connection, reader: SearchReader, most: int = MAX_LISTED
-) -> list[SearchSummary]:
+def list_searches(connection: Connection, reader: SearchReader) -> list[SearchSummary]:
     """Return those searches of the reader that asked a gateway of the scope, newest first. Counts are those
     of the scope."""
     columns, answer = tables.search.c, tables.search_answer.c
@@ -40,7 +38,7 @@ def list_searches(
     names = (columns.id, columns.asked_ms, columns.asked_by, columns.purpose, columns.expires_ms)
     query = select(*names, columns.case_number.label("case")).where(of_scope, reader.of_search(columns.id))
     query = query.where(columns.id.not_in(select(tables.rehearsal.c.search)))  # these have separate pages
-    rows = connection.execute(query.order_by(columns.asked_ms.desc(), columns.id).limit(most)).all()
+    rows = connection.execute(query.order_by(columns.asked_ms.desc(), columns.id).limit(MAX_LISTED)).all()
     counts = select(
         answer.search,
         func.count().label("asked"),
