@@ -216,7 +216,7 @@ class OpenCommands:
             try:
                 if not command.resumed:
                     self._check_time(command)
-                reply = self._reply_to(command, "running", problem_text("command-runs"))
+                reply = self._running_reply(command, problem_text("command-runs"))
                 record = msgspec.structs.replace(command.record, step="running", reply=reply)
                 if not self._journal.write(record) and not command.action.may_be_unwritten:
                     raise CommandRefused(problem_text("command-start-not-recorded"))
@@ -231,7 +231,7 @@ class OpenCommands:
     def progress(self, command: OpenCommand, text: str) -> None:
         with self._lock:
             if not command.closed:
-                reply = self._reply_to(command, "running", text)
+                reply = self._running_reply(command, text)
                 command.record = msgspec.structs.replace(command.record, reply=reply)
                 self._replies.put(reply)
 
@@ -326,8 +326,8 @@ class OpenCommands:
         if record.reply is not None:
             self._replies.put(record.reply)
 
-    def _reply_to(self, command: OpenCommand, status: ReplyStatus, text: str) -> Reply:
-        return self._maker.make(command.record.id, command.record.type, status, "ok", text)
+    def _running_reply(self, command: OpenCommand, text: str) -> Reply:
+        return self._maker.make(command.record.id, command.record.type, "running", "ok", text)
 
 
 def _counts(records: Sequence[CommandRecord], type_: str) -> dict[str, int]:
