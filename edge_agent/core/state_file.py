@@ -14,7 +14,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -144,9 +144,9 @@ def make_folder(state_dir: Path) -> None:
         )
 
 
-def run_folder(environ: Mapping[str, str]) -> Path | None:
+def run_folder() -> Path | None:
     """Return systemd's run directory for this unit; None without systemd."""
-    name = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    name = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
     return Path(name) if name else None
 
 

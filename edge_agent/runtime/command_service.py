@@ -187,7 +187,7 @@ class CommandService:
         self._servers: tuple[LocalServer, ...] = (
             StatusServer(places_to_listen(settings.state_dir), dependencies.status),
             ControlServer(
-                places_to_listen(settings.state_dir, name=CONTROL_SOCKET),
+                places_to_listen(settings.state_dir, CONTROL_SOCKET),
                 settings.gateway.id,
                 local_control.handle,
             ),

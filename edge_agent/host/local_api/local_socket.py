@@ -13,7 +13,7 @@ import select
 import socket
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -39,19 +39,16 @@ MAX_ANSWER_BYTES = 1 << 20
 IDLE_S = 10.0
 
 
-def places_to_listen(
-    state_dir: Path, environ: Mapping[str, str] | None = None, name: str = STATUS_SOCKET
-) -> list[Path]:
+def places_to_listen(state_dir: Path, name: str = STATUS_SOCKET) -> list[Path]:
     """Return the paths at which a starting agent tries to listen, best first: in systemd's run directory (in
     the state directory without systemd), then, if that is read-only, in private directories of the user."""
-    environ = os.environ if environ is None else environ
-    first = (run_folder(environ) or state_dir) / name
-    return [first, *_private_places(state_dir, environ, name)]
+    first = (run_folder() or state_dir) / name
+    return [first, *_private_places(state_dir, name)]
 
 
 def places_to_ask(state_dir: Path, name: str = STATUS_SOCKET) -> list[Path]:
     """Return the paths at which an agent of this state directory may listen, whatever its environment is."""
-    first, *private = places_to_listen(state_dir, name=name)
+    first, *private = places_to_listen(state_dir, name)
     return list(dict.fromkeys([first, state_dir / name, RUN_DIR / name, *private]))
 
 
@@ -131,10 +128,10 @@ def listen(places: Sequence[Path], mode: int) -> tuple[socket.socket, Path]:
     raise EdgeAgentError(f"cannot listen at {places[0].name}: {'; '.join(failures)}")
 
 
-def _private_places(state_dir: Path, environ: Mapping[str, str], name: str) -> list[Path]:
+def _private_places(state_dir: Path, name: str) -> list[Path]:
     user = os.geteuid()
     name = f"{Path(name).stem}-{folder_digest(state_dir)}.sock"
-    session = environ.get("XDG_RUNTIME_DIR")
+    session = os.environ.get("XDG_RUNTIME_DIR")
     folders = [Path(session) / "edge-agent"] if session else []
     folders += [Path(f"/run/user/{user}/edge-agent"), Path(tempfile.gettempdir()) / f"edge-agent-{user}"]
     return [folder / name for folder in dict.fromkeys(folders)]

@@ -126,7 +126,7 @@ class LastStored:
 
 def _path(state_dir: Path) -> Path:
     """Return the path of the record: in systemd's run directory or, without one, in the temporary folder."""
-    folder = run_folder(os.environ) or Path(tempfile.gettempdir()) / f"edge-agent-{os.geteuid()}"
+    folder = run_folder() or Path(tempfile.gettempdir()) / f"edge-agent-{os.geteuid()}"
     return folder / f"last-event-{folder_digest(state_dir)}"
 
 
