@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 
-from edge_agent.config.fields.collections import ListOf, MapOf, TaggedUnion
+from edge_agent.config.fields.collections import KIND_KEY, ListOf, MapOf, TaggedUnion
 from edge_agent.config.fields.field_types import ByteSize, size_text
 from edge_agent.config.fields.schema_types import REQUIRED, Field, FieldType, ReloadScope, Section
 from edge_agent.config.schema import ROOT
@@ -48,7 +48,7 @@ def _choice(path: str, choice: TaggedUnion, reload: ReloadScope) -> Iterator[str
     yield from _table(f"`{path}`", choice.doc, choice.shared, reload)
     for word, section in choice.sections.items():
         own = choice.own_fields(word)
-        yield from _table(f"`{path}` with `{choice.key}: {word}`", section.doc, own, reload)
+        yield from _table(f"`{path}` with `{KIND_KEY}: {word}`", section.doc, own, reload)
         yield from _below(path, own, reload)
     yield from _below(path, choice.shared, reload)
 

@@ -1,6 +1,6 @@
 """Field types that contain others: lists, mappings by id, and tagged unions.
 
-In a tagged union, the word under one key chooses the section and with it the other keys.
+In a tagged union, the word under the key ``kind`` chooses the section and with it the other keys.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from edge_agent.config.fields.schema_types import (
 )
 from edge_agent.config.texts.messages import message
 from edge_agent.config.texts.phrases import phrase
+
+KIND_KEY = "kind"
+"""The key of a tagged union whose word chooses the section."""
 
 
 @dataclass(frozen=True)
@@ -107,20 +110,19 @@ class MapOf(FieldType):
 
 @dataclass(frozen=True)
 class TaggedUnion(FieldType):
-    """One of ``sections``; the word under ``key`` chooses which. ``tagged_union`` makes it."""
+    """One of ``sections``; the word under ``KIND_KEY`` chooses which. ``tagged_union`` makes it."""
 
     name: str
     doc: str
-    key: str
     sections: Mapping[str, Section]
-    shared: tuple[Field, ...]  # fields that all sections have, ``key`` among them
+    shared: tuple[Field, ...]  # fields that all sections have, ``KIND_KEY`` among them
     unknown: Section  # reads a section without a valid word, as far as possible
 
     def describe(self) -> str:
-        return message("mapping-with", key=self.key, words=either_of(self.sections))
+        return message("mapping-with", key=KIND_KEY, words=either_of(self.sections))
 
     def read(self, node: tree.Node, reading: ReadContext) -> Any:
-        entry = node.entries.get(self.key) if isinstance(node, tree.Mapping) else None
+        entry = node.entries.get(KIND_KEY) if isinstance(node, tree.Mapping) else None
         word = entry.value.text if entry is not None and isinstance(entry.value, tree.Scalar) else ""
         return self.sections.get(word, self.unknown).read(node, reading)
 
@@ -129,15 +131,16 @@ class TaggedUnion(FieldType):
         return tuple(each for each in self.sections[word].fields if each not in self.shared)
 
 
-def tagged_union(name: str, doc: str, key: str, sections: Mapping[str, Section]) -> TaggedUnion:
-    """Make a union of ``sections`` by word. Each has the field ``key``, which accepts these words only."""
+def tagged_union(name: str, doc: str, sections: Mapping[str, Section]) -> TaggedUnion:
+    """Make a union of ``sections`` by word. Each has the field ``KIND_KEY``, which accepts these
+    words only."""
     first, *others = sections.values()
     shared = tuple(each for each in first.fields if all(each in other.fields for other in others))
     unknown = Section(name, doc, shared + _optional(sections, shared), _never, replacements=_advice(sections))
     advised = {
         word: replace(each, replacements=_keys_of_others(word, sections)) for word, each in sections.items()
     }
-    return TaggedUnion(name, doc, key, MappingProxyType(advised), shared, unknown)
+    return TaggedUnion(name, doc, MappingProxyType(advised), shared, unknown)
 
 
 def _optional(sections: Mapping[str, Section], shared: tuple[Field, ...]) -> tuple[Field, ...]:

@@ -135,6 +135,5 @@ RULE = tagged_union(
     "rule",
     "What is reported about a zone or a line. The position of an object is the middle of the lower edge of "
     "its box.",
-    "kind",
     KINDS,
 )

@@ -67,7 +67,6 @@ def _fault(make: Any) -> Any:
 FAULT = tagged_union(
     "a fault",
     "What goes wrong.",
-    "kind",
     {
         "ward-outage": Section(
             "a ward-outage",
