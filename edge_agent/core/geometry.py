@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations
+from typing import TypeVar
 
 from edge_agent.core.languages import Sentences, both
 
@@ -16,7 +17,7 @@ Polygon = tuple[Point, ...]  # at least three points; does not cross itself; clo
 
 Exact = tuple[Fraction, Fraction]
 Span = tuple[float, float, float, float]
-
+_Number = TypeVar("_Number", float, Fraction)
 
 _LAST = 1 - 2**-40
 """Largest coordinate of a point: the right and lower edges of the picture belong to the polygons that touch
@@ -108,8 +109,9 @@ def _touch(a: tuple[Exact, Exact], b: tuple[Exact, Exact]) -> bool:
     return across_a <= 0 and across_b <= 0
 
 
-def twice_area(a: Exact, b: Exact, c: Exact) -> Fraction:
-    """Return twice the signed area of the triangle a, b, c; 0 when they lie on one line."""
+def twice_area(a: tuple[_Number, _Number], b: tuple[_Number, _Number], c: tuple[_Number, _Number]) -> _Number:
+    """Return twice the signed area of the triangle a, b, c; 0 when they lie on one line. Its sign is the side
+    of the line through a and b on which c lies."""
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 

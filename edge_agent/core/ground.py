@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import combinations
 from math import atan2, degrees
 
-from edge_agent.core.geometry import Point, fault_of
+from edge_agent.core.geometry import Point, fault_of, twice_area
 from edge_agent.core.languages import Sentences, both
 
 Matrix = tuple[float, float, float, float, float, float, float, float, float]
@@ -129,7 +129,7 @@ def fault_of_marks(points: Sequence[Point], metres: Sequence[Point]) -> str | No
             return both(_FAULTS, on_line, marks=", ".join(str(each + 1) for each in corners))
         if fault_of(quad) is not None or not _is_convex(quad):
             return both(_FAULTS, "points-crossed" if quad is points else "metres-crossed")
-    if (_turn(*points[:3]) > 0) == (_turn(*metres[:3]) > 0):  # only in the picture y points down
+    if (twice_area(*points[:3]) > 0) == (twice_area(*metres[:3]) > 0):  # only in the picture y points down
         return both(_FAULTS, "mirrored")
     plane = GroundPlane(points, metres)
     if any(plane.metres(x, 1.0) is None for x in (0.0, 0.5, 1.0)):
@@ -152,7 +152,7 @@ def doubt_of_marks(points: Sequence[Point], metres: Sequence[Point]) -> str | No
 def rectangle(points: Sequence[Point], first_m: float, second_m: float) -> tuple[Point, ...]:
     """Return the places of four marks that form a rectangle on the road and turn like ``points``.
     ``first_m``: from the first mark to the second; ``second_m``: from there to the third."""
-    up_m = -second_m if _turn(*points[:3]) > 0 else second_m
+    up_m = -second_m if twice_area(*points[:3]) > 0 else second_m
     return (0.0, 0.0), (first_m, 0.0), (first_m, up_m), (0.0, up_m)
 
 
@@ -187,14 +187,9 @@ def _product(m: Matrix, n: Matrix) -> Matrix:
     return a, b, c, d, e, f, g, h, i
 
 
-def _turn(a: Point, b: Point, c: Point) -> float:
-    """Return twice the signed area of the triangle a, b, c."""
-    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-
-
 def _triangle(quad: Sequence[Point], corners: tuple[int, ...]) -> float:
     a, b, c = (quad[each] for each in corners)
-    return abs(_turn(a, b, c)) / 2
+    return abs(twice_area(a, b, c)) / 2
 
 
 def _flattest(quad: Sequence[Point]) -> tuple[int, ...]:
@@ -206,7 +201,7 @@ def _area(quad: Sequence[Point]) -> float:
 
 
 def _is_convex(quad: Sequence[Point]) -> bool:
-    turns = [_turn(quad[n], quad[(n + 1) % 4], quad[(n + 2) % 4]) > 0 for n in range(4)]
+    turns = [twice_area(quad[n], quad[(n + 1) % 4], quad[(n + 2) % 4]) > 0 for n in range(4)]
     return all(turns) or not any(turns)
 
 

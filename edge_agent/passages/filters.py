@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from edge_agent.core.geometry import Point
+from edge_agent.core.geometry import twice_area
 from edge_agent.core.ground import SpeedClass, speed_classes
 from edge_agent.passages.detail import PassageDetail
 from edge_agent.passages.passage import COLOURS, GROUPS, GroundMotion
@@ -166,14 +166,9 @@ def _crosses(line: PictureLine, detail: PassageDetail) -> bool:
             continue
         if (a[1] < top and b[1] < top) or (a[1] > bottom and b[1] > bottom):
             continue
-        if _side(c, d, a) * _side(c, d, b) <= 0 and _side(a, b, c) * _side(a, b, d) <= 0:
+        if twice_area(c, d, a) * twice_area(c, d, b) <= 0 and twice_area(a, b, c) * twice_area(a, b, d) <= 0:
             return True
     return False
-
-
-def _side(a: Point, b: Point, point: Point) -> float:
-    """Return a number that is positive on one side of the line through a and b, negative on the other."""
-    return (b[0] - a[0]) * (point[1] - a[1]) - (b[1] - a[1]) * (point[0] - a[0])
 
 
 def to_ms(moment: datetime) -> int:
