@@ -142,9 +142,6 @@ class Bed:
             yield "configuration", self._reload, lambda: None
             yield "cameras frozen", self.cameras.freeze, self.cameras.thaw
 
-    def _tell_centre(self, number: signal.Signals) -> Callable[[], None]:
-        return partial(os.kill, self.centre.pid, number)
-
     def _reload(self) -> None:
         command = [sys.executable, "-m", "edge_agent", "reload", str(self.config())]
         subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True, timeout=60)

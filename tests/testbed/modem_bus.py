@@ -20,16 +20,14 @@ import pytest
 pytest.importorskip("jeepney", reason="jeepney is new: run make setup again")
 
 from jeepney import (
-    DBusAddress,
     HeaderFields,
     Message,
     MessageType,
     new_error,
-    new_method_call,
     new_method_return,
 )
 from jeepney.bus_messages import message_bus
-from jeepney.io.blocking import DBusConnection, open_dbus_connection
+from jeepney.io.blocking import open_dbus_connection
 
 SERVICE = "org.freedesktop.ModemManager1"
 ROOT = "/org/freedesktop/ModemManager1"
@@ -211,9 +209,3 @@ def bus_daemon(folder: Path) -> Iterator[str]:
         os.close(reading)
         process.terminate()
         process.wait(10)
-
-
-def call_reset(connection: DBusConnection) -> None:
-    """Call Reset of the modem, as mmcli does."""
-    address = DBusAddress(MODEM, SERVICE, f"{SERVICE}.Modem")
-    connection.send_and_get_reply(new_method_call(address, "Reset"), timeout=5)
