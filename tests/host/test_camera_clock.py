@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import config
 from edge_agent.config.model.settings import Camera
 from edge_agent.host.health.camera_clock import (
     EVERY_S,
@@ -22,6 +21,7 @@ from edge_agent.host.health.camera_clock import (
     parse_utc_time,
     read_offsets,
 )
+from tests.host.fakes import settings
 from tests.testbed.onvif_camera import OnvifCamera
 
 HOST = "127.0.9.24"
@@ -40,12 +40,7 @@ class Time:
 
 @pytest.fixture
 def camera(tmp_path: Path) -> Camera:
-    path = tmp_path / "edge-agent.yaml"
-    path.write_text(
-        "gateway: {id: dt-001, ward: de-tham}\nmqtt: {brokers: [mqtt://127.0.0.1]}\n"
-        f'cameras: [{{id: cam-1, url: "rtsp://{HOST}/stream2"}}]\n'
-    )
-    return config.load(path).cameras[0]
+    return replace(settings(tmp_path).cameras[0], url=f"rtsp://{HOST}/stream2")
 
 
 def tended(clocks: CameraClocks, time: Time, *cameras: Camera, after_s: float = EVERY_S) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from edge_agent import config
 from edge_agent.config.model.settings import Camera, UplinkKind
 from edge_agent.control.modem import CONTROL_GROUP, SOCKET
 from edge_agent.core.clock import SystemClock
@@ -20,6 +20,7 @@ from edge_agent.tools.doctor.check import CheckLevel, CheckResult
 from edge_agent.tools.doctor.checks.network import check_camera_clock, check_modem
 from edge_agent.tools.doctor.words import level_of, said_of, todo_of
 from edge_agent.wire import ModemHealth
+from tests.host.fakes import settings
 from tests.testbed.modem_bus import FakeModem, FakeModemManager, bus_daemon
 from tests.testbed.onvif_camera import OnvifCamera
 
@@ -81,12 +82,7 @@ def test_without_modemmanager_or_bus_nothing_is_judged(bus: tuple[str, Path], tm
 
 @pytest.fixture
 def camera(tmp_path: Path) -> Camera:
-    path = tmp_path / "edge-agent.yaml"
-    path.write_text(
-        "gateway: {id: dt-001, ward: de-tham}\nmqtt: {brokers: [mqtt://127.0.0.1]}\n"
-        f'cameras: [{{id: cam-1, url: "rtsp://{HOST}/stream2"}}]\n'
-    )
-    return config.load(path).cameras[0]
+    return replace(settings(tmp_path).cameras[0], url=f"rtsp://{HOST}/stream2")
 
 
 class Now(SystemClock):
