@@ -13,6 +13,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.testbed import small_disk as mounted
 from tests.testbed.clips import CLIP_FOLDER
 from tests.testbed.mosquitto import Mosquitto
 from tests.testbed.walker import walking_clip
@@ -65,6 +66,13 @@ def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     path = tmp_path_factory.getbasetemp() / f"{name}{next(_folders)}"
     path.mkdir(mode=0o700)
     return path
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A separate file system of 4 MB."""
+    with mounted.small_disk(tmp_path / "disk", 4096) as folder:
+        yield folder
 
 
 @pytest.fixture

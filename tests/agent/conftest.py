@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.testbed import small_disk as mounted
 from tests.testbed.clips import make_clip
 from tests.testbed.mosquitto import Mosquitto, Subscriber
 
@@ -13,6 +14,13 @@ from tests.testbed.mosquitto import Mosquitto, Subscriber
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five seconds of a test picture, 320x180."""
     return make_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", seconds=5)
+
+
+@pytest.fixture
+def state_disk(tmp_path: Path) -> Iterator[Path]:
+    """A separate file system of 2 MB as the state directory."""
+    with mounted.small_disk(tmp_path / "state", 2048) as folder:
+        yield folder
 
 
 @pytest.fixture

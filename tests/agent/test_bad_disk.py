@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.agent.test_main_path import phases
 from tests.outbox.test_failing_disk import fill
-from tests.testbed import small_disk as mounted
 from tests.testbed.agent import PATIENCE_S, AgentProcess, file_camera, wait_until, write_config
 from tests.testbed.mosquitto import Mosquitto, Subscriber, free_port
 
 Spoil = Callable[[Path], object]
 STATE_FILES = ("boot.json", "clock.json", "usage.json", "cameras.json")
-
-
-@pytest.fixture
-def state_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MB of its own as the state directory."""
-    with mounted.small_disk(tmp_path / "state", 2048) as folder:
-        yield folder
 
 
 def make_read_only(folder: Path) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 import psutil
 
-from tests.agent.test_bad_disk import state_disk
 from tests.agent.test_life import catches
 from tests.agent.test_main_path import kind_of, kinds, parsed
 from tests.agent.test_reload import RULE, ZONE, hang_up, is_online
@@ -23,7 +22,6 @@ from tests.testbed.command_line import run_command
 from tests.testbed.mosquitto import Mosquitto, Subscriber, free_port
 from tests.testbed.rtsp import RtspServer
 
-__all__ = ["state_disk"]  # a fixture
 ODD_JSON = b'{"type":"relearn","gateway":"\xff","camera":""}'
 GARBAGE = (b"", b"\xff" * 100, b"[" * 5000, b"x" * 1_000_000, ODD_JSON)
 

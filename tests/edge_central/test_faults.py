@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,15 +23,7 @@ from edge_central.store.media_folder import MediaFolder
 from tests.edge_central.ingest_harness import IngestHarness, writer_in
 from tests.edge_central.parts import OURS, WARD, Centre, FakeGateway, FakeGateways
 from tests.edge_central.prepared import make_sqlite
-from tests.testbed import small_disk as mounted
 from tests.testbed.mosquitto import Mosquitto, wait_until
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A separate file system of 2 MB."""
-    with mounted.small_disk(tmp_path / "disk", 2048) as folder:
-        yield folder
 
 
 def fill(path: Path) -> None:

@@ -28,7 +28,7 @@ from tests.evidence.player import played
 from tests.evidence.recording_outbox import RecordingOutbox
 from tests.evidence.test_seal import pem
 from tests.outbox.parts import picture
-from tests.outbox.test_failing_disk import fill, small_disk  # noqa: F401  # a fixture
+from tests.outbox.test_failing_disk import fill
 from tests.testbed.clips import make_clip
 from tests.testbed.mosquitto import wait_until
 from tests.testbed.ring_feed import RingFeed
@@ -128,7 +128,7 @@ def test_without_a_picture_of_the_camera_it_is_told_that_there_is_no_clip(box: B
     assert box.recorder.health().missed == 1
 
 
-def test_a_full_disk_takes_no_clip_and_says_so(small_disk: Path, stream: Path) -> None:  # noqa: F811
+def test_a_full_disk_takes_no_clip_and_says_so(small_disk: Path, stream: Path) -> None:
     box = Box(small_disk, stream)
     fill(small_disk)
     with box.run():

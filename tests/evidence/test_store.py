@@ -21,7 +21,7 @@ from edge_agent.core.model import Severity
 from edge_agent.evidence.media_index import BLOCK_BYTES, MediaIndex, MediaName, media_entry
 from edge_agent.evidence.store import PROBE_S, RESCAN_S, MediaStore
 from tests.outbox.parts import HandClock
-from tests.outbox.test_failing_disk import fill, small_disk  # noqa: F401  # a fixture
+from tests.outbox.test_failing_disk import fill
 
 INFO, WARNING, ALARM = Severity.INFO, Severity.WARNING, Severity.ALARM
 BLOCKS = 4 * BLOCK_BYTES
@@ -275,7 +275,7 @@ def test_without_a_clock_nothing_grows_old_but_the_bytes_are_bounded(tmp_path: P
     assert rig.events() == ["b", "c"]
 
 
-def test_a_full_disk_refuses_and_recovers_by_itself(small_disk: Path) -> None:  # noqa: F811
+def test_a_full_disk_refuses_and_recovers_by_itself(small_disk: Path) -> None:
     rig = Rig(small_disk, storage(keep_free=100_000))
     rig.save("a", ALARM)
     rig.store.holds.add("a", "who", "why")
@@ -301,7 +301,7 @@ def test_a_disk_that_others_have_filled_is_said_so(tmp_path: Path) -> None:
     assert "held" not in str(refused.value), "nothing is stored"
 
 
-def test_so_much_of_the_disk_is_left_to_others(small_disk: Path) -> None:  # noqa: F811
+def test_so_much_of_the_disk_is_left_to_others(small_disk: Path) -> None:
     rig = Rig(small_disk, storage(keep_free=3_000_000))
     for n in range(40):
         rig.save(f"e{n}", size=100_000)
@@ -311,7 +311,7 @@ def test_so_much_of_the_disk_is_left_to_others(small_disk: Path) -> None:  # noq
     assert len(rig.events()) < 12
 
 
-def test_a_disk_that_is_full_before_the_limits_say_so_leaves_no_half_file(small_disk: Path) -> None:  # noqa: F811
+def test_a_disk_that_is_full_before_the_limits_say_so_leaves_no_half_file(small_disk: Path) -> None:
     rig = Rig(small_disk, storage())
     fill(small_disk)
     with pytest.raises(StorageError, match="short of space"):
@@ -321,7 +321,7 @@ def test_a_disk_that_is_full_before_the_limits_say_so_leaves_no_half_file(small_
 
 
 @pytest.fixture
-def lockable(small_disk: Path) -> Iterator[Path]:  # noqa: F811
+def lockable(small_disk: Path) -> Iterator[Path]:
     yield small_disk
     subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -14,14 +14,6 @@ import pytest
 from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.failover import MAX_QUARANTINED, RETRY_DISK_S
 from tests.outbox.parts import HandClock, append, deliver_all, draft, outbox_in, picture
-from tests.testbed import small_disk as mounted
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MB for one test."""
-    with mounted.small_disk(tmp_path / "disk", 4096) as folder:
-        yield folder
 
 
 def fill(folder: Path) -> Path:
