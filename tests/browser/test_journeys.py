@@ -25,7 +25,7 @@ from tests.edge_central.console.passages import (
 )
 from tests.edge_central.console.plan import WARDS
 from tests.edge_central.console.served import CityHouse
-from tests.testbed.chromium import Chromium, installed
+from tests.testbed.chromium import installed
 
 SHOTS = Path(os.environ.get("EDGE_AGENT_SCREENSHOTS") or "/nowhere")
 SCREEN = (1366, 768)
@@ -45,12 +45,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CityHouse]:
         built.start()
         built.person("lan", Role.OFFICER, "bo-xuyen")
         yield built
-
-
-@pytest.fixture(scope="module")
-def room(house: CityHouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
-    with Chromium(tmp_path_factory.mktemp("profile")) as browser:
-        yield Room(house, browser, "lan")
 
 
 def answer(gateways: CityGateways, search: str, rows: dict[str, list[dict[str, object]]]) -> None:

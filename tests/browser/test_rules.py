@@ -28,7 +28,7 @@ from tests.edge_central.rehearsals.parts import (
     result,
     store_rules,
 )
-from tests.testbed.chromium import Chromium, installed
+from tests.testbed.chromium import installed
 
 SHOTS = Path(os.environ.get("EDGE_AGENT_SCREENSHOTS") or "/nowhere")
 DESK = (1366, 768)
@@ -51,12 +51,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CityHouse]:
         built.person("minh", Role.ADMIN)
         built.person("lan", Role.OFFICER, "bo-xuyen")
         yield built
-
-
-@pytest.fixture(scope="module")
-def room(house: CityHouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
-    with Chromium(tmp_path_factory.mktemp("profile")) as browser:
-        yield Room(house, browser, "lan")
 
 
 @pytest.fixture(scope="module")

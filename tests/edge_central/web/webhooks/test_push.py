@@ -37,12 +37,6 @@ from tests.testbed.push_service import PushService, Subscriber
 BOTH = (WARD, "bo-xuyen")
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PushService]:
-    with PushService(tmp_path_factory.mktemp("push")) as started:
-        yield started
-
-
 @dataclass
 class City:
     """A centre without a web server, its sender of notifications, and phones."""

@@ -25,12 +25,6 @@ PAGE = "/account/notifications"
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PushService]:
-    with PushService(tmp_path_factory.mktemp("push")) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, service: PushService) -> Iterator[House]:
     with House(tmp_path_factory.mktemp("house"), push=service.settings) as built:
         built.person("lan", Role.OFFICER, WARD, "bo-xuyen")
