@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Literal
 
 import msgspec
 
 from edge_agent import __version__, wire
 from edge_agent.wire.json_schema import simplify
-from edge_central.web.api.event_history import ApiDocument, EventPage
+from edge_central.web.api.event_history import EventPage
 from edge_central.web.api.event_query import DEFAULT_EVENTS, LABELS, MOST_EVENTS, MOST_WAIT_S, SEVERITIES
 from edge_central.web.api.events import JSON
 from edge_central.web.api.inventory import Inventory
@@ -22,64 +21,45 @@ from edge_central.web.api.openapi_parts.fleet_paths import OF_FLEET, fleet_paths
 from edge_central.web.api.openapi_parts.incident_paths import OF_INCIDENTS, incident_paths
 from edge_central.web.api.openapi_parts.journey_paths import OF_JOURNEYS, journey_paths
 from edge_central.web.api.openapi_parts.operation_ids import add_operation_ids
-from edge_central.web.api.openapi_parts.operations import Document, answer, problems, query_parameter
+from edge_central.web.api.openapi_parts.operations import (
+    REFERENCES,
+    Document,
+    Problem,
+    answer,
+    problems,
+    query_parameter,
+)
 from edge_central.web.api.openapi_parts.search_paths import OF_SEARCHES, search_paths
 from edge_central.web.api.openapi_parts.traffic_paths import OF_TRAFFIC, traffic_paths
-
-REFERENCES = "#/components/schemas/{name}"
-
-
-class Problem(ApiDocument, frozen=True, kw_only=True):
-    """RFC 9457. `code` and `type` never change their meaning; `detail` is for people."""
-
-    type: str
-    title: str
-    status: int
-    code: Literal[
-        "bad-request",
-        "not-logged-in",
-        "forbidden",
-        "not-found",
-        "method-not-allowed",
-        "conflict",
-        "too-large",
-        "range-not-satisfiable",
-        "too-many",
-        "internal",
-        "unavailable",
-    ]
-    detail: str
 
 
 def document() -> Document:
     of_subjects = [*(*OF_INCIDENTS, *OF_SEARCHES, *OF_JOURNEYS), *(*OF_TRAFFIC, *OF_FLEET, *OF_AVAILABILITY)]
-    kinds = [EventPage, Inventory, Problem, *of_subjects, *event_types()]
-    references, schemas = msgspec.json.schema_components(kinds, ref_template=REFERENCES)
-    rest = iter(references)
-    page, inventory, problem = next(rest), next(rest), next(rest)
-    of_incidents = [next(rest) for _ in OF_INCIDENTS]
-    of_searches = [next(rest) for _ in OF_SEARCHES]
-    of_journeys = [next(rest) for _ in OF_JOURNEYS]
-    of_traffic = [next(rest) for _ in OF_TRAFFIC]
-    of_fleet = [next(rest) for _ in OF_FLEET]
-    of_availability = [next(rest) for _ in OF_AVAILABILITY]
-    any_event = add_event_schemas(schemas, list(rest))
+    kinds, events = [EventPage, Inventory, Problem, *of_subjects], event_types()
+    references, schemas = msgspec.json.schema_components([*kinds, *events], ref_template=REFERENCES)
+    any_event = add_event_schemas(schemas, list(references[len(kinds) :]))
     schemas["EventPage"]["properties"]["events"]["items"] = any_event
     paths = {
-        "/api/events": {"get": _events(page, problem)},
-        "/api/inventory": {"get": _inventory(inventory, problem)},
-        **incident_paths(problem, *of_incidents),
-        "/api/media/{gateway}/{media_id}": {"get": _media(problem)},
-        **search_paths(problem, *of_searches),
-        **journey_paths(problem, of_searches[1], *of_journeys),
-        **traffic_paths(problem, *of_traffic),
-        **fleet_paths(problem, *of_fleet),
-        **availability_paths(problem, *of_availability),
+        "/api/events": {"get": _events()},
+        "/api/inventory": {"get": _inventory()},
+        **incident_paths(),
+        "/api/media/{gateway}/{media_id}": {"get": _media()},
+        **search_paths(),
+        **journey_paths(),
+        **traffic_paths(),
+        **fleet_paths(),
+        **availability_paths(),
         "/api/openapi.json": {
             "get": {
                 "summary": "This document",
                 "parameters": [],
-                "responses": {"200": answer("OpenAPI 3.1", JSON, {"type": "object"}), **problems(problem)},
+                "responses": {
+                    "200": {
+                        "description": "OpenAPI 3.1",
+                        "content": {JSON: {"schema": {"type": "object"}}},
+                    },
+                    **problems(),
+                },
             }
         },
     }
@@ -112,7 +92,7 @@ TEXT: Document = {"type": "string"}
 WARD = "of this one ward only"
 
 
-def _events(page: Document, problem: Document) -> Document:
+def _events() -> Document:
     limit = {"type": "integer", "minimum": 1, "maximum": MOST_EVENTS, "default": DEFAULT_EVENTS}
     wait = {"type": "number", "minimum": 0, "maximum": MOST_WAIT_S, "default": 0}
     time, severity = {"type": "string", "format": "date-time"}, {"type": "string", "enum": list(SEVERITIES)}
@@ -141,19 +121,19 @@ def _events(page: Document, problem: Document) -> Document:
             query_parameter("to", time, "`time` of the event is earlier"),
             query_parameter("wait", wait, "seconds to wait for the next event where there is none"),
         ],
-        "responses": {"200": answer("Events", JSON, page), **problems(problem, "409", "429")},
+        "responses": {"200": answer("Events", EventPage), **problems("409", "429")},
     }
 
 
-def _inventory(inventory: Document, problem: Document) -> Document:
+def _inventory() -> Document:
     return {
         "summary": "Wards, gateways and cameras, with names",
         "parameters": [query_parameter("ward", TEXT, WARD)],
-        "responses": {"200": answer("As it is now", JSON, inventory), **problems(problem)},
+        "responses": {"200": answer("As it is now", Inventory), **problems()},
     }
 
 
-def _media(problem: Document) -> Document:
+def _media() -> Document:
     named = [("gateway", "of the event's `source`"), ("media_id", "of the event's `snapshot` or `clip`")]
     binary = {"type": "string", "format": "binary"}
     return {
@@ -171,7 +151,7 @@ def _media(problem: Document) -> Document:
                 },
             },
             "206": {"description": "The range that was asked for"},
-            **problems(problem, "416"),
+            **problems("416"),
         },
     }
 

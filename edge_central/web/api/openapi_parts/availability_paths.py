@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from edge_central.web.api.availability import AvailabilityAnswer, AvailabilityLevel
-from edge_central.web.api.events import JSON
 from edge_central.web.api.openapi_parts.operations import Document, answer, problems, query_parameter
 
 OF_AVAILABILITY = (AvailabilityAnswer,)
 _TEXT: Document = {"type": "string"}
 
 
-def availability_paths(problem: Document, counted: Document) -> Document:
+def availability_paths() -> Document:
     by = {"type": "string", "enum": list(AvailabilityLevel), "default": AvailabilityLevel.CAMERA.value}
     operation = {
         "summary": "How long cameras had a usable picture in a month, and what the outages were",
@@ -21,6 +20,6 @@ def availability_paths(problem: Document, counted: Document) -> Document:
             query_parameter("camera", _TEXT, "of this one camera of `gateway` only"),
             query_parameter("by", by, "what one entry sums"),
         ],
-        "responses": {"200": answer("One month", JSON, counted), **problems(problem)},
+        "responses": {"200": answer("One month", AvailabilityAnswer), **problems()},
     }
     return {"/api/availability": {"get": operation}}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from edge_central.web.api.event_query import MOST_WAIT_S
-from edge_central.web.api.events import JSON
 from edge_central.web.api.incidents.documents import (
     IncidentAction,
     IncidentList,
@@ -30,9 +29,7 @@ OF_INCIDENTS = (IncidentList, IncidentAction, RecordedStep, IncidentStepPage)
 WARD = "of this one ward only"
 
 
-def incident_paths(
-    problem: Document, listed: Document, action: Document, recorded: Document, steps: Document
-) -> Document:
+def incident_paths() -> Document:
     """The paths of incidents."""
     limit = {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": DEFAULT_LISTED}
     places = [
@@ -41,22 +38,22 @@ def incident_paths(
         query_parameter("ward", {"type": "string"}, WARD),
         query_parameter("gateway", {"type": "string"}, "of this one gateway only"),
     ]
-    created = {"201": answer("The state after the step", JSON, recorded), **problems(problem, "409")}
+    created = {"201": answer("The state after the step", RecordedStep), **problems("409")}
     record = post_operation(
         "Acknowledge, assign, close or reopen an incident, or add a note",
-        *([], action, created, problem),
+        [],
+        IncidentAction,
+        created,
     )
     return {
         "/api/incidents": {
-            "get": get_operation(
-                "Open alarms and alerts", places, answer("As it is now", JSON, listed), problem
-            ),
+            "get": get_operation("Open alarms and alerts", places, answer("As it is now", IncidentList)),
         },
         STEPS: {
             "get": {
                 "summary": "Steps of the handling of incidents, as events after a cursor",
                 "parameters": _follow_steps(),
-                "responses": {"200": answer("Steps", JSON, steps), **problems(problem, "409", "429")},
+                "responses": {"200": answer("Steps", IncidentStepPage), **problems("409", "429")},
             },
             "post": record,
         },

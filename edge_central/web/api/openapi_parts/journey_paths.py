@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from edge_central.journeys.asking import NeighbourQuestion
-from edge_central.web.api.events import JSON
 from edge_central.web.api.journey_documents import (
     BeginJourney,
     BegunJourney,
@@ -23,6 +22,7 @@ from edge_central.web.api.openapi_parts.operations import (
     problems,
     query_parameter,
 )
+from edge_central.web.api.search_documents import StartedSearch
 
 OF_JOURNEYS = (
     *(BeginJourney, BegunJourney, JourneyList, JourneyDocument, NeighbourQuestion),
@@ -30,60 +30,51 @@ OF_JOURNEYS = (
 )
 
 
-def journey_paths(
-    problem: Document,
-    started: Document,
-    beginning: Document,
-    begun: Document,
-    listed: Document,
-    journey: Document,
-    asking: Document,
-    candidates: Document,
-    deciding: Document,
-    step: Document,
-    withdrawal: Document,
-) -> Document:
+def journey_paths() -> Document:
     """The paths of journeys."""
     whole, parts = "/api/journeys", [path_part("id", "of the journey")]
-    deciding_answers = {"201": answer("It is recorded", JSON, step), **problems(problem, "409")}
-    undone = {"204": {"description": "It is undone"}, **problems(problem, "409")}
+    deciding_answers = {"201": answer("It is recorded", StepEntry), **problems("409")}
+    undone = {"204": {"description": "It is undone"}, **problems("409")}
     return {
         whole: {
-            "get": get_operation(
-                "The journeys that you may see", [], answer("By change", JSON, listed), problem
-            ),
+            "get": get_operation("The journeys that you may see", [], answer("By change", JourneyList)),
             "post": post_operation(
                 "Begin with a match of your own search; it is on record",
-                *([], beginning, {"201": answer("It is stored", JSON, begun)}, problem),
+                [],
+                BeginJourney,
+                {"201": answer("It is stored", BegunJourney)},
             ),
         },
         f"{whole}/{{id}}": {
             "get": get_operation(
-                "One journey with its steps", parts, answer("As it is now", JSON, journey), problem
+                "One journey with its steps", parts, answer("As it is now", JourneyDocument)
             ),
         },
         f"{whole}/{{id}}/searches": {
             "post": post_operation(
                 "Ask the neighbours of a step; a search like any other",
-                *(parts, asking, {"201": answer("It is stored", JSON, started)}, problem),
+                parts,
+                NeighbourQuestion,
+                {"201": answer("It is stored", StartedSearch)},
             ),
         },
         f"{whole}/{{id}}/candidates": {
             "get": get_operation(
                 "Candidates of a step: passages that may be the same object",
                 [*parts, *_of_step()],
-                answer("Those that fit best first", JSON, candidates),
-                problem,
+                answer("Those that fit best first", CandidatePage),
             ),
         },
         f"{whole}/{{id}}/decisions": {
             "post": post_operation(
                 "Confirm or reject a candidate; it is on record",
-                *(parts, deciding, deciding_answers, problem),
+                parts,
+                DecideCandidate,
+                deciding_answers,
             ),
         },
         f"{whole}/{{id}}/withdrawals": {
-            "post": post_operation("Undo a decision; it is on record", *(parts, withdrawal, undone, problem)),
+            "post": post_operation("Undo a decision; it is on record", parts, WithdrawDecision, undone),
         },
     }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from edge_central.searches.question import SearchQuestion
 from edge_central.web.api.event_query import MOST_WAIT_S
-from edge_central.web.api.events import JSON
 from edge_central.web.api.openapi_parts.operations import (
     Document,
     answer,
@@ -33,57 +32,45 @@ SEARCHES = "/api/searches"
 OF_SEARCH = path_part("id", "of the search")
 
 
-def search_paths(
-    problem: Document,
-    question: Document,
-    started: Document,
-    listed: Document,
-    status: Document,
-    matches: Document,
-    opening: Document,
-    entry: Document,
-    pictures: Document,
-) -> Document:
+def search_paths() -> Document:
     """The paths of searches."""
     whole, parts = SEARCHES, [OF_SEARCH]
     return {
         whole: {
-            "get": get_operation("Your newest searches", [], answer("Newest first", JSON, listed), problem),
+            "get": get_operation("Your newest searches", [], answer("Newest first", SearchList)),
             "post": post_operation(
                 "Ask the gateways for passages; it is on record with purpose and case",
-                *([], question, {"201": answer("It is stored", JSON, started)}, problem),
+                [],
+                SearchQuestion,
+                {"201": answer("It is stored", StartedSearch)},
             ),
         },
         f"{whole}/{{id}}": {
             "get": get_operation(
                 "One search, with the answer of each gateway",
                 parts,
-                answer("As it is now", JSON, status),
-                problem,
+                answer("As it is now", SearchStatus),
             ),
             "delete": {
                 "summary": "Withdraw a search: gateways that have not answered are not asked any more",
                 "parameters": parts,
-                "responses": {"204": {"description": "It is withdrawn"}, **problems(problem, "403")},
+                "responses": {"204": {"description": "It is withdrawn"}, **problems("403")},
             },
         },
         MATCHES: {
             "get": get_operation(
                 "Matches in the order in which they came",
                 [*parts, *_follow_matches()],
-                answer("Matches", JSON, matches),
-                problem,
+                answer("Matches", MatchPage),
                 "429",
             ),
         },
-        **_picture_paths("pictures", "small", problem, opening, entry, pictures),
-        **_picture_paths("scenes", "whole", problem, opening, entry, pictures),
+        **_picture_paths("pictures", "small"),
+        **_picture_paths("scenes", "whole"),
     }
 
 
-def _picture_paths(
-    folder: str, which: str, problem: Document, opening: Document, entry: Document, pictures: Document
-) -> Document:
+def _picture_paths(folder: str, which: str) -> Document:
     """Return the paths of the small pictures, or of the whole pictures, of matches."""
     picture = [OF_SEARCH, path_part("gateway", "of the match"), path_part("passage", "of the match")]
     binary = {"schema": {"type": "string", "format": "binary"}}
@@ -92,12 +79,13 @@ def _picture_paths(
             "get": get_operation(
                 f"The {which} pictures that you have opened",
                 [OF_SEARCH],
-                answer("By gateway and passage", JSON, pictures),
-                problem,
+                answer("By gateway and passage", PictureList),
             ),
             "post": post_operation(
                 f"Open the {which} picture of a match; it is on record before the gateway is asked",
-                *([OF_SEARCH], opening, {"202": answer("The gateway is asked", JSON, entry)}, problem),
+                [OF_SEARCH],
+                OpenPicture,
+                {"202": answer("The gateway is asked", PictureEntry)},
             ),
         },
         f"{SEARCHES}/{{id}}/{folder}/{{gateway}}/{{passage}}": {
@@ -109,8 +97,8 @@ def _picture_paths(
                         "description": "The picture. A sealed one is an octet stream",
                         "content": {"image/jpeg": binary, "application/octet-stream": binary},
                     },
-                    "202": answer("The gateway has not answered yet", JSON, entry),
-                    **problems(problem, "403"),
+                    "202": answer("The gateway has not answered yet", PictureEntry),
+                    **problems("403"),
                 },
             },
         },
