@@ -108,7 +108,7 @@ YARD = {
     "rules": [
         {"id": "in-yard", "kind": "zone-intrusion", "zone": "yard", "labels": ["person"], "severity": "alarm"}
     ],
-    "clip": {"pre_s": 1, "post_s": 1, "max_s": 8},
+    "clip": {"pre_s": 1, "post_s": 1, "max_s": 5},
 }
 
 
@@ -133,4 +133,4 @@ def test_the_clip_of_an_event_in_progress_comes_from_a_real_agent(tmp_path: Path
             assert "clip-queued" in codes
             assert answer["status"] == "succeeded"
             clip = media(centre, answer["result"])
-            assert 3 < duration_s(tmp_path / "film.mp4", clip.payload) < 10
+            assert 3 < duration_s(tmp_path / "film.mp4", clip.payload) < 7

@@ -21,6 +21,7 @@ from edge_agent.core import delivery as outbox_model
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.facts import Phase
 from edge_agent.core.model import Severity
+from edge_agent.evidence.clips import clips
 from edge_agent.evidence.clips.recorder import ClipRecorder
 from edge_agent.evidence.clips.unreported import UnreportedClipFile
 from edge_agent.evidence.store import MediaStore
@@ -161,14 +162,17 @@ def test_a_main_stream_that_is_away_leaves_the_clip_to_the_other_and_is_used_aga
     assert site.clip("back")[0]["source"] == "main"
 
 
-def test_a_main_stream_just_stopped_is_not_filmed(sub: RtspServer, main: RtspServer, tmp_path: Path) -> None:
+def test_a_main_stream_just_stopped_is_not_filmed(
+    sub: RtspServer, main: RtspServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is still connected and has pictures, but these are older than the event."""
+    monkeypatch.setattr(clips, "STOPPED_S", 1.0)
     patient = dataclasses.replace(QUICK, stall_s=20.0)
     site = Site(tmp_path, sub, main)
     site.main._limits = patient
     with site.run():
         main.freeze()
-        time.sleep(3.5)
+        time.sleep(1.5)
         assert site.main.problem is None
         site.say("frozen", Phase.MOMENT)
         assert site.clip("frozen")[0]["source"] == "sub"
