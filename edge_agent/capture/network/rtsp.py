@@ -213,15 +213,15 @@ class RtspConnection:
         """Skip what is no packet, such as the rest of one that the camera cut off. The data of a picture
         contain ``$``, too: search for one that a packet of this stream follows."""
         connection = self._socket
-        buffer, at = connection.buffer, connection.at
-        while (at := buffer.find(b"$", at)) >= 0 and not self._may_begin_packet(buffer[at : at + 6]):
-            at += 1
-        connection.at = at if at >= 0 else len(buffer)
+        while (at := connection.buffer.find(b"$", connection.at)) >= 0:
+            connection.at = at
+            if self._may_begin_packet(connection.peek(6)):
+                return
+            connection.at += 1
+        connection.at = len(connection.buffer)
 
     def _may_begin_packet(self, head: bytes) -> bool:
-        """``head``: the next 6 bytes, or fewer while the rest has not come."""
-        if len(head) < 6:
-            return True
+        """``head``: the next 6 bytes."""
         is_ours = head[1] in (self._channel, self._channel ^ 1) and head[4] >> 6 == 2
         kind = head[5] & 127
         return (
