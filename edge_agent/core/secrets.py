@@ -43,7 +43,8 @@ class Credentials:
 
 _USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s'\"<>]*@")
 # Xiongmai cameras read the login from the path (/user=admin&password=x&channel=1, or with _ for &).
-_PARAMETER = re.compile(r"(?P<name>(?:password|passwd|pass|pwd|token)=)[^&;/\s'\"<>]+", re.IGNORECASE)
+_NAME = "(?P<name>(?:pass(?:word|wd|phrase)?|pas|psw|pwd|token)=)"
+_PARAMETER = re.compile(_NAME + r"[^&;/\s'\"<>]+", re.IGNORECASE)
 
 
 def masked(text: str) -> str:
@@ -56,7 +57,7 @@ def masked(text: str) -> str:
 
 
 _URL_USERINFO = re.compile(r"^(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*:/*).*@", re.DOTALL)
-_URL_PARAMETER = re.compile(r"(?P<name>(?:password|passwd|pass|pwd|token)=)[^&;/]+", re.IGNORECASE)
+_URL_PARAMETER = re.compile(_NAME + "[^&;/]+", re.IGNORECASE)
 
 
 def masked_url(url: str) -> str:

@@ -186,3 +186,12 @@ def test_a_secret_shows_up_nowhere(tmp_path_factory: pytest.TempPathFactory, lin
         out.write(f"{settings} {settings!r}")
     for part in (_WORD, _WORD[::-1]):
         assert part not in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "name", ["password", "passwd", "passphrase", "pass", "loginpas", "psw", "userpwd", "token"]
+)
+def test_a_password_in_a_query_is_masked_by_the_names_that_cameras_use(name: str) -> None:
+    assert masked(f"http://10.0.0.11/still.jpg?{name}=tlJwpbo6&size=2") == (
+        f"http://10.0.0.11/still.jpg?{name}=***&size=2"
+    )
