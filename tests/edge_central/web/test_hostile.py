@@ -222,15 +222,16 @@ def test_a_row_that_fails_leads_to_its_event_and_keeps_the_others(lang: Lang, wo
 
 def test_what_was_hidden_is_forgotten_with_its_event_and_not_before(tmp_path: Path) -> None:
     with House(tmp_path) as house:
-        house.take(event(ODD, 1, {"why": "of no event_id"}))
+        house.take(*(event(ODD, number, {"why": "of no event_id"}) for number in (1, 2)))
         with house.connections.writing() as connection:
-            row = rows_of(connection, EVERYWHERE, [1])[0]
+            row, other = (rows_of(connection, EVERYWHERE, [number])[0] for number in (1, 2))
             hide(connection, LogAuthor("minh", 1), row, "")
             delete_old(connection, DeletionTarget.HANDLING, 10**13, None, 100)
             assert [each.subject for each in hidden(connection, EVERYWHERE)] == ["cursor 1"]
             connection.execute(delete(tables.event))
+            hide(connection, LogAuthor("minh", 2), other, "")  # the newest step of all stays
             delete_old(connection, DeletionTarget.HANDLING, 10**13, None, 100)
-            assert hidden(connection, EVERYWHERE) == ()
+            assert [each.subject for each in hidden(connection, EVERYWHERE)] == ["cursor 2"]
 
 
 RULES = "/sites/dt-001/cameras/cam-1/rules"
