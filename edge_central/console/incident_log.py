@@ -154,8 +154,8 @@ def close_all(
 
 
 def why_closed(connection: Connection, subject: str) -> str:
-    """Return the text that says who has closed a subject and with which outcome; empty: not closed. The
-    caller must have checked the scope of the subject."""
+    """Return the sentence that names who closed a subject and its outcome; empty if it is open. The caller
+    must have checked the scope of the subject."""
     closings = [step for step in steps(connection, subject) if step.what == "outcome"]
     return problem_text(f"closed-as-{closings[-1].words}", who=closings[-1].who) if closings else ""
 
